@@ -1,0 +1,103 @@
+// Which way imports may point. ARCHITECTURE.md draws this; change both together.
+const servers = ['gql', 'datastore', 'router', 'admin-console'];
+
+const only = (name, allowed, to) => ({
+  name,
+  severity: 'error',
+  from: { pathNot: [...allowed, '^tests/', '\\.test\\.ts$'] },
+  to: { path: to },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'not-to-tests', severity: 'error', from: { pathNot: '^tests/' }, to: { path: '^tests/' } },
+    {
+      name: 'sdk-is-the-bottom',
+      severity: 'error',
+      from: { path: '^sdk/' },
+      to: { path: `^(${[...servers, 'runtime', 'sample-apps'].join('|')})/` },
+    },
+    {
+      name: 'support-below-contract',
+      severity: 'error',
+      from: { path: '^sdk/support/' },
+      to: { path: '^sdk/(contract|client|cli|index)' },
+    },
+    { name: 'contract-below-client', severity: 'error', from: { path: '^sdk/contract/' }, to: { path: '^sdk/(client|cli|index)' } },
+    { name: 'client-not-to-cli', severity: 'error', from: { path: '^sdk/client/' }, to: { path: '^sdk/(cli|index)' } },
+    { name: 'cli-not-to-client', severity: 'error', from: { path: '^sdk/cli/' }, to: { path: '^sdk/(client|index)' } },
+    ...servers.map((folder) => ({
+      name: `${folder}-imports-only-the-contract`,
+      severity: 'error',
+      from: { path: `^${folder}/`, pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^(sdk|gql|datastore|router|admin-console|runtime|sample-apps)/',
+        pathNot: [`^${folder}/`, '^sdk/(contract|support)/', ...(folder === 'datastore' ? ['^gql/'] : [])],
+      },
+    })),
+    { name: 'runtime-not-to-samples', severity: 'error', from: { path: '^runtime/' }, to: { path: '^sample-apps/' } },
+    {
+      name: 'runtime-not-to-client-or-cli',
+      severity: 'error',
+      from: { path: '^runtime/', pathNot: '^runtime/languages/' },
+      to: { path: '^sdk/(cli|index)' },
+    },
+    {
+      name: 'only-the-composition-root-builds-storage',
+      severity: 'error',
+      from: { path: '^(runtime|router|admin-console)/', pathNot: '^runtime/platform' },
+      to: { path: '^datastore/storage/' },
+    },
+    // Inside the datastore: storage < codec, tablet < index < transaction, query < datastore.ts, api.
+    {
+      name: 'storage-is-below',
+      severity: 'error',
+      from: { path: '^datastore/storage/' },
+      to: { path: '^datastore/(codec|tablet|index|query|transaction|api|datastore)' },
+    },
+    {
+      name: 'codec-stands-alone',
+      severity: 'error',
+      from: { path: '^datastore/codec/' },
+      to: { path: '^datastore/(storage|tablet|index|query|transaction|api|datastore)' },
+    },
+    {
+      name: 'tablet-above-storage',
+      severity: 'error',
+      from: { path: '^datastore/tablet/' },
+      to: { path: '^datastore/(index|query|transaction|api|datastore)' },
+    },
+    {
+      name: 'index-above-tablet',
+      severity: 'error',
+      from: { path: '^datastore/index/' },
+      to: { path: '^datastore/(query|transaction|api|datastore)' },
+    },
+    {
+      name: 'query-and-transaction-below-facade',
+      severity: 'error',
+      from: { path: '^datastore/(query|transaction)/' },
+      to: { path: '^datastore/(api|datastore)' },
+    },
+    // Libraries with one home.
+    only('only-storage-imports-level', ['^datastore/storage/'], 'node_modules/(level|classic-level|abstract-level)/'),
+    only('only-router-imports-http-proxy', ['^router/'], 'node_modules/(http-proxy)/'),
+    only('only-gql-imports-nearley', ['^gql/'], 'node_modules/(nearley|moo)/'),
+    only('only-wire-imports-msgpackr', ['^sdk/contract/wire/'], 'node_modules/msgpackr/'),
+    only('only-console-imports-express', ['^admin-console/', '^sample-apps/'], 'node_modules/express/'),
+    {
+      name: 'only-host-and-sandbox-spawn',
+      severity: 'error',
+      from: { path: '^(sdk|gql|datastore|router|admin-console|runtime)/', pathNot: ['^runtime/(host|sandbox|setup)/', '\\.test\\.ts$'] },
+      to: { path: '^(node:)?child_process$' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage|build)/' },
+    tsConfig: { fileName: 'tsconfig.check.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+};

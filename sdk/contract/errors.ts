@@ -1,0 +1,178 @@
+// The one table of errors. A code is stable: programs match on it, docs/errors.md explains it, a test ties the two.
+// A row's message is constant; what varies goes into `details`. `mend` says what the reader can do about it.
+
+export type GrpcCode =
+  | 'CANCELLED'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'UNAUTHENTICATED';
+
+export interface ErrorRow {
+  readonly httpStatus: number;
+  readonly grpc: GrpcCode;
+  /** Whether the same call may succeed when it is simply made again. */
+  readonly retryable: boolean;
+  readonly message: string;
+  readonly mend: string;
+}
+
+const row = (httpStatus: number, grpc: GrpcCode, message: string, mend: string, retryable = false): ErrorRow => ({
+  httpStatus,
+  grpc,
+  retryable,
+  message,
+  mend,
+});
+
+/* prettier-ignore */
+export const ERRORS = {
+  // General
+  INTERNAL: row(500, 'INTERNAL', 'Something in the platform failed', 'Look at the platform log for this request id; it is a bug worth reporting'),
+  CANCELLED: row(499, 'CANCELLED', 'The caller went away', 'Nothing to mend'),
+  DEADLINE_EXCEEDED: row(504, 'DEADLINE_EXCEEDED', 'The call did not finish in time', 'Try again, or give it a longer deadline', true),
+  INVALID_ARGUMENT: row(400, 'INVALID_ARGUMENT', 'An argument is not acceptable', 'Correct the argument that the details name'),
+  NOT_IMPLEMENTED: row(501, 'UNIMPLEMENTED', 'This is not implemented yet', 'See the README for what is and is not there'),
+
+  // Calls between processes, and from an instance to the platform
+  RPC_UNAVAILABLE: row(503, 'UNAVAILABLE', 'The service cannot be reached', 'It restarts by itself within seconds; try again', true),
+  RPC_CONNECTION_LOST: row(503, 'UNAVAILABLE', 'The connection broke while the call was under way, so its outcome is unknown', 'Read what is there before you repeat a write', false),
+  RPC_FRAME_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The message is larger than the limit', 'Send less in one call'),
+  RPC_FRAME_MALFORMED: row(400, 'INVALID_ARGUMENT', 'The message is not a well-formed frame', 'Use the SDK of this release'),
+  RPC_UNKNOWN_METHOD: row(404, 'UNIMPLEMENTED', 'No such service or method', 'Use the SDK of this release'),
+  RPC_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'Too many calls at once on this connection', 'Make fewer calls at the same time', true),
+
+  // GQL
+  GQL_SYNTAX: row(400, 'INVALID_ARGUMENT', 'The GQL statement cannot be read', 'Correct the statement at the place shown'),
+  GQL_BIND: row(400, 'INVALID_ARGUMENT', 'The GQL arguments do not fit the statement', 'Give each @name and @number that the statement uses a value of the right type'),
+  GQL_TOO_LARGE: row(400, 'INVALID_ARGUMENT', 'The GQL statement is too large', 'Pass values as arguments instead of writing them into the statement'),
+
+  // Datastore
+  DS_INVALID: row(400, 'INVALID_ARGUMENT', 'The datastore cannot accept this', 'Correct what the details name'),
+  DS_LIMIT: row(400, 'INVALID_ARGUMENT', 'A datastore limit is exceeded', 'See docs/limits.md for the limit that the details name'),
+  DS_NOT_FOUND: row(404, 'NOT_FOUND', 'no entity to update', 'Insert or upsert the entity instead'),
+  DS_ALREADY_EXISTS: row(409, 'ALREADY_EXISTS', 'entity already exists', 'Update or upsert the entity instead'),
+  DS_TX_CONFLICT: row(409, 'ABORTED', 'Aborted due to cross-transaction contention', 'Run the transaction again; the SDK does so by itself', true),
+  DS_TX_INVALID: row(400, 'INVALID_ARGUMENT', 'The referenced transaction has expired or is no longer valid.', 'Begin a new transaction'),
+  DS_NEED_INDEX: row(400, 'FAILED_PRECONDITION', 'no matching index found', 'Add the lines that the details show to index.yaml and deploy'),
+  DS_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The key or cursor belongs to another app', 'An app reaches only its own data'),
+  DS_CORRUPT: row(500, 'INTERNAL', 'Stored bytes cannot be read back', 'Stop the platform and restore the data directory from a backup'),
+  DS_CLOSED: row(503, 'UNAVAILABLE', 'The store is closed or stopped after a failed write', 'It is reopened by itself; try again', true),
+
+  // Routing and serving
+  ROUTE_UNKNOWN_HOST: row(404, 'NOT_FOUND', 'No app answers at this host name', 'Check the host name, or deploy the app'),
+  ROUTE_NOTHING_SERVING: row(404, 'NOT_FOUND', 'This app has no version that serves', 'Deploy a version, or move traffic to one'),
+  ROUTE_STATIC_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such file', 'Check the path and the handlers of app.yaml'),
+  ROUTE_METHOD_NOT_ALLOWED: row(405, 'INVALID_ARGUMENT', 'The method is not allowed here', 'Use one of the methods in the Allow header'),
+  ROUTE_BAD_REQUEST: row(400, 'INVALID_ARGUMENT', 'The request is malformed', 'Correct the request'),
+  ROUTE_BODY_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request body is larger than 32 MB', 'Send less'),
+  ROUTE_HEADERS_TOO_LARGE: row(431, 'INVALID_ARGUMENT', 'The request headers are larger than the limit', 'Send fewer or smaller headers'),
+  ROUTE_STARTING: row(503, 'UNAVAILABLE', 'The platform is starting', 'Try again in a second', true),
+  ROUTE_QUEUE_FULL: row(503, 'UNAVAILABLE', 'Too many requests wait for an instance', 'Try again, or raise max_instances', true),
+  ROUTE_PENDING_TIMEOUT: row(503, 'UNAVAILABLE', 'No instance became free in time', 'Try again, or raise max_instances', true),
+  ROUTE_INSTANCE_FAILED: row(500, 'INTERNAL', 'The instance failed before it answered', 'Look at the app\'s log'),
+  ROUTE_START_FAILED: row(500, 'UNAVAILABLE', 'No instance of the app could be started', 'Look at the app\'s log: its last lines say why'),
+  ROUTE_BAD_RESPONSE: row(502, 'INTERNAL', 'The app sent a malformed response', 'Look at the app\'s log'),
+  ROUTE_DEADLINE: row(504, 'DEADLINE_EXCEEDED', 'The app did not answer before its deadline', 'Make the handler faster, or do the work in a task'),
+
+  // Instances
+  INSTANCE_EXITED: row(500, 'FAILED_PRECONDITION', 'The app exited while it started', 'Mend what its last lines, shown with this error, say'),
+  INSTANCE_NEVER_LISTENED: row(500, 'DEADLINE_EXCEEDED', 'The app did not listen on $PORT in time', 'Listen on process.env.PORT, and do slow work after that'),
+  INSTANCE_SPAWN_FAILED: row(500, 'INTERNAL', 'The sandbox could not be started', 'Run `appengine serve` with a working bubblewrap, or with --sandbox=process for development'),
+  INSTANCE_LIMIT: row(503, 'RESOURCE_EXHAUSTED', 'The host runs as many instances as it may', 'Stop versions that are not needed, or raise the limit', true),
+
+  // Manifests and deploys
+  MANIFEST_MISSING: row(400, 'INVALID_ARGUMENT', 'There is no app.yaml', 'Create an app.yaml in that directory; the smallest is the line `runtime: nodejs`'),
+  MANIFEST_INVALID: row(400, 'INVALID_ARGUMENT', 'The file is not valid', 'Correct it at the line and column shown'),
+  RUNTIME_UNKNOWN: row(400, 'INVALID_ARGUMENT', 'This runtime is not known', 'Use one of the runtimes that the details name'),
+  APP_ID_INVALID: row(400, 'INVALID_ARGUMENT', 'The app id is not valid', 'Use lower-case letters, digits and hyphens, starting with a letter, at most 30 characters'),
+  LABEL_INVALID: row(400, 'INVALID_ARGUMENT', 'The service or version name is not valid', 'Use lower-case letters, digits and hyphens, at most 63 characters, not starting or ending with a hyphen'),
+  UPLOAD_REFUSED: row(400, 'INVALID_ARGUMENT', 'A file of the app cannot be uploaded', 'Remove it, or name it in .gcloudignore'),
+  UPLOAD_INCOMPLETE: row(409, 'FAILED_PRECONDITION', 'Not all files of the deployment were uploaded', 'Run the deploy again'),
+  BUILD_FAILED: row(400, 'FAILED_PRECONDITION', 'The build failed', 'Mend what its last lines, shown with this error, say'),
+  DEPLOY_CONFLICT: row(409, 'ABORTED', 'Another deploy of this service is under way', 'Wait for it to end, then try again', true),
+  APP_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such app', 'See `appengine apps list`'),
+  VERSION_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such version', 'See `appengine versions list`'),
+  VERSION_EXISTS: row(409, 'ALREADY_EXISTS', 'This version exists, and versions never change', 'Choose another --version, or leave it out'),
+
+  // Admin API and command line
+  UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The token is missing or wrong', 'Give the owner token with --token or APPENGINE_TOKEN; `serve` wrote it to credentials/owner-token in its data directory'),
+  FORBIDDEN: row(403, 'PERMISSION_DENIED', 'Your role does not allow this', 'Ask an owner of the app'),
+  NOT_FOUND: row(404, 'NOT_FOUND', 'There is nothing at this address', 'Check the address'),
+  SERVER_UNREACHABLE: row(503, 'UNAVAILABLE', 'No App Engine server answers there', 'Start one with `npm start`, or name another with --server', true),
+  DIRECTORY_MISSING: row(400, 'INVALID_ARGUMENT', 'There is no such directory', 'Check the path'),
+  USAGE: row(400, 'INVALID_ARGUMENT', 'The command cannot be understood', 'See `appengine --help`'),
+  DATA_DIR_HELD: row(409, 'FAILED_PRECONDITION', 'Another App Engine serves this data directory', 'Stop it, or choose another directory with --data-dir'),
+  PORT_BUSY: row(409, 'FAILED_PRECONDITION', 'The port is in use', 'Stop what holds it, or choose another with the flag that the details name'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** Every expected failure. `message` is for people: what, and the details that matter; `mend` says how to go on. */
+export class PlatformError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  /** `reason` is appended to the row's message after a colon and says why, with values. */
+  constructor(code: ErrorCode, reason?: string, options: { readonly details?: ErrorDetails; readonly cause?: unknown } = {}) {
+    const { message } = ERRORS[code];
+    super(reason === undefined ? message : `${message}: ${reason}`, { cause: options.cause });
+    this.name = 'PlatformError';
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  get row(): ErrorRow {
+    return ERRORS[this.code];
+  }
+
+  get mend(): string {
+    return ERRORS[this.code].mend;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+}
+
+/** What crosses a wire instead of a PlatformError. */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly mend: string;
+  readonly details: ErrorDetails;
+}
+
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(ERRORS, text);
+}
+
+/** Any thrown value as a PlatformError; what is not one becomes INTERNAL with the original as its cause. */
+export function toPlatformError(thrown: unknown): PlatformError {
+  if (thrown instanceof PlatformError) return thrown;
+  return new PlatformError('INTERNAL', undefined, { cause: thrown });
+}
+
+export function errorBody(error: PlatformError): ErrorBody {
+  return { code: error.code, message: error.message, mend: error.mend, details: error.details };
+}
+
+/** Rebuilds an error that came over a wire; an unknown code becomes INTERNAL and keeps its text. */
+export function errorFromBody(body: { readonly code?: unknown; readonly message?: unknown; readonly details?: unknown }): PlatformError {
+  const code = isErrorCode(body.code) ? body.code : 'INTERNAL';
+  const text = typeof body.message === 'string' ? body.message : '';
+  const { message } = ERRORS[code];
+  const reason = text.startsWith(`${message}: `) ? text.slice(message.length + 2) : text === message ? undefined : text || undefined;
+  const details = typeof body.details === 'object' && body.details !== null ? (body.details as ErrorDetails) : {};
+  return new PlatformError(code, reason, { details });
+}

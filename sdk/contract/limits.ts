@@ -1,0 +1,102 @@
+// Every limit of the platform: one table, the unit last in the name, the reason beside it.
+// docs/limits.md is written from it; a test holds the two together. Over a limit is an error with a code.
+
+export interface LimitRow {
+  readonly value: number;
+  readonly reason: string;
+}
+
+const limit = (value: number, reason: string): LimitRow => ({ value, reason });
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/* prettier-ignore */
+export const LIMIT_ROWS = {
+  // Wire between processes, and between an instance and the platform
+  wireFrameBytesMax: limit(12 * MiB, 'A 10 MiB API request (App Engine) with its envelope'),
+  wireDepthMax: limit(64, 'Nesting of one message; entities nest at most 20 deep, queries less'),
+  wireItemsMax: limit(200_000, 'Array items and map entries in one message, so that a small frame cannot become a large heap'),
+  wireCallsInFlightMax: limit(1_000, 'Calls under way on one connection from an instance'),
+  wireConnectionsMax: limit(16, 'Connections from one instance to one of its sockets'),
+  wireHalfFrameMs: limit(10_000, 'How long a frame may stay half sent before the connection is closed'),
+  wireOutgoingBytesMax: limit(32 * MiB, 'Answers that a peer has not read; beyond, its further calls are not read'),
+
+  // GQL
+  gqlStatementBytesMax: limit(10 * KiB, 'Earley parsing is cubic at worst, and no sensible statement is longer'),
+  gqlDepthMax: limit(20, 'Nested parentheses in a condition'),
+  gqlCacheEntriesMax: limit(1_000, 'Parsed statements kept by text'),
+
+  // Datastore (App Engine: reference, section 3.6)
+  entityBytesMax: limit(1_048_572, 'App Engine: 1 MiB less 4 bytes'),
+  indexedValueBytesMax: limit(1_500, 'App Engine: UTF-8 bytes of an indexed string or blob'),
+  keyNameBytesMax: limit(1_500, 'App Engine: kind, name, property name'),
+  namespaceCharactersMax: limit(100, 'App Engine: [0-9A-Za-z._-]{0,100}'),
+  keyBytesMax: limit(6 * KiB, 'App Engine: a whole key'),
+  keyPathElementsMax: limit(100, 'App Engine'),
+  entityDepthMax: limit(20, 'App Engine: entities embedded in entities'),
+  lookupKeysMax: limit(1_000, 'App Engine'),
+  commitMutationsMax: limit(500, 'App Engine\'s clients send at most this many'),
+  transactionBytesMax: limit(10 * MiB, 'App Engine'),
+  transactionIdleMs: limit(60_000, 'App Engine: an abandoned transaction ends'),
+  transactionLifeMs: limit(270_000, 'App Engine: no transaction lives longer'),
+  transactionsOpenMax: limit(1_000, 'Open transactions of one app, since each pins a snapshot'),
+  indexEntriesPerEntityMax: limit(20_000, 'App Engine: built-in and composite'),
+  compositeIndexesMax: limit(200, 'App Engine: per app'),
+  compositePropertiesMax: limit(100, 'App Engine: in one composite index'),
+  queryFiltersMax: limit(100, 'App Engine: filters, orders and ancestor together'),
+  queryInValuesMax: limit(30, 'App Engine: values of IN'),
+  queryDisjunctionsMax: limit(30, 'App Engine: branches after expanding IN and OR'),
+  queryBatchResultsMax: limit(300, 'App Engine: results of one batch; the client asks for the next'),
+  queryBatchBytesMax: limit(4 * MiB, 'Bytes of one batch of results'),
+  allocateIdsMax: limit(500, 'App Engine\'s clients ask for at most this many at once'),
+
+  // Router
+  requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),
+  responseBodyBytesMax: limit(32 * MiB, 'App Engine: response size of an instance'),
+  requestHeaderBytesMax: limit(16 * KiB, 'App Engine\'s front end; more is 431'),
+  requestHeadersMax: limit(100, 'Header lines of one request; more is 431'),
+  requestHeaderMs: limit(10_000, 'Time to send all headers'),
+  requestDeadlineMs: limit(600_000, 'App Engine second generation, automatic scaling: 10 minutes'),
+  pendingMsMax: limit(10_000, 'App Engine: a request waits at most this long for an instance'),
+  holdQueueEntriesMax: limit(1_000, 'Requests of one version that wait for an instance'),
+  holdQueueBodyBytesMax: limit(16 * MiB, 'Body bytes that the router holds for waiting requests of one version'),
+  clientConnectionsPerAddressMax: limit(1_000, 'Open connections from one client address'),
+
+  // Instances
+  instancesPerHostMax: limit(200, 'Instances on one host'),
+  instancesPerVersionMax: limit(20, 'App Engine: max_instances of new projects'),
+  instanceReadyMs: limit(30_000, 'Time from start until the app listens'),
+  instanceStopGraceMs: limit(3_000, 'From SIGTERM to SIGKILL, after draining'),
+  instanceMemoryBytesMax: limit(384 * MiB, 'App Engine: class F1'),
+  instancePidsMax: limit(256, 'Processes and threads of one instance; Node alone has about 11'),
+  instanceTmpBytesMax: limit(64 * MiB, '/tmp of one instance; counts as its memory'),
+  instanceLogLineBytesMax: limit(16 * KiB, 'One line of an app\'s log; the rest of the line is cut'),
+  instanceLogLinesPerSecondMax: limit(500, 'Lines an instance may log in a second on average; more are dropped and counted'),
+  instanceStderrTailBytesMax: limit(8 * KiB, 'What is kept of stderr to explain a failed start'),
+
+  // Logs
+  logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
+  logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),
+
+  // Deploys
+  deployFilesMax: limit(10_000, 'App Engine: files of one version'),
+  deployFileBytesMax: limit(32 * MiB, 'App Engine: one file'),
+  deployBytesMax: limit(512 * MiB, 'All files of one version together'),
+  deployPathBytesMax: limit(1_024, 'Path of a file within the app'),
+  deployManifestBytesMax: limit(4 * MiB, 'The list of files that a deploy begins with'),
+  deployOpenMs: limit(3_600_000, 'An upload not finished in this time is dropped'),
+  manifestBytesMax: limit(256 * KiB, 'app.yaml and its sister files'),
+  manifestHandlersMax: limit(100, 'App Engine: handlers of app.yaml'),
+  manifestPatternBytesMax: limit(512, 'One url pattern of app.yaml'),
+  buildMs: limit(600_000, 'One build'),
+  buildMemoryBytesMax: limit(2_048 * MiB, 'One build'),
+  versionsPerAppMax: limit(210, 'App Engine: versions of a paid app'),
+} as const satisfies Record<string, LimitRow>;
+
+export type LimitName = keyof typeof LIMIT_ROWS;
+
+/** The values alone: `LIMITS.entityBytesMax`. */
+export const LIMITS = Object.freeze(Object.fromEntries(Object.entries(LIMIT_ROWS).map(([name, row]) => [name, row.value]))) as Readonly<
+  Record<LimitName, number>
+>;
