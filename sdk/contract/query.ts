@@ -1,6 +1,5 @@
 // A bound query: what GQL, the SDK's query builder and the public v1 API all turn into.
 import { type Value } from './entity.ts';
-import { type Key } from './key.ts';
 
 export type PropertyOperator = '=' | '<' | '<=' | '>' | '>=' | '!=' | 'in' | 'not-in' | 'has-ancestor';
 
@@ -60,5 +59,3 @@ export interface AggregationQuery {
 
 /** Position after which a batch ended, and why. */
 export type MoreResults = 'not-finished' | 'after-limit' | 'after-cursor' | 'no-more';
-
-export type { Key };

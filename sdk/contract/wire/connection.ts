@@ -132,8 +132,9 @@ export class Connection {
   async end(): Promise<void> {
     if (this.#closed) return;
     this.#flush();
-    this.#stream.end();
-    this.#stream.destroySoon?.();
+    this.#stream.end(() => {
+      this.#stream.destroy();
+    });
     await this.closed;
   }
 

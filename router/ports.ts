@@ -1,0 +1,154 @@
+// The router: from a request's Host header to an instance's socket, and back.
+// It must not start instances, read the datastore or know the control plane: it asks through the ports below.
+// Read next: route-table.ts (where does a request go), then dispatch.ts (the whole path of one request).
+
+/** Undoes a subscription; a second call does nothing. */
+export type Unsubscribe = () => void;
+
+// --- What the router is told: an immutable table, swapped whole -----------------------------------------------------
+
+export interface RouteTableSpec {
+  /** Grows with each change; a table with a lower revision than the current one is ignored. */
+  readonly revision: number;
+  readonly apps: readonly AppRoutes[];
+}
+
+export interface AppRoutes {
+  readonly appId: string;
+  readonly services: readonly ServiceRoutes[];
+}
+
+export type ShardBy = 'ip' | 'cookie' | 'random';
+
+export interface ServiceRoutes {
+  /** `default` for the app's default service. */
+  readonly service: string;
+  /** Shares of traffic by version; they add up to 1. Empty when nothing serves. */
+  readonly split: Readonly<Record<string, number>>;
+  readonly shardBy: ShardBy;
+  readonly versions: readonly VersionRoutes[];
+}
+
+export interface VersionRoutes {
+  readonly version: string;
+  /** Names this deployment of the version for the instance source. */
+  readonly deploymentId: string;
+  /** Checked in order, first match wins; a request that matches none goes to the app. */
+  readonly handlers: readonly HandlerSpec[];
+  /** Static files by path within the app (no leading slash, `/` between parts). */
+  readonly files: Readonly<Record<string, StaticFile>>;
+}
+
+export interface StaticFile {
+  /** Lower-case hex; names the blob in the content-addressed store and is the ETag. */
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+interface HandlerCommon {
+  /** A regular expression in App Engine's dialect, implicitly anchored at both ends; a plain prefix for `static-dir`. */
+  readonly url: string;
+  readonly secure?: 'always' | 'never' | 'optional';
+  readonly redirectStatus?: 301 | 302 | 303 | 307;
+}
+
+export type HandlerSpec =
+  | (HandlerCommon & { readonly kind: 'script' })
+  | (HandlerCommon & StaticOptions & { readonly kind: 'static-dir'; /** Directory within the app. */ readonly directory: string })
+  | (HandlerCommon &
+      StaticOptions & {
+        readonly kind: 'static-files';
+        /** Path within the app; `\1` stands for a group of `url`. */ readonly path: string;
+      });
+
+export interface StaticOptions {
+  readonly mimeType?: string;
+  /** Seconds of Cache-Control max-age. */
+  readonly expirationSeconds: number;
+  readonly httpHeaders?: Readonly<Record<string, string>>;
+  readonly requireMatchingFile?: boolean;
+}
+
+/** Tells the router where requests go. Calls the listener at once when a table is known, then on each change. */
+export interface RouteTableSource {
+  watch(onTable: (table: RouteTableSpec) => void): Unsubscribe;
+}
+
+// --- What the router asks for: an instance ---------------------------------------------------------------------------
+
+export interface InstanceTarget {
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  readonly deploymentId: string;
+}
+
+export type LeaseOutcome =
+  /** A whole response came. */
+  | 'answered'
+  /** The connection failed before or during the response. */
+  | 'failed'
+  /** The client went away. */
+  | 'cancelled';
+
+/** One request's place on one instance. */
+export interface InstanceLease {
+  readonly instanceId: string;
+  /** Unix socket on which the instance speaks HTTP/1.1. */
+  readonly socketPath: string;
+  /** Whether this is the instance's first request. */
+  readonly isLoadingRequest: boolean;
+  /** Milliseconds that the request waited for this place. */
+  readonly pendingMs: number;
+  /** Gives the place back; exactly once. */
+  release(outcome: LeaseOutcome): void;
+}
+
+export interface InstanceSource {
+  /**
+   * The fullest instance with room, waiting in the bounded hold queue when there is none.
+   * Throws ROUTE_QUEUE_FULL, ROUTE_PENDING_TIMEOUT, ROUTE_START_FAILED, INSTANCE_EXITED, INSTANCE_NEVER_LISTENED,
+   * or the signal's reason when the client leaves first.
+   */
+  acquire(target: InstanceTarget, options: { readonly signal: AbortSignal }): Promise<InstanceLease>;
+}
+
+// --- What the router tells: one row for each request -----------------------------------------------------------------
+
+export interface RequestLogRow {
+  readonly requestId: string;
+  /** Wall clock at the first byte of the request, milliseconds since 1970. */
+  readonly startedAtMs: number;
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  readonly instanceId?: string;
+  readonly method: string;
+  readonly host: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly status: number;
+  readonly latencyMs: number;
+  readonly pendingMs: number;
+  readonly isLoadingRequest: boolean;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly clientAddress: string;
+  readonly userAgent?: string;
+  readonly referrer?: string;
+  /** The error code when the platform answered instead of the app. */
+  readonly errorCode?: string;
+  /** How often the request was given to another instance. */
+  readonly retries: number;
+}
+
+/** Takes rows and never blocks: a slow sink drops and counts. */
+export interface RequestLogSink {
+  write(row: RequestLogRow): void;
+}
+
+/** Opens immutable content by hash. */
+export interface BlobReader {
+  /** Path of a readable regular file with that content. */
+  pathOf(sha256: string): string;
+}

@@ -1,0 +1,85 @@
+// Instances as the rest of the runtime sees them: what the host is asked to start, and what it says of what runs.
+// The host owns every instance process. Others hold ids and watch; nobody else spawns, signals or meters.
+// Read next: instance-host.ts, then ../sandbox/port.ts.
+
+/** Everything the host needs to start one instance, independent of any other process. */
+export interface InstanceSpec {
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  readonly deploymentId: string;
+  /** Read-only code directory on this host. */
+  readonly codeDirectory: string;
+  /** Argument vector within the sandbox; never a shell string unless the app's own entrypoint is one. */
+  readonly command: readonly string[];
+  /** The app's variables; the host adds PORT, GAE_INSTANCE and what the sandbox needs. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly memoryBytesMax: number;
+  readonly pidsMax: number;
+  readonly tmpBytesMax: number;
+  /** Share of a CPU relative to other instances; 1 is class F1. */
+  readonly cpuWeight: number;
+  readonly readyMsMax: number;
+}
+
+/**
+ * States: starting → ready → stopping → exited; starting → exited when it fails; ready → exited when it dies.
+ * `stopping`: SIGTERM was sent; what is in flight may finish within the grace time.
+ */
+export type InstanceState = 'starting' | 'ready' | 'stopping' | 'exited';
+
+export interface InstanceExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** One sentence for people: "exited with code 1", "killed: over its memory limit of 384 MiB". */
+  readonly reason: string;
+  /** The error code that stands for it. */
+  readonly errorCode: 'INSTANCE_EXITED' | 'INSTANCE_NEVER_LISTENED' | 'INSTANCE_SPAWN_FAILED';
+  /** The newest bytes of stderr, to explain a failed start. */
+  readonly stderrTail: string;
+}
+
+/** When each phase of a start ended, in milliseconds after the start was asked for. */
+export interface StartPhases {
+  readonly spawnMs?: number;
+  readonly readyMs?: number;
+}
+
+export interface InstanceView {
+  readonly id: string;
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  readonly deploymentId: string;
+  readonly state: InstanceState;
+  /** Process id of the sandbox's outermost process on this host. */
+  readonly pid?: number;
+  /** Directory of this instance's own sockets on the host: app.sock, datastore.sock, api.sock. */
+  readonly socketDirectory: string;
+  readonly startedAtMs: number;
+  readonly phases: StartPhases;
+  /** CPU time used so far, read from outside; undefined where the machine cannot tell. */
+  readonly cpuMicros?: number;
+  readonly memoryBytes?: number;
+  readonly exit?: InstanceExit;
+}
+
+/** Names of the sockets within an instance's socket directory. */
+export const APP_SOCKET = 'app.sock';
+export const DATASTORE_SOCKET = 'datastore.sock';
+export const API_SOCKET = 'api.sock';
+
+/** What the host offers to the scheduler, the API gateways and the control plane. Served as RPC service `host`. */
+export interface InstanceHost {
+  /** Returns as soon as the instance exists in state `starting`. Throws INSTANCE_LIMIT. */
+  start(spec: InstanceSpec): Promise<{ readonly id: string }>;
+  /** SIGTERM, then SIGKILL after `graceMs`. Resolves once it is `stopping`; unknown ids are ignored. */
+  stop(id: string, options: { readonly graceMs: number }): Promise<void>;
+  /** All that have not exited. */
+  list(): Promise<readonly InstanceView[]>;
+  /**
+   * Calls `onChange` with each instance that is not exited, then on every change of state, `exited` being the last of an
+   * instance. After a lost connection the same again, so listeners treat it as the whole truth: `onReset` comes first.
+   */
+  watch(listener: { readonly onReset: () => void; readonly onChange: (view: InstanceView) => void }): () => void;
+}

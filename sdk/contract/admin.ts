@@ -1,0 +1,132 @@
+// The admin API: what the command line and the console speak with the control role, JSON over HTTP under /api/v1.
+// Every call carries `Authorization: Bearer TOKEN`. Errors are `{ "error": ErrorBody }` with the row's HTTP status.
+//
+//   GET    /status                                      → StatusView              (no token needed)
+//   GET    /apps                                        → { apps: AppView[] }
+//   GET    /apps/A                                      → AppView
+//   DELETE /apps/A/services/S/versions/V                → {}
+//   GET    /apps/A/versions                             → { versions: VersionView[] }
+//   GET    /apps/A/instances                            → { instances: AdminInstanceView[] }
+//   PUT    /apps/A/services/S/traffic  TrafficRequest   → { versions: VersionView[] }
+//   GET    /apps/A/logs?follow=1&lines=N&source=app|request|all&version=V&service=S
+//                                                       → newline-delimited LogRow, open-ended with follow
+//   POST   /apps/A/deployments         DeployRequest    → DeployBegun
+//   PUT    /apps/A/deployments/D/blobs/SHA256  bytes    → {}                      (the content must have that hash)
+//   POST   /apps/A/deployments/D/finish                 → newline-delimited DeployEvent, the last one `done` or `failed`
+import { type ErrorBody } from './errors.ts';
+
+export interface StatusView {
+  readonly release: string;
+  /** Base of app URLs, for example http://{id}.localhost:8080/ */
+  readonly appUrlTemplate: string;
+  readonly sandbox: 'bubblewrap' | 'process';
+  readonly warnings: readonly string[];
+}
+
+export interface AppView {
+  readonly id: string;
+  readonly url: string;
+  readonly createdAtMs: number;
+  readonly services: readonly ServiceView[];
+}
+
+export interface ServiceView {
+  readonly service: string;
+  readonly url: string;
+  /** Shares by version; they add up to 1. */
+  readonly split: Readonly<Record<string, number>>;
+  readonly versions: number;
+}
+
+export interface VersionView {
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  readonly url: string;
+  readonly runtime: string;
+  readonly createdAtMs: number;
+  /** 0 … 1 of its service. */
+  readonly trafficShare: number;
+  readonly instances: number;
+}
+
+export interface AdminInstanceView {
+  readonly id: string;
+  readonly service: string;
+  readonly version: string;
+  readonly state: string;
+  readonly startedAtMs: number;
+  readonly readyMs?: number;
+  readonly cpuMicros?: number;
+  readonly memoryBytes?: number;
+}
+
+export interface TrafficRequest {
+  readonly split: Readonly<Record<string, number>>;
+  readonly shardBy?: 'ip' | 'cookie' | 'random';
+}
+
+export interface UploadFile {
+  /** Relative, `/` between parts, Unicode form C. */
+  readonly path: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly executable: boolean;
+}
+
+export interface DeployRequest {
+  readonly files: readonly UploadFile[];
+  /** Absent: a name from the time. */
+  readonly version?: string;
+  /** Whether all traffic of the service moves to the new version. */
+  readonly promote: boolean;
+}
+
+export interface DeployBegun {
+  readonly deploymentId: string;
+  /** Hashes whose content the server does not have. */
+  readonly missing: readonly string[];
+}
+
+export const DEPLOY_STEPS = ['validate', 'build', 'index', 'stage', 'start', 'traffic'] as const;
+export type DeployStep = (typeof DEPLOY_STEPS)[number];
+
+export type DeployEvent =
+  | { readonly kind: 'step'; readonly step: DeployStep; readonly state: 'running' | 'done' | 'skipped'; readonly message: string }
+  | { readonly kind: 'output'; readonly step: DeployStep; readonly line: string }
+  | {
+      readonly kind: 'done';
+      readonly appId: string;
+      readonly service: string;
+      readonly version: string;
+      readonly url: string;
+      readonly versionUrl: string;
+      readonly promoted: boolean;
+    }
+  | { readonly kind: 'failed'; readonly step: DeployStep; readonly error: ErrorBody };
+
+export type LogRow =
+  | {
+      readonly kind: 'app';
+      readonly atMs: number;
+      readonly service: string;
+      readonly version: string;
+      readonly instanceId: string;
+      readonly stream: 'stdout' | 'stderr' | 'system';
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'request';
+      readonly atMs: number;
+      readonly service: string;
+      readonly version: string;
+      readonly instanceId?: string;
+      readonly requestId: string;
+      readonly method: string;
+      readonly target: string;
+      readonly status: number;
+      readonly latencyMs: number;
+      readonly responseBytes: number;
+      readonly isLoadingRequest: boolean;
+      readonly errorCode?: string;
+    };

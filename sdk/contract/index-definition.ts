@@ -1,0 +1,28 @@
+// A composite index as index.yaml declares it.
+
+export interface IndexProperty {
+  readonly name: string;
+  readonly direction: 'asc' | 'desc';
+}
+
+export interface IndexDefinition {
+  readonly kind: string;
+  /** Whether the index also orders by each ancestor. */
+  readonly ancestor: boolean;
+  /** 1 … compositePropertiesMax. */
+  readonly properties: readonly IndexProperty[];
+}
+
+export type IndexState = 'building' | 'serving' | 'error';
+
+/** The lines of index.yaml that declare `index`, as an error shows them. */
+export function indexYamlLines(index: IndexDefinition): string {
+  const lines = [`- kind: ${index.kind}`];
+  if (index.ancestor) lines.push('  ancestor: yes');
+  lines.push('  properties:');
+  for (const property of index.properties) {
+    lines.push(`  - name: ${property.name}`);
+    if (property.direction === 'desc') lines.push('    direction: desc');
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,246 @@
+// The part of protobuf's wire format that the datastore's messages use. Reading never trusts a length.
+import { isUtf8 } from 'node:buffer';
+import { PlatformError } from './errors.ts';
+
+export const VARINT = 0;
+export const FIXED64 = 1;
+export const BYTES = 2;
+const FIXED32 = 5;
+
+const CAPACITY_START = 256;
+
+/** Appends fields to one growing buffer. */
+export class ProtoWriter {
+  #buffer = Buffer.allocUnsafe(CAPACITY_START);
+  #length = 0;
+
+  /** The bytes written so far, as a copy of exact size. */
+  finish(): Buffer {
+    return Buffer.from(this.#buffer.subarray(0, this.#length));
+  }
+
+  varintField(field: number, value: bigint): void {
+    this.#tag(field, VARINT);
+    this.#varint64(value);
+  }
+
+  smallField(field: number, value: number): void {
+    this.#tag(field, VARINT);
+    this.#varint32(value);
+  }
+
+  doubleField(field: number, value: number): void {
+    this.#tag(field, FIXED64);
+    this.#reserve(8);
+    this.#buffer.writeDoubleLE(value, this.#length);
+    this.#length += 8;
+  }
+
+  bytesField(field: number, value: Uint8Array): void {
+    this.#tag(field, BYTES);
+    this.#varint32(value.length);
+    this.#reserve(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  /** Throws DS_INVALID for a string with half a surrogate pair, which UTF-8 cannot carry. */
+  stringField(field: number, value: string): void {
+    if (!value.isWellFormed())
+      throw new PlatformError('DS_INVALID', `a string holds half a surrogate pair: ${JSON.stringify(value.slice(0, 40))}`);
+    this.#tag(field, BYTES);
+    // A UTF-16 unit needs at most 3 bytes of UTF-8.
+    this.#reserve(5 + value.length * 3);
+    const start = this.#length;
+    this.#length += 1;
+    const written = this.#buffer.write(value, this.#length, 'utf8');
+    this.#length += written;
+    this.#closeLength(start, written);
+  }
+
+  /** A nested message: what `write` appends, behind its length. */
+  messageField(field: number, write: () => void): void {
+    this.#tag(field, BYTES);
+    this.#reserve(1);
+    const start = this.#length;
+    this.#length += 1;
+    write();
+    this.#closeLength(start, this.#length - start - 1);
+  }
+
+  /** Puts the length into the byte reserved at `start`, moving the content when it needs more than one byte. */
+  #closeLength(start: number, contentBytes: number): void {
+    if (contentBytes < 0x80) {
+      this.#buffer[start] = contentBytes;
+      return;
+    }
+    const lengthBytes = varint32Bytes(contentBytes);
+    this.#reserve(lengthBytes);
+    this.#buffer.copyWithin(start + lengthBytes, start + 1, this.#length);
+    const end = this.#length + lengthBytes - 1;
+    this.#length = start;
+    this.#varint32(contentBytes);
+    this.#length = end;
+  }
+
+  #tag(field: number, type: number): void {
+    this.#varint32((field << 3) | type);
+  }
+
+  #varint32(value: number): void {
+    this.#reserve(5);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#buffer[this.#length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#buffer[this.#length++] = rest;
+  }
+
+  #varint64(value: bigint): void {
+    if (value >= 0n && value < 0x80000000n) {
+      this.#varint32(Number(value));
+      return;
+    }
+    this.#reserve(10);
+    let rest = BigInt.asUintN(64, value);
+    while (rest >= 0x80n) {
+      this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.#buffer[this.#length++] = Number(rest);
+  }
+
+  #reserve(count: number): void {
+    if (this.#length + count <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + count));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
+  }
+}
+
+function varint32Bytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest >>>= 7) bytes++;
+  return bytes;
+}
+
+/** Reads the fields of one message in [start, end). Throws DS_INVALID on anything malformed. */
+export class ProtoReader {
+  readonly #buffer: Buffer;
+  readonly #end: number;
+  #offset: number;
+  /** Of the field that `next` found. */
+  field = 0;
+  type = 0;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offset = start;
+    this.#end = end;
+  }
+
+  /** Moves to the next field; false at the end. */
+  next(): boolean {
+    if (this.#offset === this.#end) return false;
+    const tag = this.#varint32();
+    this.field = tag >>> 3;
+    this.type = tag & 7;
+    if (this.field === 0) throw malformed('field number 0');
+    return true;
+  }
+
+  int64(): bigint {
+    this.#want(VARINT);
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.#byte();
+      if (shift === 0n && byte < 0x80) return BigInt(byte);
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, value);
+    }
+    throw malformed('a number of more than 10 bytes');
+  }
+
+  /** An int32, bool or enum. */
+  small(): number {
+    return Number(BigInt.asIntN(32, this.int64()));
+  }
+
+  double(): number {
+    this.#want(FIXED64);
+    const value = this.#buffer.readDoubleLE(this.#advance(8));
+    return value;
+  }
+
+  /** A view of the bytes, not a copy. */
+  bytes(): Buffer {
+    this.#want(BYTES);
+    const length = this.#varint32();
+    const start = this.#advance(length);
+    return this.#buffer.subarray(start, start + length);
+  }
+
+  string(): string {
+    const bytes = this.bytes();
+    if (!isUtf8(bytes)) throw malformed('a string is not UTF-8');
+    return bytes.toString('utf8');
+  }
+
+  /** A reader of a nested message. */
+  message(): ProtoReader {
+    this.#want(BYTES);
+    const length = this.#varint32();
+    const start = this.#advance(length);
+    return new ProtoReader(this.#buffer, start, start + length);
+  }
+
+  /** Passes over a field that the caller does not know. */
+  skip(): void {
+    switch (this.type) {
+      case VARINT:
+        this.int64();
+        return;
+      case FIXED64:
+        this.#advance(8);
+        return;
+      case BYTES:
+        this.#advance(this.#varint32());
+        return;
+      case FIXED32:
+        this.#advance(4);
+        return;
+      default:
+        throw malformed(`wire type ${this.type}`);
+    }
+  }
+
+  #want(type: number): void {
+    if (this.type !== type) throw malformed(`field ${this.field} has wire type ${this.type}, want ${type}`);
+  }
+
+  #varint32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.#byte();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw malformed('a length of more than 5 bytes');
+  }
+
+  #byte(): number {
+    return this.#buffer[this.#advance(1)] ?? 0;
+  }
+
+  #advance(count: number): number {
+    const start = this.#offset;
+    if (start + count > this.#end) throw malformed('it ends early');
+    this.#offset = start + count;
+    return start;
+  }
+}
+
+function malformed(reason: string): PlatformError {
+  return new PlatformError('DS_INVALID', `malformed message: ${reason}`);
+}
