@@ -9,7 +9,7 @@ export default defineConfig({
     projects: [
       suite('unit', ['{sdk,gql,datastore,router,runtime,admin-console}/**/*.test.ts'], { testTimeout: 20_000 }),
       suite('contract', ['tests/contract/**/*.test.ts'], { testTimeout: 30_000 }),
-      suite('architecture', ['tests/architecture/**/*.test.ts'], { testTimeout: 60_000 }),
+      suite('architecture', ['tests/architecture/**/*.test.ts'], { testTimeout: 60_000, fileParallelism: false }),
       suite('simulation', ['tests/simulation/**/*.test.ts'], { testTimeout: 60_000 }),
       suite('hostile', ['tests/hostile/**/*.test.ts'], { testTimeout: 60_000, fileParallelism: false }),
       suite('integration', ['tests/integration/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),

@@ -52,7 +52,7 @@ export const ERRORS = {
 
   // GQL
   GQL_SYNTAX: row(400, 'INVALID_ARGUMENT', 'The GQL statement cannot be read', 'Correct the statement at the place shown'),
-  GQL_BIND: row(400, 'INVALID_ARGUMENT', 'The GQL arguments do not fit the statement', 'Give each @name and @number that the statement uses a value of the right type'),
+  GQL_BIND: row(400, 'INVALID_ARGUMENT', 'Cannot bind GQL argument', 'Give each @name and @number that the statement uses a value of the right type'),
   GQL_TOO_LARGE: row(400, 'INVALID_ARGUMENT', 'The GQL statement is too large', 'Pass values as arguments instead of writing them into the statement'),
 
   // Datastore
@@ -66,6 +66,7 @@ export const ERRORS = {
   DS_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The key or cursor belongs to another app', 'An app reaches only its own data'),
   DS_CORRUPT: row(500, 'INTERNAL', 'Stored bytes cannot be read back', 'Stop the platform and restore the data directory from a backup'),
   DS_CLOSED: row(503, 'UNAVAILABLE', 'The store is closed or stopped after a failed write', 'It is reopened by itself; try again', true),
+  DS_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'The datastore has too much to do', 'Try again after a pause, with fewer calls at once', true),
 
   // Routing and serving
   ROUTE_UNKNOWN_HOST: row(404, 'NOT_FOUND', 'No app answers at this host name', 'Check the host name, or deploy the app'),
@@ -102,10 +103,15 @@ export const ERRORS = {
   APP_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such app', 'See `appengine apps list`'),
   VERSION_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such version', 'See `appengine versions list`'),
   VERSION_EXISTS: row(409, 'ALREADY_EXISTS', 'This version exists, and versions never change', 'Choose another --version, or leave it out'),
+  VERSION_HAS_TRAFFIC: row(409, 'FAILED_PRECONDITION', 'The version still receives traffic', 'Move its traffic to another version first: `appengine traffic set`'),
+  VERSION_LIMIT: row(409, 'RESOURCE_EXHAUSTED', 'There is no room for another version', 'Delete versions that are not needed: `appengine versions delete`'),
+  INDEX_FAILED: row(500, 'INTERNAL', 'An index of the app does not serve', 'Correct index.yaml, or look at the platform\'s log, then deploy again'),
 
   // Admin API and command line
   UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The token is missing or wrong', 'Give the owner token with --token or APPENGINE_TOKEN; `serve` wrote it to credentials/owner-token in its data directory'),
   FORBIDDEN: row(403, 'PERMISSION_DENIED', 'Your role does not allow this', 'Ask an owner of the app'),
+  HOST_REFUSED: row(421, 'INVALID_ARGUMENT', 'The console does not answer at this host name', 'Use localhost or 127.0.0.1, or add the name to the console\'s host names'),
+  BODY_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request body is larger than the limit', 'Send less; docs/limits.md names the limit'),
   NOT_FOUND: row(404, 'NOT_FOUND', 'There is nothing at this address', 'Check the address'),
   SERVER_UNREACHABLE: row(503, 'UNAVAILABLE', 'No App Engine server answers there', 'Start one with `npm start`, or name another with --server', true),
   DIRECTORY_MISSING: row(400, 'INVALID_ARGUMENT', 'There is no such directory', 'Check the path'),

@@ -26,6 +26,7 @@ export const LIMIT_ROWS = {
   gqlStatementBytesMax: limit(10 * KiB, 'Earley parsing is cubic at worst, and no sensible statement is longer'),
   gqlDepthMax: limit(20, 'Nested parentheses in a condition'),
   gqlCacheEntriesMax: limit(1_000, 'Parsed statements kept by text'),
+  gqlCacheTextBytesMax: limit(512 * KiB, 'Text of the statements kept; a parsed tree takes up to a hundred times its text'),
 
   // Datastore (App Engine: reference, section 3.6)
   entityBytesMax: limit(1_048_572, 'App Engine: 1 MiB less 4 bytes'),
@@ -50,6 +51,11 @@ export const LIMIT_ROWS = {
   queryBatchResultsMax: limit(300, 'App Engine: results of one batch; the client asks for the next'),
   queryBatchBytesMax: limit(4 * MiB, 'Bytes of one batch of results'),
   allocateIdsMax: limit(500, 'App Engine\'s clients ask for at most this many at once'),
+  storeRecentWritesMax: limit(250_000, 'Keys of recent commits kept to check open transactions against; an older transaction conflicts'),
+  storeCommitsQueuedMax: limit(10_000, 'Commits that wait for the batch being written'),
+  storeBatchBytesMax: limit(8 * MiB, 'Commits that share one fsync'),
+  storeTransactionBytesMax: limit(64 * MiB, 'Rows of one commit with its index rows, since they are held in memory'),
+  storeTransactionReadsMax: limit(100_000, 'Keys and ranges that one transaction reads, since they are kept until it ends'),
 
   // Router
   requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),
@@ -78,6 +84,8 @@ export const LIMIT_ROWS = {
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),
+  logBufferBytesMax: limit(4 * MiB, 'Log rows of one app that wait for the disk; more are dropped and counted'),
+  logReadRowsMax: limit(10_000, 'Rows that one reading of the log may ask for'),
 
   // Deploys
   deployFilesMax: limit(10_000, 'App Engine: files of one version'),
@@ -89,8 +97,19 @@ export const LIMIT_ROWS = {
   manifestBytesMax: limit(256 * KiB, 'app.yaml and its sister files'),
   manifestHandlersMax: limit(100, 'App Engine: handlers of app.yaml'),
   manifestPatternBytesMax: limit(512, 'One url pattern of app.yaml'),
+  manifestPatternPathBytesMax: limit(2_048, 'A longer path is matched by no url pattern of app.yaml and goes to the app: bounds the work of a match'),
+  manifestNodesMax: limit(20_000, 'Values in app.yaml once its aliases are filled in'),
+  manifestDepthMax: limit(16, 'Nesting of app.yaml; its own elements need four'),
+  manifestEnvironmentBytesMax: limit(32 * KiB, 'Names and values of env_variables together'),
+  deploysOpenMax: limit(32, 'Deploys begun and not finished, of one app'),
+  deployIndexMs: limit(600_000, 'How long a deploy waits for its indexes to serve'),
+  bundlesParallelMax: limit(16, 'Files copied at the same time while a deploy is staged'),
+  buildCacheEntriesMax: limit(50, 'Builds kept for reuse; the longest unused goes first'),
+  buildOutputLinesMax: limit(5_000, 'Lines of a build that a deploy passes on'),
   buildMs: limit(600_000, 'One build'),
   buildMemoryBytesMax: limit(2_048 * MiB, 'One build'),
+  appsMax: limit(1_000, 'Apps on one platform: their routes are held in memory'),
+  servicesPerAppMax: limit(105, 'App Engine: services of a paid app'),
   versionsPerAppMax: limit(210, 'App Engine: versions of a paid app'),
 } as const satisfies Record<string, LimitRow>;
 

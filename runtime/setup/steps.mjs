@@ -1,0 +1,133 @@
+// What a fresh clone needs before anything can run: packages, system programs, a build. Plain JavaScript, because it
+// runs before there is a compiler. It must not start the platform: start.mjs does.
+// Read next: start.mjs, test.mjs.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const NODE_FLOOR = [20, 20];
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** System programs that make the platform better, and how Debian names them. */
+export const systemPrograms = {
+  bubblewrap: { program: 'bwrap', why: 'runs every app in a sandbox of its own', without: 'apps run as plain processes WITHOUT ISOLATION' },
+};
+
+/** Stops with a message for people; the exit code is 1. */
+function stop(what, mend) {
+  say(`appengine: ${what}\n  To mend it: ${mend}`);
+  process.exit(1);
+}
+
+function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  return result.status === 0;
+}
+
+export function has(program) {
+  return (process.env.PATH ?? '').split(':').some((directory) => directory !== '' && existsSync(join(directory, program)));
+}
+
+export function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor >= NODE_FLOOR[1])) return;
+  stop(
+    `Node ${process.versions.node} is too old, ${NODE_FLOOR.join('.')} is the floor.`,
+    'install Node 20.20 or later, then run this again.',
+  );
+}
+
+/** Installs the packages that package-lock.json names, when they are not there as it names them. */
+export function installPackages() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(root, 'node_modules', '.appengine-packages');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  say('Installing packages (npm ci), about 20 seconds …');
+  if (!run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'])) {
+    stop('npm could not install the packages.', 'check the network and what npm printed above, then run this again.');
+  }
+  writeFileSync(stamp, lock);
+}
+
+/** Makes `npx appengine` in the repository find the command of this checkout. */
+export function linkCommand() {
+  const link = join(root, 'node_modules', '.bin', 'appengine');
+  const target = join('..', '..', 'sdk', 'cli', 'bin', 'appengine.mjs');
+  if (existsSync(link)) return;
+  mkdirSync(dirname(link), { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
+}
+
+/** Installs missing system programs through apt-get when root, else prints the command. Never fails. */
+export function installSystemPrograms() {
+  for (const [name, { program, why, without }] of Object.entries(systemPrograms)) {
+    if (has(program) || process.platform !== 'linux') continue;
+    const command = `apt-get install -y --no-install-recommends ${name}`;
+    if (process.getuid?.() !== 0 || !has('apt-get')) {
+      say(`\n  *** ${name} is missing: it ${why}. Until it is there, ${without}.\n  *** To install it: sudo ${command}\n`);
+      continue;
+    }
+    say(`Installing ${name} (${command}) …`);
+    const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    const install = () => run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', name], { env: environment, stdio: 'ignore' });
+    if (!install()) {
+      run('apt-get', ['-qq', 'update'], { env: environment, stdio: 'ignore' });
+      install();
+    }
+    if (!has(program))
+      say(`\n  *** ${name} could not be installed: it ${why}. Until it is there, ${without}.\n  *** To install it by hand: ${command}\n`);
+  }
+}
+
+const sourceFolders = ['sdk', 'gql', 'datastore', 'router', 'runtime', 'admin-console'];
+
+/** Builds dist/ when a source is newer or other than what was built last. */
+export function build({ quiet = false } = {}) {
+  if (!run(process.execPath, ['gql/compile-grammar.mjs'])) stop('The GQL grammar does not compile.', 'look at the lines above.');
+  const stamp = join(root, 'dist', '.sources');
+  const sources = fingerprint();
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
+  if (!quiet) say('Building …');
+  rmSync(stamp, { force: true });
+  if (!run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-b', '--pretty', 'false'])) {
+    stop('The TypeScript sources do not compile.', 'look at the lines above.');
+  }
+  if (!run(process.execPath, [join('runtime', 'setup', 'bundle.mjs')]))
+    stop('The SDK for apps could not be bundled.', 'look at the lines above.');
+  writeFileSync(stamp, sources);
+}
+
+function fingerprint() {
+  const hash = createHash('sha256');
+  for (const file of ['package-lock.json', 'tsconfig.json']) hash.update(readFileSync(join(root, file)));
+  for (const folder of sourceFolders) {
+    for (const path of filesBelow(join(root, folder))) {
+      const { mtimeMs, size } = statSync(path);
+      hash.update(`${relative(root, path)}\0${mtimeMs}\0${size}\n`);
+    }
+  }
+  return hash.digest('hex');
+}
+
+function filesBelow(directory) {
+  return readdirSync(directory, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** Everything that a fresh clone needs, each part only when it is missing or stale. */
+export function prepare() {
+  checkNode();
+  installPackages();
+  linkCommand();
+  installSystemPrograms();
+  build();
+}

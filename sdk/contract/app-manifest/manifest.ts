@@ -1,0 +1,48 @@
+// app.yaml after parsing, checking and filling in defaults: what the rest of the platform reads.
+// Elements and defaults: App Engine's app.yaml reference, second generation.
+
+export interface AppManifest {
+  /** As written, for example `nodejs` or `nodejs20`. */
+  readonly runtime: string;
+  readonly service: string;
+  /** Shell command that starts the app, instead of the runtime's own. */
+  readonly entrypoint?: string;
+  readonly instanceClass: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly buildEnvironment: Readonly<Record<string, string>>;
+  readonly handlers: readonly ManifestHandler[];
+  /** Seconds; App Engine's default is 10 minutes. */
+  readonly defaultExpirationSeconds: number;
+  readonly warmup: boolean;
+  readonly scaling: AutomaticScaling;
+}
+
+export interface ManifestHandler {
+  readonly url: string;
+  readonly target:
+    | { readonly kind: 'script' }
+    | { readonly kind: 'static-dir'; readonly directory: string }
+    | { readonly kind: 'static-files'; readonly path: string; readonly upload: string };
+  readonly secure: 'always' | 'never' | 'optional';
+  readonly redirectStatus: 301 | 302 | 303 | 307;
+  readonly mimeType?: string;
+  readonly expirationSeconds?: number;
+  readonly httpHeaders?: Readonly<Record<string, string>>;
+  readonly requireMatchingFile: boolean;
+}
+
+/** Defaults: App Engine's; pending latencies `automatic` become the scheduler's own numbers. */
+export interface AutomaticScaling {
+  readonly kind: 'automatic';
+  readonly minInstances: number;
+  readonly maxInstances: number;
+  readonly minIdleInstances: number;
+  /** Absent: the scheduler decides. */
+  readonly maxIdleInstances?: number;
+  readonly maxConcurrentRequests: number;
+  /** 0.5 … 0.95 */
+  readonly targetThroughputUtilization: number;
+  readonly targetCpuUtilization: number;
+  readonly minPendingLatencyMs?: number;
+  readonly maxPendingLatencyMs?: number;
+}

@@ -1,0 +1,40 @@
+// What an app may import: `import { datastore } from 'appengine'`. The one barrel of the repository.
+// Nothing here works outside an instance, and nothing is connected before its first use.
+// Read next: client/datastore.ts.
+import { join } from 'node:path';
+import { Datastore } from './client/datastore.ts';
+import { readInstanceEnvironment } from './client/instance-environment.ts';
+import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
+import { PlatformError } from './contract/errors.ts';
+import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
+
+export { Cursor, Datastore, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
+export { type AppEntity, DatastoreKey, Double, GeoPoint } from './client/natural-value.ts';
+export { type InstanceEnvironment } from './client/instance-environment.ts';
+export { type ErrorCode, PlatformError } from './contract/errors.ts';
+
+/** This instance: app, service, version and instance id. */
+export const instance = readInstanceEnvironment(process.env);
+
+/** Connects on the first call, so that importing this costs an instance's start nothing. */
+class InstanceSocket implements Rpc {
+  readonly #name: string;
+  #client: RpcClient | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  call(service: string, method: string, payload: unknown, options?: RpcCallOptions): Promise<unknown> {
+    if (instance.socketDirectory === undefined) {
+      return Promise.reject(
+        new PlatformError('RPC_UNAVAILABLE', 'this program does not run in an App Engine instance (APPENGINE_SOCKETS is not set)'),
+      );
+    }
+    this.#client ??= new RpcClient(join(instance.socketDirectory, this.#name), systemClock, systemTimers);
+    return this.#client.call(service, method, payload, options);
+  }
+}
+
+/** The app's own datastore. */
+export const datastore = new Datastore(new InstanceSocket('datastore.sock'), systemTimers, systemRandom);
