@@ -45,7 +45,7 @@ export class DatastoreKey implements Key {
   }
 
   toString(): string {
-    const path = this.path.map(({ kind, id, name }) => [kind, id === undefined ? (name ?? null) : `#${id}`]);
+    const path = this.path.map(({ kind, id, name }) => [kind, id === undefined ? (name ?? null) : { id: String(id) }]);
     return JSON.stringify([this.databaseId, this.namespace, ...path.flat()]);
   }
 }

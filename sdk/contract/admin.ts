@@ -55,6 +55,8 @@ export interface AdminInstanceView {
   readonly service: string;
   readonly version: string;
   readonly state: string;
+  /** Outermost process of its sandbox on the server. */
+  readonly pid?: number;
   readonly startedAtMs: number;
   readonly readyMs?: number;
   readonly cpuMicros?: number;

@@ -1,0 +1,121 @@
+import { expect, test, vi } from 'vitest';
+import { encodeEntity, encodeKey } from '../contract/entity-proto.ts';
+import { PlatformError } from '../contract/errors.ts';
+import { InProcessRpc } from '../contract/wire/client.ts';
+import { type MethodHandler } from '../contract/wire/service.ts';
+import { SeededRandom, VirtualTime } from '../support/virtual-time.ts';
+import { Cursor, Datastore } from './datastore.ts';
+
+function datastoreOver(methods: Record<string, MethodHandler>): { datastore: Datastore; time: VirtualTime } {
+  const time = new VirtualTime();
+  return { datastore: new Datastore(new InProcessRpc([{ name: 'datastore', methods }], time), time, new SeededRandom(1)), time };
+}
+
+const { datastore: keys } = datastoreOver({});
+const entityBytes = (id: number): Buffer =>
+  encodeEntity({ key: keys.key('K', id), properties: { n: { kind: 'integer', value: BigInt(id) } } });
+
+test('a key takes kinds and ids or names in turn', () => {
+  const key = keys.key('Guestbook', 'main', 'Greeting', 5);
+  expect(key.path).toEqual([
+    { kind: 'Guestbook', name: 'main' },
+    { kind: 'Greeting', id: 5n },
+  ]);
+  expect(key).toMatchObject({ kind: 'Greeting', id: 5n, name: undefined, isComplete: true });
+  expect(key.parent?.toString()).toBe(keys.key('Guestbook', 'main').toString());
+  expect(keys.key('Greeting').isComplete).toBe(false);
+  expect(keys.keyIn('eu', 'K', 'x').namespace).toBe('eu');
+  expect(() => keys.key(5)).toThrow(/kinds are strings/);
+  expect(() => keys.key('K', 1.5)).toThrow(/whole number/);
+});
+
+test('ids and names that look alike are different keys', () => {
+  expect(keys.key('K', 5).toString()).not.toBe(keys.key('K', '5').toString());
+  expect(keys.key('K', '#5').toString()).not.toBe(keys.key('K', 5).toString());
+});
+
+test('getMany asks again for what was deferred and keeps the order of the keys', async () => {
+  const asked: number[] = [];
+  const { datastore } = datastoreOver({
+    lookup: (payload) => {
+      const wanted = (payload as { keys: Buffer[] }).keys;
+      asked.push(wanted.length);
+      const [first, ...rest] = wanted;
+      const id = [1, 2, 3].find((each) => first!.equals(encodeKey(keys.key('K', each))))!;
+      return { found: id === 2 ? [] : [{ entity: entityBytes(id), version: 1n }], missing: [], deferred: rest };
+    },
+  });
+  const found = await datastore.getMany([keys.key('K', 3), keys.key('K', 2), keys.key('K', 1)]);
+  expect(found.map((entity) => entity?.properties['n'])).toEqual([3, undefined, 1]);
+  expect(asked).toEqual([3, 2, 1]);
+});
+
+test('gql collects batches and goes on where the last one ended', async () => {
+  const requests: Record<string, unknown>[] = [];
+  const { datastore } = datastoreOver({
+    runQuery: (payload) => {
+      requests.push(payload as Record<string, unknown>);
+      const first = requests.length === 1;
+      return {
+        resultKind: 'full',
+        results: [{ entity: entityBytes(requests.length), version: 1n, cursor: Buffer.from('c') }],
+        skipped: first ? 3 : 0,
+        endCursor: Buffer.from(first ? 'after-1' : 'after-2'),
+        more: first ? 'not-finished' : 'after-limit',
+        query: { databaseId: '', namespace: '', orders: [], offset: first ? 3 : 0, limit: 2 },
+      };
+    },
+  });
+  const result = await datastore.gql('SELECT * FROM K WHERE a = @a LIMIT 2 OFFSET 3', { a: 'x' });
+  expect(result.entities.map((entity) => entity.properties['n'])).toEqual([1, 2]);
+  expect(Cursor.parse(result.cursor.toString()).bytes).toEqual(Buffer.from('after-2'));
+  expect(requests[0]).toMatchObject({ gql: { text: 'SELECT * FROM K WHERE a = @a LIMIT 2 OFFSET 3', positional: [] } });
+  expect(requests[1]).toEqual({
+    query: { databaseId: '', namespace: '', orders: [], offset: 0, limit: 1, startCursor: Buffer.from('after-1') },
+  });
+});
+
+test('a transaction runs again after a conflict, with a pause, and returns what its function returned', async () => {
+  let begun = 0;
+  const commits: unknown[] = [];
+  const { datastore, time } = datastoreOver({
+    beginTransaction: () => ({ transaction: Buffer.from([++begun]) }),
+    commit: (payload) => {
+      commits.push(payload);
+      if (commits.length < 3) throw new PlatformError('DS_TX_CONFLICT');
+      return { results: [], commitTimeMicros: 1n };
+    },
+  });
+  const work = vi.fn((transaction: { delete: (key: ReturnType<typeof keys.key>) => void }) => {
+    transaction.delete(keys.key('K', 1));
+    return 'done';
+  });
+  const result = datastore.transaction(work);
+  await time.advanceAsync(5_000);
+  await expect(result).resolves.toBe('done');
+  expect(work).toHaveBeenCalledTimes(3);
+  expect(commits).toEqual(
+    [1, 2, 3].map((id) => ({ mutations: [{ op: 'delete', key: encodeKey(keys.key('K', 1)) }], transaction: Buffer.from([id]) })),
+  );
+});
+
+test('a transaction gives up after its attempts and rolls back what throws', async () => {
+  const rolledBack = vi.fn();
+  const { datastore, time } = datastoreOver({
+    beginTransaction: () => ({ transaction: Buffer.from([1]) }),
+    rollback: rolledBack,
+    commit: () => {
+      throw new PlatformError('DS_TX_CONFLICT');
+    },
+  });
+  const conflicted = datastore.transaction(() => undefined, { attempts: 2 });
+  conflicted.catch(() => undefined);
+  await time.advanceAsync(5_000);
+  await expect(conflicted).rejects.toMatchObject({ code: 'DS_TX_CONFLICT' });
+  await expect(datastore.transaction(() => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
+  expect(rolledBack).toHaveBeenCalledOnce();
+});
+
+test('a cursor from elsewhere is refused', () => {
+  expect(() => Cursor.parse('not a cursor!')).toThrow(expect.objectContaining({ code: 'DS_INVALID' }));
+});
