@@ -83,6 +83,9 @@ export const ERRORS = {
   ROUTE_START_FAILED: row(500, 'UNAVAILABLE', 'No instance of the app could be started', 'Look at the app\'s log: its last lines say why'),
   ROUTE_BAD_RESPONSE: row(502, 'INTERNAL', 'The app sent a malformed response', 'Look at the app\'s log'),
   ROUTE_DEADLINE: row(504, 'DEADLINE_EXCEEDED', 'The app did not answer before its deadline', 'Make the handler faster, or do the work in a task'),
+  ROUTE_PATH_RESERVED: row(403, 'PERMISSION_DENIED', 'Only the platform itself may call this path', 'Use another path'),
+  ROUTE_REQUEST_TIMEOUT: row(408, 'DEADLINE_EXCEEDED', 'The request was sent too slowly', 'Send it again over a better connection', true),
+  ROUTE_RESPONSE_TOO_LARGE: row(500, 'INTERNAL', 'The app\'s response is larger than 32 MB', 'Serve large files as static files, or in parts'),
 
   // Instances
   INSTANCE_EXITED: row(500, 'FAILED_PRECONDITION', 'The app exited while it started', 'Mend what its last lines, shown with this error, say'),

@@ -1,28 +1,8 @@
-// Patterns of `handlers: url:`. The router matches them with JavaScript's backtracking engine on every request of
-// every app, so a pattern that could make it work long is refused when the app is deployed: its worst case is worked
-// out from the pattern alone, for a path of manifestPatternPathBytesMax characters.
-//
-// Where backtracking comes from: a repeat that can stop earlier or later because what follows it can also match what
-// it repeats. Each such repeat multiplies the work behind it by the length of the path, each choice between
-// alternatives that begin alike by their number.
+// Patterns of `handlers: url:`, checked when the app is deployed. The router matches them in time linear in the path,
+// so what is checked here is the dialect, and the size of the pattern once its counted repeats are written out.
 import { LIMITS } from '../limits.ts';
 
-/** Characters by code, 0 … 126; 127 stands for every other one. */
-type Characters = ReadonlySet<number>;
-
-type Piece =
-  | { readonly kind: 'characters'; readonly characters: Characters; readonly min: number; readonly max: number }
-  | { readonly kind: 'group'; readonly branches: readonly (readonly Piece[])[]; readonly min: number; readonly max: number };
-
-const OTHER = 127;
-const ALL: Characters = new Set(Array.from({ length: OTHER + 1 }, (_, code) => code));
-const DIGIT = range(0x30, 0x39);
-const WORD = union(DIGIT, union(range(0x41, 0x5a), union(range(0x61, 0x7a), new Set([0x5f]))));
-const SPACE = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, OTHER]);
-
-/** Steps of the engine that one match may cost: about a tenth of a second. */
-const STEPS_MAX = 2 ** 25;
-const REPEAT_MAX = 1_000;
+const REPEAT_MAX = 255;
 
 class PatternError extends Error {}
 
@@ -36,134 +16,126 @@ export function patternProblem(pattern: string): string | undefined {
     return `the pattern is longer than ${LIMITS.manifestPatternBytesMax} bytes`;
   }
   if (pattern.startsWith('^')) return 'a pattern matches from the start by itself; remove the leading "^"';
-  if (/(^|[^\\])(\\\\)*\$$/.test(pattern)) return 'a pattern matches to the end by itself; remove the trailing "$"';
+  if (/(?:^|[^\\])(?:\\\\)*\$$/.test(pattern)) return 'a pattern matches to the end by itself; remove the trailing "$"';
   try {
-    const branches = new PatternParser(pattern).parse();
-    const steps = branches.reduce((sum, pieces) => sum + stepsOf(pieces, new Set(), 1), 0);
-    if (steps > STEPS_MAX) {
-      return 'the pattern can take very long on some paths; use fewer repeats (.*), or [^/]* instead of .* between slashes';
-    }
-    new RegExp(pattern);
+    new PatternCheck(pattern).run();
     return undefined;
   } catch (error) {
     if (error instanceof PatternError) return error.message;
-    if (error instanceof SyntaxError) return `the pattern cannot be read (${error.message.replace(/^Invalid regular expression: /, '')})`;
     throw error;
   }
 }
 
-class PatternParser {
+/** Groups of an acceptable pattern: what \1, \2 … can stand for. */
+export function patternGroups(pattern: string): number {
+  return new PatternCheck(pattern).run();
+}
+
+class PatternCheck {
   readonly #pattern: string;
   #at = 0;
+  #groups = 0;
 
   constructor(pattern: string) {
     this.#pattern = pattern;
   }
 
-  parse(): Piece[][] {
-    const branches = this.#branches(0);
+  /** The number of groups. */
+  run(): number {
+    this.#branches(0);
     if (this.#at < this.#pattern.length) throw new PatternError('a ")" has no "(" before it');
-    return branches;
+    return this.#groups;
   }
 
-  #branches(depth: number): Piece[][] {
+  /** Reads alternatives up to a ")" or the end; returns their size. */
+  #branches(depth: number): number {
     if (depth > LIMITS.manifestDepthMax) throw new PatternError(`groups are nested deeper than ${LIMITS.manifestDepthMax}`);
-    const branches: Piece[][] = [[]];
+    let size = 1;
     for (let next = this.#peek(); next !== '' && next !== ')'; next = this.#peek()) {
-      if (next === '|') {
-        this.#at++;
-        branches.push([]);
-      } else {
-        branches.at(-1)?.push(this.#piece(depth));
+      if (next === '|') this.#at++;
+      else size += this.#piece(depth);
+      if (size > LIMITS.routePatternProgramMax) {
+        throw new PatternError(`with its counts written out the pattern has more than ${LIMITS.routePatternProgramMax} parts`);
       }
     }
-    return branches;
+    return size;
   }
 
-  #piece(depth: number): Piece {
-    if (this.#peek() === '(') {
-      this.#at++;
-      if (this.#peek() === '?') throw new PatternError('"(?" is not part of App Engine\'s patterns; use plain groups');
-      const branches = this.#branches(depth + 1);
-      if (this.#take() !== ')') throw new PatternError('a "(" has no ")" after it');
-      const { min, max } = this.#quantifier();
-      if (max > 1 && (branches.length > 1 || branches.some((pieces) => pieces.some(isVariable)))) {
-        throw new PatternError('a repeated group must not hold repeats, optional parts or alternatives; repeat single characters instead');
-      }
-      return { kind: 'group', branches, min, max };
-    }
-    const characters = this.#characters();
-    return { kind: 'characters', characters, ...this.#quantifier() };
+  #piece(depth: number): number {
+    const size = this.#peek() === '(' ? this.#group(depth) : this.#character();
+    const times = this.#times();
+    if (times === undefined) return size;
+    if (this.#peek() === '?') this.#at++;
+    if (/[*+?]/.test(this.#peek())) throw new PatternError(`"${this.#peek()}" follows another repeat`);
+    return size * times;
   }
 
-  #characters(): Characters {
+  #group(depth: number): number {
+    this.#at++;
+    if (this.#pattern.startsWith('?:', this.#at)) this.#at += 2;
+    else if (this.#peek() === '?') throw new PatternError('"(?" is not part of App Engine\'s patterns; use plain groups');
+    else this.#groups++;
+    const size = this.#branches(depth + 1);
+    if (this.#take() !== ')') throw new PatternError('a "(" has no ")" after it');
+    return size;
+  }
+
+  #character(): number {
     const next = this.#take();
-    if (next === '.') return ALL;
-    if (next === '[') return this.#class();
-    if (next === '\\') return this.#escape();
-    if (next === '^' || next === '$') throw new PatternError(`"${next}" may not stand within a pattern`);
-    if ('*+?{'.includes(next)) throw new PatternError(`nothing stands before "${next}" that it could repeat`);
-    return single(next);
+    if (next === '[') this.#class();
+    else if (next === '\\') this.#escape('dDwWsS');
+    else if (next === '^' || next === '$') throw new PatternError(`"${next}" may not stand within a pattern; write "\\${next}"`);
+    else if ('*+?{'.includes(next)) throw new PatternError(`nothing stands before "${next}" that it could repeat; write "\\${next}"`);
+    return 1;
   }
 
-  #escape(): Characters {
+  #escape(letters: string): void {
     const next = this.#take();
     if (next === '') throw new PatternError('the pattern ends with a lone "\\"');
-    if (/[0-9k]/.test(next)) throw new PatternError('a pattern cannot refer back to its own groups');
-    if (/[bBpPcxu]/.test(next)) throw new PatternError(`"\\${next}" is not part of App Engine's patterns`);
-    return shorthand(next) ?? single(next);
+    if (/[0-9]/.test(next)) throw new PatternError('a pattern cannot refer back to its own groups');
+    if (/[A-Za-z]/.test(next) && !letters.includes(next)) throw new PatternError(`"\\${next}" is not part of App Engine's patterns`);
   }
 
-  #class(): Characters {
-    const negated = this.#peek() === '^';
-    if (negated) this.#at++;
-    let characters: Characters = new Set();
+  #class(): void {
+    if (this.#peek() === '^') this.#at++;
     for (let first = true; first || this.#peek() !== ']'; first = false) {
-      const start = this.#classItem();
-      if (this.#peek() !== '-' || this.#pattern[this.#at + 1] === ']' || start.size !== 1) {
-        characters = union(characters, start);
-        continue;
-      }
+      const low = this.#classMember();
+      const next = this.#pattern[this.#at + 1];
+      if (this.#peek() !== '-' || next === undefined || next === ']' || low === undefined) continue;
       this.#at++;
-      characters = union(characters, range(only(start), only(this.#classItem())));
+      const high = this.#classMember();
+      if (high === undefined || high < low) throw new PatternError('a range in [] counts backwards');
     }
     this.#at++;
-    if (!negated) return characters;
-    return new Set([...ALL].filter((code) => code === OTHER || !characters.has(code)));
   }
 
-  #classItem(): Characters {
+  /** Code of one member; undefined for a class such as \d. */
+  #classMember(): number | undefined {
     const next = this.#take();
     if (next === '') throw new PatternError('a "[" has no "]" after it');
-    if (next === '[' && /[:.=]/.test(this.#peek()))
+    if (next === '[' && /[:.=]/.test(this.#peek())) {
       throw new PatternError('named classes such as [:alpha:] are not supported; write the characters');
-    if (next !== '\\') return single(next);
-    const escaped = this.#take();
-    if (/[0-9bcxupPk]/.test(escaped)) throw new PatternError(`"\\${escaped}" is not part of App Engine's patterns`);
-    return shorthand(escaped) ?? single(escaped);
+    }
+    if (next !== '\\') return next.charCodeAt(0);
+    const escaped = this.#peek();
+    this.#escape('dws');
+    return /[dws]/.test(escaped) ? undefined : escaped.charCodeAt(0);
   }
 
-  #quantifier(): { readonly min: number; readonly max: number } {
-    const counts = this.#counts();
-    if (counts && /[*+?{]/.test(this.#peek() || ' ')) throw new PatternError(`"${this.#peek()}" follows another repeat`);
-    return counts ?? { min: 1, max: 1 };
-  }
-
-  #counts(): { readonly min: number; readonly max: number } | undefined {
+  /** How often the piece before is written out; undefined when nothing repeats it. */
+  #times(): number | undefined {
     const next = this.#peek();
     if (next !== '*' && next !== '+' && next !== '?' && next !== '{') return undefined;
     this.#at++;
-    if (next === '*') return { min: 0, max: Infinity };
-    if (next === '+') return { min: 1, max: Infinity };
-    if (next === '?') return { min: 0, max: 1 };
-    const match = /^(\d{1,4})(,(\d{0,4}))?\}/.exec(this.#pattern.slice(this.#at));
+    if (next !== '{') return 1;
+    const match = /^(\d{1,3})(,(\d{0,3}))?\}/.exec(this.#pattern.slice(this.#at));
     if (!match) throw new PatternError('"{" begins a count such as {2} or {1,3}; write "\\{" for the character');
     this.#at += match[0].length;
     const min = Number(match[1]);
-    const max = match[2] === undefined ? min : match[3] === '' ? Infinity : Number(match[3]);
+    const max = match[3] === undefined || match[3] === '' ? min : Number(match[3]);
     if (min > max) throw new PatternError(`{${min},${max}} counts backwards`);
-    if (min > REPEAT_MAX || (max !== Infinity && max > REPEAT_MAX)) throw new PatternError(`a count is larger than ${REPEAT_MAX}`);
-    return { min, max };
+    if (max > REPEAT_MAX) throw new PatternError(`a count is larger than ${REPEAT_MAX}`);
+    return max + 1;
   }
 
   #peek(): string {
@@ -173,87 +145,4 @@ class PatternParser {
   #take(): string {
     return this.#pattern[this.#at++] ?? '';
   }
-}
-
-/** Worst number of steps to match `pieces` where `after` can follow them and matching that takes `stepsAfter`. */
-function stepsOf(pieces: readonly Piece[], after: Characters, stepsAfter: number): number {
-  let steps = stepsAfter;
-  let follow = after;
-  for (const piece of [...pieces].reverse()) {
-    const first = firstOf(piece);
-    if (piece.kind === 'group') {
-      const behind = steps;
-      const inner = piece.branches.map((branch) => stepsOf(branch, piece.max > 1 ? union(follow, first) : follow, behind));
-      steps = ambiguous(piece.branches) ? inner.reduce((sum, branchSteps) => sum + branchSteps, 0) : Math.max(...inner);
-    }
-    if (piece.min !== piece.max) {
-      // A closed repeat is given back character by character too, but each of these tries fails at once.
-      const tries = Math.min(piece.max - piece.min + 1, LIMITS.manifestPatternPathBytesMax);
-      steps = overlaps(first, follow) ? steps * tries : steps + tries;
-    }
-    follow = isEmptyable(piece) ? union(first, follow) : first;
-  }
-  return steps;
-}
-
-function isVariable(piece: Piece): boolean {
-  return (
-    piece.min !== piece.max ||
-    (piece.kind === 'group' && (piece.branches.length > 1 || piece.branches.some((branch) => branch.some(isVariable))))
-  );
-}
-
-function isEmptyable(piece: Piece): boolean {
-  if (piece.min === 0) return true;
-  return piece.kind === 'group' && piece.branches.some((branch) => branch.every(isEmptyable));
-}
-
-function firstOf(piece: Piece): Characters {
-  if (piece.kind === 'characters') return piece.characters;
-  return piece.branches.map(firstOfAll).reduce(union, new Set());
-}
-
-function firstOfAll(pieces: readonly Piece[]): Characters {
-  let first: Characters = new Set();
-  for (const piece of pieces) {
-    first = union(first, firstOf(piece));
-    if (!isEmptyable(piece)) break;
-  }
-  return first;
-}
-
-/** Whether two branches can begin alike, so that a failure behind them tries more than one. */
-function ambiguous(branches: readonly (readonly Piece[])[]): boolean {
-  if (branches.length > 1 && branches.some((branch) => branch.every(isEmptyable))) return true;
-  const firsts = branches.map(firstOfAll);
-  return firsts.some((first, index) => firsts.slice(index + 1).some((other) => overlaps(first, other)));
-}
-
-function overlaps(a: Characters, b: Characters): boolean {
-  for (const code of a) if (b.has(code)) return true;
-  return false;
-}
-
-function union(a: Characters, b: Characters): Characters {
-  return new Set([...a, ...b]);
-}
-
-function range(from: number, to: number): Characters {
-  if (from > to) throw new PatternError('a range in [] counts backwards');
-  return new Set(Array.from({ length: to - from + 1 }, (_, index) => from + index));
-}
-
-function single(character: string): Characters {
-  return new Set([Math.min(character.charCodeAt(0), OTHER)]);
-}
-
-function only(characters: Characters): number {
-  const [code = OTHER] = characters;
-  return code;
-}
-
-function shorthand(letter: string): Characters | undefined {
-  const lower = { w: WORD, d: DIGIT, s: SPACE }[letter.toLowerCase()];
-  if (!lower) return undefined;
-  return letter === letter.toLowerCase() ? lower : new Set([...ALL].filter((code) => code === OTHER || !lower.has(code)));
 }

@@ -149,9 +149,8 @@ function offsetOfNode(node: Node): number {
 function scalarText(node: Scalar): string | null {
   const quoted =
     node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' || node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
-  if (quoted) return typeof node.value === 'string' ? node.value : String(node.value);
-  if (node.value === null) return null;
-  return node.source ?? String(node.value);
+  if (quoted && typeof node.value === 'string') return node.value;
+  return node.value === null ? null : (node.source ?? '');
 }
 
 const EXCERPT_CHARACTERS_MAX = 100;

@@ -1,0 +1,40 @@
+import { Router } from 'express';
+import { z } from 'zod';
+import { LIMITS } from '../sdk/contract/limits.ts';
+import { bodyOf, jsonBody } from './json-body.ts';
+import { type AppsApi } from './ports.ts';
+
+const TRAFFIC_BODY_BYTES_MAX = 64 * 1024;
+
+const trafficRequest = z.strictObject({
+  split: z
+    .record(z.string().max(63), z.number())
+    .refine((split) => Object.keys(split).length <= LIMITS.versionsPerAppMax, `at most ${LIMITS.versionsPerAppMax} versions`),
+  shardBy: z.enum(['ip', 'cookie', 'random']).exactOptional(),
+});
+
+export function appRoutes(apps: AppsApi): Router {
+  const router = Router();
+  router.get('/apps', async (_request, response) => {
+    response.json({ apps: await apps.apps() });
+  });
+  router.get('/apps/:app', async (request, response) => {
+    response.json(await apps.app(request.params.app));
+  });
+  router.get('/apps/:app/versions', async (request, response) => {
+    response.json({ versions: await apps.versions(request.params.app) });
+  });
+  router.get('/apps/:app/instances', async (request, response) => {
+    response.json({ instances: await apps.instances(request.params.app) });
+  });
+  router.delete('/apps/:app/services/:service/versions/:version', async (request, response) => {
+    const { app, service, version } = request.params;
+    await apps.deleteVersion(app, service, version);
+    response.json({});
+  });
+  router.put('/apps/:app/services/:service/traffic', jsonBody(TRAFFIC_BODY_BYTES_MAX), async (request, response) => {
+    const { app, service } = request.params;
+    response.json({ versions: await apps.setTraffic(app, service, bodyOf(trafficRequest, request)) });
+  });
+  return router;
+}

@@ -1,0 +1,58 @@
+// The console: the admin API over HTTP, and the pages that people see. One origin of its own.
+// It must not decide anything about apps: it checks who asks and what they send, then asks through the ports below.
+// Read next: server.ts, then sdk/contract/admin.ts (the API's contract).
+import {
+  type AdminInstanceView,
+  type AppView,
+  type DeployBegun,
+  type DeployEvent,
+  type DeployRequest,
+  type LogRow,
+  type StatusView,
+  type TrafficRequest,
+  type VersionView,
+} from '../sdk/contract/admin.ts';
+
+/** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
+export interface AppsApi {
+  status(): StatusView;
+  apps(): Promise<readonly AppView[]>;
+  app(appId: string): Promise<AppView>;
+  versions(appId: string): Promise<readonly VersionView[]>;
+  instances(appId: string): Promise<readonly AdminInstanceView[]>;
+  /** Throws VERSION_HAS_TRAFFIC. */
+  deleteVersion(appId: string, service: string, version: string): Promise<void>;
+  /** The service's versions afterwards. */
+  setTraffic(appId: string, service: string, request: TrafficRequest): Promise<readonly VersionView[]>;
+}
+
+export interface DeployApi {
+  /** Throws APP_ID_INVALID, LABEL_INVALID, UPLOAD_REFUSED. */
+  begin(appId: string, request: DeployRequest): Promise<DeployBegun>;
+  /** Throws NOT_FOUND for an unknown deployment or a hash that it did not announce, UPLOAD_REFUSED for wrong content. */
+  putBlob(appId: string, deploymentId: string, sha256: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * Runs the deploy to its end. What is wrong before it begins is thrown (NOT_FOUND, UPLOAD_INCOMPLETE, DEPLOY_CONFLICT);
+   * after that every outcome is an event, the last one `done` or `failed`. Abort undoes it unless it is done.
+   */
+  finish(
+    appId: string,
+    deploymentId: string,
+    options: { readonly onEvent: (event: DeployEvent) => void; readonly signal: AbortSignal },
+  ): Promise<void>;
+}
+
+export interface LogQuery {
+  /** Newest rows to begin with, 0 … logReadRowsMax. */
+  readonly lines: number;
+  /** Whether to go on with rows as they come, until the signal aborts. */
+  readonly follow: boolean;
+  readonly source: 'app' | 'request' | 'all';
+  readonly service?: string;
+  readonly version?: string;
+}
+
+export interface LogApi {
+  /** Rows by time, oldest first. */
+  read(appId: string, query: LogQuery, options: { readonly signal: AbortSignal }): AsyncIterable<LogRow>;
+}

@@ -1,0 +1,123 @@
+// The datastore as services of the binary wire: `datastore` on an instance's socket, for the one app that owns it, and
+// `datastore-admin` on the host's private socket, for any app.
+import { DATASTORE_SERVICE, queryFromWire, queryToWire, type RunQueryResponse } from '../../sdk/contract/datastore-wire.ts';
+import { decodeValue, encodeValue } from '../../sdk/contract/entity-proto.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { method, type Service } from '../../sdk/contract/wire/service.ts';
+import { z } from 'zod';
+import { type GqlArgument } from '../../gql/bind.ts';
+import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
+import { appId, type GqlPayload, indexDefinitions, PAYLOADS } from './payload.ts';
+
+export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
+
+/** What `runAggregation` answers; each value is a Value message. */
+export interface RunAggregationResponse {
+  readonly values: readonly { readonly alias: string; readonly value: Uint8Array }[];
+  readonly plan?: AggregationAnswer['plan'];
+}
+
+/** The service of one app. */
+export function datastoreService(datastore: Datastore, scope: DatastoreScope): Service {
+  const call = calls(datastore);
+  return {
+    name: DATASTORE_SERVICE,
+    methods: {
+      lookup: method(PAYLOADS.lookup, (payload) => call.lookup(scope, payload)),
+      runQuery: method(PAYLOADS.runQuery, (payload) => call.runQuery(scope, payload)),
+      runAggregation: method(PAYLOADS.runAggregation, (payload) => call.runAggregation(scope, payload)),
+      beginTransaction: method(PAYLOADS.beginTransaction, (payload) => call.beginTransaction(scope, payload)),
+      commit: method(PAYLOADS.commit, (payload) => call.commit(scope, payload)),
+      rollback: method(PAYLOADS.rollback, (payload) => call.rollback(scope, payload)),
+      allocateIds: method(PAYLOADS.allocateIds, (payload) => call.allocateIds(scope, payload)),
+    },
+  };
+}
+
+/** The same methods for any app, named by `appId` in each payload, and the upkeep of indexes and tablets. */
+export function datastoreAdminService(datastore: Datastore): Service {
+  const call = calls(datastore);
+  return {
+    name: DATASTORE_ADMIN_SERVICE,
+    methods: {
+      lookup: method(PAYLOADS.lookup.extend({ appId }), (payload) => call.lookup(payload, payload)),
+      runQuery: method(PAYLOADS.runQuery.extend({ appId }), (payload) => call.runQuery(payload, payload)),
+      runAggregation: method(PAYLOADS.runAggregation.extend({ appId }), (payload) => call.runAggregation(payload, payload)),
+      beginTransaction: method(PAYLOADS.beginTransaction.extend({ appId }), (payload) => call.beginTransaction(payload, payload)),
+      commit: method(PAYLOADS.commit.extend({ appId }), (payload) => call.commit(payload, payload)),
+      rollback: method(PAYLOADS.rollback.extend({ appId }), (payload) => call.rollback(payload, payload)),
+      allocateIds: method(PAYLOADS.allocateIds.extend({ appId }), (payload) => call.allocateIds(payload, payload)),
+      ensureIndexes: method(z.object({ appId, definitions: indexDefinitions }), async (payload) => ({
+        indexes: await datastore.ensureIndexes(payload, payload.definitions),
+      })),
+      listIndexes: method(z.object({ appId }), (scope) => ({ indexes: datastore.listIndexes(scope) })),
+      tablets: method(z.object({}), () => ({ tablets: datastore.tablets() })),
+    },
+  };
+}
+
+/** Each method as a function of whose data and what payload. */
+function calls(datastore: Datastore) {
+  return {
+    lookup: (scope: DatastoreScope, { keys, ...options }: Payload<'lookup'>) => datastore.lookup(scope, keys, options),
+
+    runQuery: async (scope: DatastoreScope, { query, gql, ...options }: Payload<'runQuery'>): Promise<RunQueryResponse> => {
+      if (query && !gql) return queryResponse(await datastore.runQuery(scope, queryFromWire(query), options));
+      const bound = datastore.bindGql(scope, gqlRequest(onlyGql(query, gql)));
+      if (bound.kind === 'query') return queryResponse(await datastore.runQuery(scope, bound.query, options));
+      throw new PlatformError('DS_INVALID', 'the statement aggregates: call runAggregation');
+    },
+
+    runAggregation: async (
+      scope: DatastoreScope,
+      { query, gql, ...options }: Payload<'runAggregation'>,
+    ): Promise<RunAggregationResponse> => {
+      if (query && !gql) {
+        return aggregationResponse(await datastore.runAggregation(scope, { ...query, nested: queryFromWire(query.nested) }, options));
+      }
+      const bound = datastore.bindGql(scope, gqlRequest(onlyGql(query, gql)));
+      if (bound.kind === 'aggregation') return aggregationResponse(await datastore.runAggregation(scope, bound.query, options));
+      throw new PlatformError('DS_INVALID', 'the statement does not aggregate: call runQuery');
+    },
+
+    beginTransaction: (scope: DatastoreScope, options: Payload<'beginTransaction'>) => ({
+      transaction: datastore.beginTransaction(scope, options),
+    }),
+
+    commit: (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>) => datastore.commit(scope, mutations, options),
+
+    rollback: async (scope: DatastoreScope, { transaction }: Payload<'rollback'>) => {
+      await datastore.rollback(scope, transaction);
+      return {};
+    },
+
+    allocateIds: (scope: DatastoreScope, { keys }: Payload<'allocateIds'>) => datastore.allocateIds(scope, keys),
+  };
+}
+
+type Payload<M extends keyof typeof PAYLOADS> = z.infer<(typeof PAYLOADS)[M]>;
+
+function onlyGql(query: unknown, gql: GqlPayload | undefined): GqlPayload {
+  if (gql && query === undefined) return gql;
+  throw new PlatformError('DS_INVALID', 'give either a query or a GQL statement');
+}
+
+function gqlRequest({ text, databaseId, namespace, named, positional }: GqlPayload): GqlRequest {
+  const argumentOf = (argument: GqlPayload['positional'][number]): GqlArgument =>
+    'value' in argument ? { kind: 'value', value: decodeValue(argument.value) } : { kind: 'cursor', cursor: argument.cursor };
+  return {
+    text,
+    databaseId,
+    namespace,
+    named: Object.fromEntries(Object.entries(named).map(([name, argument]) => [name, argumentOf(argument)])),
+    positional: positional.map(argumentOf),
+  };
+}
+
+function queryResponse({ query, ...answer }: QueryAnswer): RunQueryResponse {
+  return { ...answer, query: queryToWire(query) };
+}
+
+function aggregationResponse({ values, ...answer }: AggregationAnswer): RunAggregationResponse {
+  return { ...answer, values: values.map(({ alias, value }) => ({ alias, value: encodeValue(value) })) };
+}

@@ -1,0 +1,53 @@
+// The value of an entity row.
+//
+//   entity row := 01 version:u64 created:u64 updated:u64 crc:u32 message
+//
+// The times are microseconds; the version is the commit time, forced to increase. The checksum (CRC-32, as in zip files)
+// covers everything else, because LevelDB itself does not check what it reads.
+import { crc32 } from 'node:zlib';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+
+const FORMAT_VERSION = 0x01;
+const CRC_AT = 25;
+const HEADER_BYTES = 29;
+
+export interface EntityRow {
+  readonly version: bigint;
+  readonly createdMicros: bigint;
+  readonly updatedMicros: bigint;
+  /** A view of the stored Entity message. */
+  readonly message: Buffer;
+}
+
+export function encodeEntityRow(row: {
+  readonly version: bigint;
+  readonly createdMicros: bigint;
+  readonly updatedMicros: bigint;
+  readonly message: Uint8Array;
+}): Buffer {
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + row.message.length);
+  bytes[0] = FORMAT_VERSION;
+  bytes.writeBigUInt64BE(row.version, 1);
+  bytes.writeBigUInt64BE(row.createdMicros, 9);
+  bytes.writeBigUInt64BE(row.updatedMicros, 17);
+  bytes.set(row.message, HEADER_BYTES);
+  bytes.writeUInt32BE(checksum(bytes), CRC_AT);
+  return bytes;
+}
+
+/** Throws DS_CORRUPT when the bytes are not what was written. */
+export function decodeEntityRow(bytes: Buffer): EntityRow {
+  if (bytes.length < HEADER_BYTES) throw new PlatformError('DS_CORRUPT', 'an entity row ends early');
+  if (bytes[0] !== FORMAT_VERSION) throw new PlatformError('DS_CORRUPT', `entity row of format ${bytes[0] ?? 'none'}`);
+  if (bytes.readUInt32BE(CRC_AT) !== checksum(bytes)) throw new PlatformError('DS_CORRUPT', 'an entity row has a wrong checksum');
+  return {
+    version: bytes.readBigUInt64BE(1),
+    createdMicros: bytes.readBigUInt64BE(9),
+    updatedMicros: bytes.readBigUInt64BE(17),
+    message: bytes.subarray(HEADER_BYTES),
+  };
+}
+
+function checksum(bytes: Buffer): number {
+  return crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, CRC_AT)));
+}

@@ -1,0 +1,392 @@
+// The datastore's facade: App Engine's datastore over one ordered store. It joins the parts and owns their start and close;
+// what they do is theirs.
+// Must not know any wire beyond the data model, nor who is calling: `scope` says whose data a call is about.
+// Read next: FORMAT.md for what is on disk, transaction/committer.ts for writes, query/normal-query.ts for queries.
+import {
+  type AllocateIdsResponse,
+  type CommitResponse,
+  type LookupResponse,
+  type QueryPlanView,
+  type QueryResult,
+  type StoredEntity,
+  type WireMutation,
+} from '../sdk/contract/datastore-wire.ts';
+import { decodeKey, encodeKey } from '../sdk/contract/entity-proto.ts';
+import { PlatformError } from '../sdk/contract/errors.ts';
+import { type IndexDefinition, type IndexState } from '../sdk/contract/index-definition.ts';
+import { type Key } from '../sdk/contract/key.ts';
+import { LIMITS } from '../sdk/contract/limits.ts';
+import { type AggregationQuery, type MoreResults, type Query } from '../sdk/contract/query.ts';
+import { type Clock, type Random, type Timers } from '../sdk/support/clock.ts';
+import { CloseStack } from '../sdk/support/close-stack.ts';
+import { type Log } from '../sdk/support/log.ts';
+import { bindGql, type BoundStatement, type GqlArguments } from '../gql/bind.ts';
+import { GqlCache } from '../gql/statement-cache.ts';
+import { decodeEntityRow } from './codec/entity-row.ts';
+import { checkKey } from './codec/key-check.ts';
+import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { IndexBuilder } from './index/index-builder.ts';
+import { IndexCatalog } from './index/index-catalog.ts';
+import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
+import { cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
+import { runBatch, type Window } from './query/executor.ts';
+import { Meter, type Reading } from './query/hit-source.ts';
+import { normalize } from './query/normal-query.ts';
+import { planLines, type QueryPlan } from './query/plan.ts';
+import { planQuery } from './query/planner.ts';
+import { type Store, type StoreReader } from './storage/port.ts';
+import { type TabletView } from './tablet/tablet-map.ts';
+import { TabletServer } from './tablet/tablet-server.ts';
+import { Committer } from './transaction/committer.ts';
+import { IdAllocator } from './transaction/id-allocator.ts';
+import { ownKey } from './transaction/mutation.ts';
+import { TransactionRegistry } from './transaction/transaction-registry.ts';
+import { VersionClock } from './transaction/version-clock.ts';
+
+/** Whose data a call is about. */
+export interface DatastoreScope {
+  readonly appId: string;
+}
+
+export interface DatastoreOptions {
+  /** A tablet with more bytes is cut in two. */
+  readonly tabletSplitBytes?: number;
+  /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
+  readonly onStoreFailed?: (error: PlatformError) => void;
+}
+
+export interface ReadOptions {
+  readonly transaction?: Uint8Array;
+}
+
+export interface QueryOptions extends ReadOptions {
+  /** Whether to return the plan beside the results. */
+  readonly explain?: boolean;
+}
+
+export interface QueryAnswer {
+  readonly resultKind: 'full' | 'projection' | 'key-only';
+  readonly results: readonly QueryResult[];
+  readonly skipped: number;
+  readonly endCursor: Buffer;
+  readonly more: MoreResults;
+  /** What was asked, bound. */
+  readonly query: Query;
+  readonly plan?: QueryPlanView;
+}
+
+export interface AggregationAnswer {
+  readonly values: readonly AggregateValue[];
+  readonly plan?: QueryPlanView;
+}
+
+export type GqlAnswer =
+  { readonly kind: 'query'; readonly answer: QueryAnswer } | { readonly kind: 'aggregation'; readonly answer: AggregationAnswer };
+
+export interface GqlRequest extends GqlArguments {
+  readonly text: string;
+  readonly databaseId: string;
+  readonly namespace: string;
+}
+
+export interface IndexView {
+  readonly definition: IndexDefinition;
+  readonly state: IndexState;
+}
+
+const LOOKUP_CHUNK_KEYS = 100;
+
+export class Datastore {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #options: DatastoreOptions;
+  readonly #catalog: IndexCatalog;
+  readonly #builder: IndexBuilder;
+  readonly #tablets: TabletServer;
+  readonly #versions: VersionClock;
+  readonly #ids: IdAllocator;
+  readonly #transactions: TransactionRegistry;
+  readonly #committer: Committer;
+  readonly #gql = new GqlCache();
+  #close = new CloseStack();
+  #hasFailed = false;
+
+  constructor(store: Store, clock: Clock, timers: Timers, random: Random, log: Log, options: DatastoreOptions = {}) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#options = options;
+    this.#catalog = new IndexCatalog(store);
+    this.#builder = new IndexBuilder(store, this.#catalog, log);
+    this.#tablets = new TabletServer(store, timers, log, options.tabletSplitBytes ? { splitBytes: options.tabletSplitBytes } : {});
+    this.#versions = new VersionClock(store, clock);
+    this.#ids = new IdAllocator(store);
+    this.#transactions = new TransactionRegistry(store, clock, timers, random);
+    this.#committer = new Committer(store, this.#catalog, () => this.#tablets.map, this.#versions, this.#ids);
+  }
+
+  /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
+  async start(): Promise<void> {
+    this.#close = new CloseStack();
+    this.#hasFailed = false;
+    const starting = this.#close;
+    const step = async (start: () => void | Promise<void>, undo: () => void | Promise<void>): Promise<void> => {
+      await start();
+      starting.defer(undo);
+    };
+    try {
+      await step(
+        () => this.#store.start(),
+        () => this.#store.close(),
+      );
+      await step(
+        () => this.#versions.start(),
+        () => this.#unlessFailed(() => this.#versions.close()),
+      );
+      await step(
+        () => this.#tablets.start(),
+        () => this.#unlessFailed(() => this.#tablets.close()),
+      );
+      await this.#catalog.start();
+      await step(
+        () => {
+          this.#builder.start();
+        },
+        () => this.#builder.close(),
+      );
+      await step(
+        () => {
+          this.#transactions.start();
+        },
+        () => this.#transactions.close(),
+      );
+    } catch (error) {
+      await starting.close();
+      throw error;
+    }
+  }
+
+  /** Ends open transactions, finishes the commits under way and releases the store. */
+  close(): Promise<void> {
+    return this.#close.close();
+  }
+
+  /**
+   * Entities by complete Key messages, each key answered once. Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_TX_INVALID.
+   */
+  async lookup({ appId }: DatastoreScope, keys: readonly Uint8Array[], options: ReadOptions = {}): Promise<LookupResponse> {
+    if (keys.length > LIMITS.lookupKeysMax) {
+      throw new PlatformError('DS_LIMIT', `a lookup has at most ${LIMITS.lookupKeysMax} keys, this one ${keys.length}`);
+    }
+    const wanted = distinctKeys(keys.map((bytes) => this.#wantedKey(bytes, appId)));
+    return this.#reading(appId, options, wanted.length > 1, async (reader) => {
+      const found: StoredEntity[] = [];
+      const missing: Uint8Array[] = [];
+      let bytes = 0;
+      let at = 0;
+      while (at < wanted.length && bytes <= LIMITS.queryBatchBytesMax) {
+        const chunk = wanted.slice(at, at + LOOKUP_CHUNK_KEYS);
+        const [only] = chunk;
+        const rows = chunk.length === 1 && only ? [await reader.get(only.rowKey)] : await reader.getMany(chunk.map(({ rowKey }) => rowKey));
+        for (const [index, { rowKey, key }] of chunk.entries()) {
+          this.#tablets.map.read(rowKey, 1);
+          const row = rows[index];
+          if (row) {
+            const { message, version } = decodeEntityRow(row);
+            found.push({ entity: message, version });
+            bytes += message.length;
+          } else missing.push(encodeKey(key));
+        }
+        at += chunk.length;
+      }
+      return { found, missing, deferred: wanted.slice(at).map(({ key }) => encodeKey(key)) };
+    });
+  }
+
+  /** One batch of a query's results. Throws DS_NEED_INDEX and what `lookup` throws. */
+  async runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions = {}): Promise<QueryAnswer> {
+    const plan = planQuery(normalize(query, appId), this.#catalog.list(appId));
+    const header = cursorHeader(query, appId);
+    const window = windowOf(query, header);
+    const meter = new Meter(LIMITS.queryBatchRowsMax);
+    return this.#reading(appId, options, true, async (reader) => {
+      const batch = await runBatch(plan, window, this.#readingOf(reader, meter));
+      return {
+        resultKind: plan.query.resultKind,
+        results: batch.results.map(({ entity, version, behind }) => ({ entity, version, cursor: encodeCursor(header, behind) })),
+        skipped: batch.skipped,
+        endCursor: encodeCursor(header, batch.reached),
+        more: batch.more,
+        query,
+        ...(options.explain ? { plan: planView(plan, meter) } : {}),
+      };
+    });
+  }
+
+  /** count, sum and avg. Throws DEADLINE_EXCEEDED after `aggregationMs`, and what `runQuery` throws. */
+  async runAggregation({ appId }: DatastoreScope, query: AggregationQuery, options: QueryOptions = {}): Promise<AggregationAnswer> {
+    const { nested } = query;
+    const plan = planQuery(normalize(nested, appId, { aggregated: aggregatedProperties(query) }), this.#catalog.list(appId));
+    const window = windowOf(nested, cursorHeader(nested, appId));
+    const meter = new Meter(Infinity);
+    const endMs = this.#clock.monotonicMs() + LIMITS.aggregationMs;
+    return this.#reading(appId, options, true, async (reader) => {
+      const values = await runAggregations(plan, query, window, this.#readingOf(reader, meter), () => {
+        if (this.#clock.monotonicMs() > endMs)
+          throw new PlatformError('DEADLINE_EXCEEDED', `an aggregation has ${LIMITS.aggregationMs} ms`);
+      });
+      return { values, ...(options.explain ? { plan: planView(plan, meter) } : {}) };
+    });
+  }
+
+  /** A GQL statement as a bound query. Throws GQL_SYNTAX or GQL_BIND. */
+  bindGql({ appId }: DatastoreScope, request: GqlRequest): BoundStatement {
+    const { databaseId, namespace } = request;
+    return bindGql(this.#gql.parse(request.text), request, { projectId: appId, databaseId, namespace });
+  }
+
+  /** Binds a GQL statement and runs it. Throws what `bindGql`, `runQuery` and `runAggregation` throw. */
+  async runGql(scope: DatastoreScope, request: GqlRequest, options: QueryOptions = {}): Promise<GqlAnswer> {
+    const bound = this.bindGql(scope, request);
+    if (bound.kind === 'query') return { kind: 'query', answer: await this.runQuery(scope, bound.query, options) };
+    return { kind: 'aggregation', answer: await this.runAggregation(scope, bound.query, options) };
+  }
+
+  /** The id of a new transaction; its reads see the state of now. Throws DS_LIMIT, DS_CLOSED. */
+  beginTransaction({ appId }: DatastoreScope, options: { readonly readOnly?: boolean } = {}): Buffer {
+    return this.#transactions.begin(appId, options);
+  }
+
+  /**
+   * Applies all mutations in order, or none; resolves when they are durable. Throws DS_TX_CONFLICT when what the transaction
+   * read has changed, DS_TX_INVALID, DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_INVALID, DS_LIMIT, DS_FORBIDDEN. A transaction is
+   * over afterwards in any case.
+   */
+  async commit({ appId }: DatastoreScope, mutations: readonly WireMutation[], options: ReadOptions = {}): Promise<CommitResponse> {
+    try {
+      if (!options.transaction) return await this.#committer.commit(appId, mutations);
+      const taken = this.#transactions.take(appId, options.transaction);
+      if (taken.kind === 'read-write') return await this.#committer.commitWithin(taken.transaction, appId, mutations);
+      await taken.snapshot.close();
+      if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
+      return { results: [], commitTimeMicros: this.#versions.last };
+    } catch (error) {
+      this.#noteFailure(error);
+      throw error;
+    }
+  }
+
+  /** Throws DS_TX_INVALID when there is no such open transaction. */
+  async rollback({ appId }: DatastoreScope, transaction: Uint8Array): Promise<void> {
+    await this.#transactions.rollback(appId, transaction);
+  }
+
+  /** The given incomplete Key messages with ids that no other call gets. */
+  async allocateIds({ appId }: DatastoreScope, keys: readonly Uint8Array[]): Promise<AllocateIdsResponse> {
+    if (keys.length > LIMITS.allocateIdsMax) {
+      throw new PlatformError('DS_LIMIT', `a call allocates at most ${LIMITS.allocateIdsMax} ids, this one ${keys.length}`);
+    }
+    const incomplete = keys.map((bytes) => {
+      const key = ownKey(decodeKey(bytes), appId);
+      checkKey(key, 'incomplete');
+      return key;
+    });
+    const complete: Uint8Array[] = [];
+    for (const key of incomplete) {
+      const [id] = await this.#ids.allocate(appId, key.databaseId, 1);
+      const path = key.path.map((element, at) => (at === key.path.length - 1 && id !== undefined ? { kind: element.kind, id } : element));
+      complete.push(encodeKey({ ...key, path }));
+    }
+    return { keys: complete };
+  }
+
+  /**
+   * Creates the composite indexes that are missing; they are maintained at once and serve when their backfill is done.
+   * Throws DS_INVALID or DS_LIMIT before anything is changed.
+   */
+  async ensureIndexes({ appId }: DatastoreScope, definitions: readonly IndexDefinition[]): Promise<readonly IndexView[]> {
+    await this.#catalog.ensure(appId, definitions);
+    this.#builder.start();
+    return this.listIndexes({ appId });
+  }
+
+  listIndexes({ appId }: DatastoreScope): readonly IndexView[] {
+    return this.#catalog.list(appId).map(({ definition, state }) => ({ definition, state }));
+  }
+
+  /** Resolves when no index waits for its backfill. */
+  indexesBuilt(): Promise<void> {
+    return this.#builder.idle();
+  }
+
+  /** All tablets of this server in key order, with their statistics. */
+  tablets(): readonly TabletView[] {
+    return this.#tablets.list();
+  }
+
+  /** Reads from the transaction, from a snapshot of its own, or (where one read cannot see two states) from the store. */
+  async #reading<T>(
+    appId: string,
+    { transaction }: ReadOptions,
+    needsSnapshot: boolean,
+    read: (reader: StoreReader) => Promise<T>,
+  ): Promise<T> {
+    if (transaction) return read(this.#transactions.reader(appId, transaction));
+    if (!needsSnapshot) return read(this.#store);
+    const snapshot = this.#store.snapshot();
+    try {
+      return await read(snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  #readingOf(reader: StoreReader, meter: Meter): Reading {
+    const { map } = this.#tablets;
+    return {
+      reader,
+      meter,
+      onRead: (key, rows) => {
+        map.read(key, rows);
+      },
+    };
+  }
+
+  #wantedKey(bytes: Uint8Array, appId: string): WantedKey {
+    const key = ownKey(decodeKey(bytes), appId);
+    checkKey(key, 'filter');
+    return { key, rowKey: entityRowKey(partitionOf(appId, key.databaseId, key.namespace), pathBytes(key.path)) };
+  }
+
+  async #unlessFailed(action: () => Promise<void>): Promise<void> {
+    if (!this.#hasFailed) await action();
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!(error instanceof PlatformError) || error.code !== 'DS_CLOSED' || error.cause === undefined || this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#options.onStoreFailed?.(error);
+  }
+}
+
+interface WantedKey {
+  readonly key: Key;
+  readonly rowKey: Buffer;
+}
+
+function distinctKeys(keys: readonly WantedKey[]): readonly WantedKey[] {
+  if (keys.length < 2) return keys;
+  return [...new Map(keys.map((wanted) => [wanted.rowKey.toString('latin1'), wanted])).values()];
+}
+
+function windowOf(query: Query, header: Buffer): Window {
+  return {
+    offset: query.offset,
+    ...(query.limit === undefined ? {} : { limit: query.limit }),
+    ...(query.startCursor ? { from: decodeCursor(header, query.startCursor) } : {}),
+    ...(query.endCursor ? { end: decodeCursor(header, query.endCursor) } : {}),
+  };
+}
+
+function planView(plan: QueryPlan, meter: Meter): QueryPlanView {
+  return { scans: planLines(plan), indexRowsRead: meter.indexRows, entitiesRead: meter.entities };
+}

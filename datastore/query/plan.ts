@@ -1,0 +1,58 @@
+// A plan as data: which index rows to read, and how their bytes make up the order of the results.
+//
+// Every row that a scan reads is `prefix suffix`, its suffix being columns and the path. Turned into the order of the
+// results (complemented where a scan runs against it), a suffix is a *place*; all scans of a branch have the same places, so
+// they can be joined by comparing bytes. A *position* is a place with the columns that a branch holds fixed put in, so that
+// positions of all branches compare. Cursors are positions.
+import { type Order } from '../../sdk/contract/query.ts';
+import { type ColumnRange } from './bounds.ts';
+import { type Disjunct } from './disjunct.ts';
+import { type Direction, type NormalQuery } from './normal-query.ts';
+
+export interface ScanPlan {
+  /**
+   * forward and backward read the suffixes of the range in that order. runs reads an ascending property index downwards but
+   * each run of equal values upwards: what `ORDER BY p DESC` means, whose ties are in ascending key order.
+   */
+  readonly kind: 'forward' | 'backward' | 'runs';
+  readonly prefix: Buffer;
+  /** Of suffixes, in the order of rows. */
+  readonly range: ColumnRange;
+  /** Whether rows can say that their entity has several (index-rows.ts). */
+  readonly hasFlags: boolean;
+  /** For people: the index and how it is read. */
+  readonly label: string;
+}
+
+/** How one branch of the filter is answered: by the suffixes that all its scans share. */
+export interface BranchPlan {
+  readonly disjunct: Disjunct;
+  readonly scans: readonly ScanPlan[];
+  /** Per column of the layout the value that the branch fixes it to, encoded in the column's direction. */
+  readonly fixed: readonly (Buffer | undefined)[];
+  /** Columns of places: those of the layout that are not fixed. */
+  readonly columns: readonly Order[];
+  /** Per column of places the values wanted, where the scans' ranges do not see to it. */
+  readonly columnChecks: readonly (ColumnRange | undefined)[];
+  /** Whether paths must be checked against the key bounds of the disjunct. */
+  readonly checksKeys: boolean;
+}
+
+export interface QueryPlan {
+  readonly query: NormalQuery;
+  /** The columns of positions. */
+  readonly layout: readonly Order[];
+  readonly keyDirection: Direction;
+  /** None when no entity can fit the filter. */
+  readonly branches: readonly BranchPlan[];
+}
+
+/** Lines that say what the plan reads, for people. */
+export function planLines(plan: QueryPlan): readonly string[] {
+  if (plan.branches.length === 0) return ['nothing: the filter contradicts itself'];
+  return plan.branches.flatMap(({ scans }, at) => {
+    const branch = plan.branches.length > 1 ? `branch ${at + 1}: ` : '';
+    const join = scans.length > 1 ? 'merge join: ' : '';
+    return scans.map(({ label }) => `${branch}${join}${label}`);
+  });
+}

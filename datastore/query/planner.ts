@@ -1,0 +1,270 @@
+// Which index rows answer a query: a pure function of the query and the indexes there are.
+//
+// Single-property rows answer a query with equalities only (joined when there are several), or with one ordered or bounded
+// property and nothing else. Everything else needs composite indexes of the same kind that end in exactly the ordered
+// columns and begin with equality properties; several are joined when together they cover all equalities and the ancestor.
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { type IndexDefinition, indexYamlLines } from '../../sdk/contract/index-definition.ts';
+import { type Order } from '../../sdk/contract/query.ts';
+import { OrderedWriter } from '../codec/ordered-writer.ts';
+import { PATH_END } from '../codec/path-code.ts';
+import { compositePrefix, kindPrefix, propertyPrefix } from '../codec/row-key.ts';
+import { complement } from '../codec/value-code.ts';
+import { type CompositeIndex } from '../index/composite-index.ts';
+import { keyAfterPrefix } from '../storage/key-bytes.ts';
+import { type ColumnRange, columnRange, EVERYTHING } from './bounds.ts';
+import { type Disjunct } from './disjunct.ts';
+import { type NormalQuery } from './normal-query.ts';
+import { type BranchPlan, type QueryPlan, type ScanPlan } from './plan.ts';
+
+/**
+ * Throws DS_NEED_INDEX when the serving indexes do not answer the query; `details.indexYaml` holds the lines of index.yaml
+ * that would.
+ */
+export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]): QueryPlan {
+  const serving = indexes.filter((index) => index.state === 'serving' && index.definition.kind === query.entityKind);
+  const plan = firstPlan(query, serving);
+  if (plan) return plan;
+  const ofKind = indexes.filter((index) => index.definition.kind === query.entityKind);
+  if (firstPlan(query, ofKind)) {
+    throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is not ready: it is being built, or its building failed');
+  }
+  const layout = canonicalLayout(query);
+  const wanted = query.disjuncts.filter((disjunct) => !planBranch(query, disjunct, layout, serving));
+  const lines = [...new Set(wanted.map((disjunct) => indexYamlLines(idealIndex(query, disjunct, layout))))].join('\n');
+  throw new PlatformError('DS_NEED_INDEX', `recommended index is:\n${lines}`, { details: { indexYaml: lines } });
+}
+
+function firstPlan(query: NormalQuery, indexes: readonly CompositeIndex[]): QueryPlan | undefined {
+  for (const layout of layouts(query, indexes)) {
+    const branches = query.disjuncts.map((disjunct) => planBranch(query, disjunct, layout, indexes));
+    if (branches.every((branch) => branch !== undefined)) return { query, layout, keyDirection: query.keyDirection, branches };
+  }
+  return undefined;
+}
+
+/** Properties that only have to be there may stand in any order that an index offers, each group by itself. */
+function layouts(query: NormalQuery, indexes: readonly CompositeIndex[]): readonly (readonly Order[])[] {
+  const canonical = canonicalLayout(query);
+  if (query.groups.length === 0) return [canonical];
+  const offered = indexes
+    .map(({ definition }) => rowOrders(ordersOf(definition).slice(-canonical.length), query))
+    .filter((columns) => isLayout(columns, query, canonical.length));
+  return [canonical, ...offered];
+}
+
+function canonicalLayout({ sort, groups }: NormalQuery): readonly Order[] {
+  return [...sort, ...groups.flatMap((group) => [...group].sort().map((property): Order => ({ property, direction: 'asc' })))];
+}
+
+function isLayout(columns: readonly Order[], { sort, groups }: NormalQuery, length: number): boolean {
+  if (columns.length !== length || !sort.every((order, at) => isSameOrder(order, columns[at]))) return false;
+  let from = sort.length;
+  return groups.every((group) => {
+    const part = columns.slice(from, (from += group.length));
+    return group.every((name) => part.some(({ property }) => property === name));
+  });
+}
+
+/** Columns of an index as the results come when it is read so that keys have the wanted direction. */
+function rowOrders(columns: readonly Order[], { keyDirection }: NormalQuery): readonly Order[] {
+  return keyDirection === 'asc' ? columns : columns.map(opposite);
+}
+
+function ordersOf({ properties }: IndexDefinition): readonly Order[] {
+  return properties.map(({ name, direction }) => ({ property: name, direction }));
+}
+
+function opposite({ property, direction }: Order): Order {
+  return { property, direction: direction === 'asc' ? 'desc' : 'asc' };
+}
+
+function isSameOrder(left: Order, right: Order | undefined): boolean {
+  return left.property === right?.property && left.direction === right.direction;
+}
+
+function planBranch(
+  query: NormalQuery,
+  disjunct: Disjunct,
+  layout: readonly Order[],
+  indexes: readonly CompositeIndex[],
+): BranchPlan | undefined {
+  const fixed = layout.map(({ property, direction }) => fixedColumn(disjunct, property, direction));
+  const columns = layout.filter((_, at) => fixed[at] === undefined);
+  const ranges = columns.map(({ property, direction }): ColumnRange | undefined => {
+    const bounds = disjunct.ranges.get(property);
+    return bounds && columnRange(bounds, direction);
+  });
+  const scans = columns.length === 0 ? keyScans(query, disjunct, indexes) : columnScans(query, disjunct, columns, indexes);
+  if (!scans) return undefined;
+  return {
+    disjunct,
+    scans,
+    fixed,
+    columns,
+    columnChecks: ranges.map((range, at) => (at === 0 ? undefined : range)),
+    checksKeys: columns.length > 0 && (disjunct.keys.low !== undefined || disjunct.keys.high !== undefined),
+  };
+}
+
+/** Of several values the one that comes first in the column's direction. */
+function fixedColumn({ equalities }: Disjunct, property: string, direction: 'asc' | 'desc'): Buffer | undefined {
+  const values = equalities.get(property);
+  if (!values) return undefined;
+  const sorted = [...values].sort((left, right) => Buffer.compare(left, right));
+  return direction === 'asc' ? sorted[0] : sorted.at(-1) && complement(sorted.at(-1) ?? Buffer.alloc(0));
+}
+
+/** Scans whose suffix is the path alone: a kind, or the rows of equal values. */
+function keyScans(query: NormalQuery, disjunct: Disjunct, indexes: readonly CompositeIndex[]): readonly ScanPlan[] {
+  const { partition, entityKind, keyDirection } = query;
+  const kind = keyDirection === 'asc' ? 'forward' : 'backward';
+  const range = pathRange(disjunct);
+  const scan = (prefix: Buffer, name: string, hasFlags = true): ScanPlan => ({ kind, prefix, range, hasFlags, label: `${name}, ${kind}` });
+  if (entityKind === undefined) return [scan(partition.entities, 'entities by key', false)];
+  if (disjunct.equalities.size === 0) return [scan(kindPrefix(partition, entityKind), `kind ${entityKind}`, false)];
+  const perfect = perfectIndex(disjunct, indexes);
+  if (perfect) {
+    const prefix = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);
+    return [scan(prefix, `index ${describe(perfect)}`)];
+  }
+  return [...disjunct.equalities].flatMap(([property, values]) =>
+    values.map((value) =>
+      scan(Buffer.concat([propertyPrefix(partition, entityKind, property), value]), `property ${entityKind}.${property}`),
+    ),
+  );
+}
+
+/** A composite index over exactly the equality properties spares a join. */
+function perfectIndex({ equalities, ancestor }: Disjunct, indexes: readonly CompositeIndex[]): CompositeIndex | undefined {
+  if (equalities.size < 2 || [...equalities.values()].some((values) => values.length > 1)) return undefined;
+  return indexes.find(
+    ({ definition }) =>
+      (!definition.ancestor || ancestor !== undefined) &&
+      definition.properties.length === equalities.size &&
+      definition.properties.every(({ name }) => equalities.has(name)),
+  );
+}
+
+function pathRange({ keys, ancestor }: Disjunct): ColumnRange {
+  const range = columnRange(keys, 'asc');
+  if (!ancestor) return range;
+  const below = keyAfterPrefix(ancestor);
+  const from = Buffer.compare(range.from, ancestor) > 0 ? range.from : ancestor;
+  const to = range.to && below ? (Buffer.compare(range.to, below) < 0 ? range.to : below) : (range.to ?? below);
+  return to ? { from, to } : { from };
+}
+
+/** Scans whose suffix is `columns` and the path. */
+function columnScans(
+  query: NormalQuery,
+  disjunct: Disjunct,
+  columns: readonly Order[],
+  indexes: readonly CompositeIndex[],
+): readonly ScanPlan[] | undefined {
+  const { partition, entityKind, keyDirection } = query;
+  const [first] = columns;
+  if (!first || entityKind === undefined) return undefined;
+  if (columns.length === 1 && disjunct.equalities.size === 0 && !disjunct.ancestor) {
+    const kind = singlePropertyScan(first.direction, keyDirection);
+    if (kind) {
+      const range = columnRange(disjunct.ranges.get(first.property) ?? {}, 'asc');
+      const prefix = propertyPrefix(partition, entityKind, first.property);
+      return [{ kind, prefix, range, hasFlags: true, label: `property ${entityKind}.${first.property}, ${kind}` }];
+    }
+  }
+  return compositeScans(query, disjunct, columns, indexes);
+}
+
+/** Property rows are ascending in value and key. */
+function singlePropertyScan(direction: 'asc' | 'desc', keyDirection: 'asc' | 'desc'): ScanPlan['kind'] | undefined {
+  if (direction === keyDirection) return direction === 'asc' ? 'forward' : 'backward';
+  return direction === 'desc' ? 'runs' : undefined;
+}
+
+function compositeScans(
+  query: NormalQuery,
+  disjunct: Disjunct,
+  columns: readonly Order[],
+  indexes: readonly CompositeIndex[],
+): readonly ScanPlan[] | undefined {
+  const kind = query.keyDirection === 'asc' ? 'forward' : 'backward';
+  const usable = indexes.filter((index) => isUsable(index, query, disjunct, columns));
+  const uncovered = new Map([...disjunct.equalities].map(([property, values]) => [property, [...values]]));
+  let needsAncestor = disjunct.ancestor !== undefined;
+  const scans: ScanPlan[] = [];
+  const gain = ({ definition }: CompositeIndex): number =>
+    definition.properties.filter(({ name }) => (uncovered.get(name)?.length ?? 0) > 0).length +
+    (needsAncestor && definition.ancestor ? 2 : 0);
+  const [first] = rowOrders(columns, query);
+  const bounds = first && disjunct.ranges.get(first.property);
+  const range = bounds ? columnRange(bounds, first.direction) : EVERYTHING;
+  while (scans.length === 0 || needsAncestor || [...uncovered.values()].some((values) => values.length > 0)) {
+    const best = usable.reduce<CompositeIndex | undefined>(
+      (chosen, index) => (chosen && gain(chosen) >= gain(index) ? chosen : index),
+      undefined,
+    );
+    if (!best || (gain(best) === 0 && (scans.length > 0 || disjunct.equalities.size > 0 || needsAncestor))) return undefined;
+    const prefix = compositeScanPrefix(
+      query,
+      disjunct,
+      best,
+      (property) => uncovered.get(property)?.shift() ?? disjunct.equalities.get(property)?.[0],
+    );
+    if (best.definition.ancestor) needsAncestor = false;
+    scans.push({ kind, prefix, range, hasFlags: true, label: `index ${describe(best)}, ${kind}` });
+  }
+  return scans;
+}
+
+function isUsable({ definition }: CompositeIndex, query: NormalQuery, disjunct: Disjunct, columns: readonly Order[]): boolean {
+  if (definition.ancestor && !disjunct.ancestor) return false;
+  const prefixLength = definition.properties.length - columns.length;
+  if (prefixLength < 0) return false;
+  const asOrders = ordersOf(definition);
+  const tail = rowOrders(asOrders.slice(prefixLength), query);
+  return (
+    tail.every((order, at) => isSameOrder(order, columns[at])) &&
+    asOrders.slice(0, prefixLength).every(({ property }) => disjunct.equalities.has(property))
+  );
+}
+
+const writer = new OrderedWriter();
+
+/** Everything of the rows of an index that the disjunct fixes: `C app db ns index [ancestor END] value*`. */
+function compositeScanPrefix(
+  query: NormalQuery,
+  disjunct: Disjunct,
+  index: CompositeIndex,
+  valueOf: (property: string) => Buffer | undefined,
+): Buffer {
+  writer.clear().raw(compositePrefix(query.partition, index.id));
+  if (index.definition.ancestor && disjunct.ancestor) writer.raw(disjunct.ancestor).byte(PATH_END);
+  for (const { name, direction } of index.definition.properties) {
+    const value = disjunct.equalities.has(name) ? valueOf(name) : undefined;
+    if (!value) break;
+    writer.raw(direction === 'asc' ? value : complement(value));
+  }
+  return writer.take();
+}
+
+/** Equality properties by name, then what orders: the index that answers the branch alone. */
+function idealIndex(query: NormalQuery, disjunct: Disjunct, layout: readonly Order[]): IndexDefinition {
+  const columns = rowOrders(
+    layout.filter(({ property }) => !disjunct.equalities.has(property)),
+    query,
+  );
+  return {
+    kind: query.entityKind ?? '',
+    ancestor: disjunct.ancestor !== undefined,
+    properties: [
+      ...[...disjunct.equalities.keys()].sort().map((name) => ({ name, direction: 'asc' as const })),
+      ...columns.map(({ property, direction }) => ({ name: property, direction })),
+    ],
+  };
+}
+
+function describe({ definition: { kind, ancestor, properties } }: CompositeIndex): string {
+  const columns = properties.map(({ name, direction }) => (direction === 'asc' ? name : `${name} desc`));
+  return `${kind}(${[...(ancestor ? ['ancestor'] : []), ...columns].join(', ')})`;
+}

@@ -1,0 +1,156 @@
+// Group commit: transactions that are ready while a batch is being written share the next one, and with it one fsync.
+//
+// States: open → failed (a batch could not be written) | closed. Only `reset` leads back to open.
+//
+//   submit ─► queue ─► window: validate in order, number, join writes ─► write one batch ─► acknowledge all
+//
+// A window is validated against everything numbered before, its own earlier members included, so the order of `submit`
+// calls is the order of effects.
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type ReadSet } from './read-set.ts';
+import { RecentCommits } from './recent-commits.ts';
+
+/** One buffered write; no value means delete. */
+export interface Write {
+  readonly key: Buffer;
+  readonly value: Buffer | undefined;
+}
+
+/** Writes all or none, in order, and resolves when that is durable. */
+export type WriteBatch = (groups: readonly (readonly Write[])[]) => Promise<void>;
+
+interface Submission {
+  readonly startSequence: number;
+  readonly reads: ReadSet;
+  readonly writes: readonly Write[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A transaction's place in time. */
+export interface Start {
+  readonly sequence: number;
+  ended: boolean;
+}
+
+export class GroupCommit {
+  readonly #write: WriteBatch;
+  readonly #recent: RecentCommits;
+  #state: 'open' | 'failed' | 'closed' = 'closed';
+  #queue: Submission[] = [];
+  /** Open transactions, oldest first; ended ones leave when they reach the front. */
+  #starts: Start[] = [];
+  #submitted = 0;
+  #durable = 0;
+  #pumping: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(write: WriteBatch, options: { readonly recentWritesMax?: number } = {}) {
+    this.#write = write;
+    this.#recent = new RecentCommits(options.recentWritesMax ?? LIMITS.storeRecentWritesMax);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Takes submissions (again). */
+  reset(): void {
+    this.#state = 'open';
+    this.#failure = undefined;
+    // What a failed batch may have written was there before anything that begins from now on.
+    this.#durable = this.#submitted;
+  }
+
+  /** Marks the moment whose state a new transaction reads. Every start must be ended. */
+  begin(): Start {
+    const start: Start = { sequence: this.#durable, ended: false };
+    this.#starts.push(start);
+    return start;
+  }
+
+  end(start: Start): void {
+    start.ended = true;
+    let ended = 0;
+    while (this.#starts[ended]?.ended) ended++;
+    if (ended > 0) this.#starts.splice(0, ended);
+  }
+
+  /** Resolves when durable. Throws DS_TX_CONFLICT, DS_OVERLOADED or DS_CLOSED. */
+  submit(start: Start, reads: ReadSet, writes: readonly Write[], bytes: number): Promise<void> {
+    if (this.#state !== 'open' || start.ended) return Promise.reject(this.#refusal());
+    if (this.#queue.length >= LIMITS.storeCommitsQueuedMax) {
+      return Promise.reject(new PlatformError('DS_OVERLOADED', `${this.#queue.length} commits wait`));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ startSequence: start.sequence, reads, writes, bytes, resolve, reject });
+      // A microtask later, so that commits made in the same turn share the first batch too.
+      this.#pumping ??= Promise.resolve().then(() => this.#pump());
+    });
+  }
+
+  /** Takes no more submissions; resolves when those under way are acknowledged. */
+  async close(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closed';
+    await this.#pumping;
+    for (const start of this.#starts) start.ended = true;
+    this.#starts = [];
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const window = this.#takeWindow();
+      if (window.length === 0) continue;
+      try {
+        await this.#write(window.map((submission) => submission.writes));
+      } catch (cause) {
+        this.#fail(window, cause);
+        break;
+      }
+      this.#durable = this.#submitted;
+      this.#recent.forgetUpTo(this.#starts[0]?.sequence ?? this.#durable);
+      for (const submission of window) submission.resolve();
+    }
+    this.#pumping = undefined;
+  }
+
+  /** The next transactions that pass validation; those that do not are told at once. */
+  #takeWindow(): readonly Submission[] {
+    const window: Submission[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const submission of this.#queue) {
+      if (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax) break;
+      taken++;
+      if (this.#recent.conflicts(submission.reads, submission.startSequence)) {
+        submission.reject(new PlatformError('DS_TX_CONFLICT'));
+        continue;
+      }
+      this.#submitted++;
+      this.#recent.record(
+        this.#submitted,
+        submission.writes.map((write) => write.key),
+      );
+      bytes += submission.bytes;
+      window.push(submission);
+    }
+    this.#queue = this.#queue.slice(taken);
+    return window;
+  }
+
+  /** After a failed write nobody knows what is on disk, so writing on could build on something that is not there. */
+  #fail(window: readonly Submission[], cause: unknown): void {
+    this.#state = 'failed';
+    this.#failure = cause;
+    for (const submission of [...window, ...this.#queue]) submission.reject(this.#refusal());
+    this.#queue = [];
+  }
+
+  #refusal(): PlatformError {
+    return this.#state === 'failed'
+      ? new PlatformError('DS_CLOSED', 'an earlier write failed', { cause: this.#failure })
+      : new PlatformError('DS_CLOSED', 'the store is closed');
+  }
+}

@@ -1,0 +1,260 @@
+// The story of one plain request: guard → resolve → file, redirect or instance → answer → log row.
+// Read next: proxy.ts for one attempt on an instance, upgrade.ts for the same story of a WebSocket.
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Clock, type Random, type Timers } from '../sdk/support/clock.ts';
+import { assertNever } from '../sdk/support/assert.ts';
+import { PlatformError, toPlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
+import { type Log } from '../sdk/support/log.ts';
+import { type ClientConnection } from './client-connection.ts';
+import { type CurrentRoutes } from './current-routes.ts';
+import { errorAnswer } from './error-page.ts';
+import { Exchange } from './exchange.ts';
+import { lingerOnClose } from './lingering-close.ts';
+import { type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
+import { type AttemptOutcome, type Proxy } from './proxy.ts';
+import { RequestIds } from './request-ids.ts';
+import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard.ts';
+import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
+import { mayRetry } from './retry-rule.ts';
+import { type RouteDecision } from './route-table.ts';
+import { decideStatic, type StaticFiles } from './static-files.ts';
+
+export interface DispatchOptions {
+  readonly requestDeadlineMs: number;
+  /** Whether `secure:` of app.yaml redirects; only with HTTPS in front does that lead anywhere. */
+  readonly secureRedirects: boolean;
+  /** Addresses of proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustedProxies: ReadonlySet<string>;
+}
+
+export interface DispatchPorts {
+  readonly routes: CurrentRoutes;
+  readonly instances: InstanceSource;
+  readonly requestLog: RequestLogSink;
+  readonly proxy: Proxy;
+  readonly files: StaticFiles;
+}
+
+/** After these the connection's framing or pace cannot be trusted. */
+const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set([
+  'ROUTE_BAD_REQUEST',
+  'ROUTE_BODY_TOO_LARGE',
+  'ROUTE_HEADERS_TOO_LARGE',
+  'ROUTE_REQUEST_TIMEOUT',
+]);
+
+const INSTANCE_FAULTS: ReadonlySet<ErrorCode> = new Set(['ROUTE_INSTANCE_FAILED', 'ROUTE_BAD_RESPONSE', 'ROUTE_DEADLINE']);
+
+export class Dispatcher {
+  readonly #ports: DispatchPorts;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #options: DispatchOptions;
+  readonly #requestIds: RequestIds;
+  readonly #inFlight = new Set<Exchange>();
+  /** Called when the last request under way ends. */
+  onIdle: (() => void) | undefined;
+  #isDraining = false;
+
+  constructor(ports: DispatchPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: DispatchOptions) {
+    this.#ports = ports;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#random = random;
+    this.#log = log;
+    this.#options = options;
+    this.#requestIds = new RequestIds(random);
+  }
+
+  get requestsInFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Serves one request. `isContinueAwaited`: the client waits for 100 before it sends the body. */
+  handle(request: IncomingMessage, response: ServerResponse, connection: ClientConnection, isContinueAwaited = false): void {
+    const exchange = new Exchange(request, response, connection, this.startOf(request, connection));
+    this.#inFlight.add(exchange);
+    connection.opened(exchange);
+    response.on('close', () => {
+      this.#closed(exchange);
+    });
+    if (this.#isDraining) response.shouldKeepAlive = false;
+    this.#serve(exchange, isContinueAwaited).catch((thrown: unknown) => {
+      this.#answerError(exchange, thrown);
+    });
+  }
+
+  /** Ends what is over a limit of time. Call it about once a second. */
+  sweep(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const exchange of this.#inFlight) {
+      const code = exchange.overdue(nowMs, this.#options.requestDeadlineMs);
+      if (code === undefined) continue;
+      if (exchange.attempt) exchange.attempt.fail(code);
+      else if (code === 'CANCELLED') exchange.response.destroy();
+    }
+  }
+
+  /** Makes the answers under way the last ones of their connections. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const { response } of this.#inFlight) if (!response.headersSent) response.shouldKeepAlive = false;
+  }
+
+  newRequestId(): string {
+    return this.#requestIds.next();
+  }
+
+  startOf(request: IncomingMessage, connection: ClientConnection): RequestStart {
+    const isBehindProxy = this.#options.trustedProxies.has(connection.address);
+    return {
+      requestId: this.#requestIds.next(),
+      startedAtMs: this.#clock.nowMs(),
+      startedMs: this.#clock.monotonicMs(),
+      clientAddress: (isBehindProxy && lastOf(request.headers['x-forwarded-for'])) || connection.address,
+      isHttps: isBehindProxy && lastOf(request.headers['x-forwarded-proto']) === 'https',
+    };
+  }
+
+  /** Where a guarded request goes. Throws ROUTE_STARTING and what RouteTable.resolve throws. */
+  async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<RouteDecision> {
+    const table = this.#ports.routes.table ?? (await this.#ports.routes.first({ signal: connection.gone }));
+    const { start, request } = record;
+    const decision = table.resolve(head.host, head.path, {
+      address: start.clientAddress,
+      cookie: request.headers.cookie,
+      isSecure: this.#options.secureRedirects ? start.isHttps : undefined,
+      fraction: () => this.#random.fraction(),
+    });
+    record.route = decision.route;
+    return decision;
+  }
+
+  async #serve(exchange: Exchange, isContinueAwaited: boolean): Promise<void> {
+    const { request, response, connection } = exchange;
+    connection.admit();
+    const head = guardRequest(request);
+    exchange.head = head;
+    if (isContinueAwaited) response.writeContinue();
+    const decision = await this.route(exchange, head, connection);
+    switch (decision.kind) {
+      case 'app':
+        await this.#serveFromInstance(exchange, head, decision);
+        return;
+      case 'static':
+        await this.#serveFile(exchange, decision);
+        return;
+      case 'redirect':
+        response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
+        return;
+      case 'refused':
+        throw new PlatformError(decision.code);
+      default:
+        return assertNever(decision);
+    }
+  }
+
+  async #serveFromInstance(exchange: Exchange, head: RequestHead, decision: RouteDecision & { readonly kind: 'app' }): Promise<void> {
+    const { route, newBucket } = decision;
+    const { instances, proxy } = this.#ports;
+    for (;;) {
+      const lease = await instances.acquire(route.target, { signal: exchange.connection.gone });
+      exchange.useLease(lease);
+      let outcome: AttemptOutcome = { kind: 'cancelled' };
+      try {
+        exchange.connection.checkBody(exchange);
+        // The client may have left in the moment in which the lease was granted.
+        if (!exchange.isClosed) outcome = await proxy.forward(exchange, { head, route, newBucket, socketPath: lease.socketPath });
+      } finally {
+        lease.release(leaseOutcome(outcome));
+      }
+      if (outcome.kind !== 'failed') return;
+      if (!this.#mayRetry(exchange, head, outcome)) throw outcome.error;
+      exchange.retries++;
+    }
+  }
+
+  #mayRetry(exchange: Exchange, head: RequestHead, failed: AttemptOutcome & { readonly kind: 'failed' }): boolean {
+    const elapsedMs = this.#clock.monotonicMs() - exchange.start.startedMs;
+    return mayRetry({
+      code: failed.error.code,
+      method: head.method,
+      hasBody: head.hasBody,
+      wasDelivered: failed.wasDelivered,
+      isResponseStarted: exchange.response.headersSent,
+      retries: exchange.retries,
+      remainingMs: this.#options.requestDeadlineMs - elapsedMs,
+    });
+  }
+
+  async #serveFile(exchange: Exchange, decision: RouteDecision & { readonly kind: 'static' }): Promise<void> {
+    const { request, response } = exchange;
+    const { files } = this.#ports;
+    const { path, file, options } = decision;
+    const nowMs = exchange.start.startedAtMs;
+    const { status, headers, range } = decideStatic({ method: request.method ?? '', headers: request.headers, nowMs }, path, file, options);
+    const bytes = range && (await files.small(file));
+    if (exchange.isClosed) return;
+    if (!range || bytes) {
+      const part = range && bytes?.subarray(range.start, range.end + 1);
+      exchange.responseBytes = part?.length ?? 0;
+      response.writeHead(status, headers).end(part);
+      return;
+    }
+    response.writeHead(status, headers);
+    await files.stream(file, range, response, (count) => (exchange.responseBytes += count));
+  }
+
+  #answerError(exchange: Exchange, thrown: unknown): void {
+    const { response, request, start, connection } = exchange;
+    const error = toPlatformError(thrown);
+    if (error.code !== 'CANCELLED') exchange.errorCode ??= error.code;
+    if (exchange.isClosed || response.destroyed) return;
+    if (error.code === 'INTERNAL') this.#log.error('A request failed in the router', { requestId: start.requestId, error: thrown });
+    if (response.headersSent || error.code === 'CANCELLED') {
+      // The client must see that the answer is cut short.
+      response.destroy();
+      return;
+    }
+    const { allow } = error.details;
+    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, typeof allow === 'string' ? allow : ALLOWED_METHODS);
+    if (CLOSING_CODES.has(error.code) || !request.complete) {
+      response.shouldKeepAlive = false;
+      lingerOnClose(connection.socket, this.#timers);
+    }
+    const hasBody = request.method !== 'HEAD';
+    exchange.responseBytes = hasBody ? answer.body.length : 0;
+    response.writeHead(answer.status, [...answer.headers]).end(hasBody ? answer.body : undefined);
+  }
+
+  #closed(exchange: Exchange): void {
+    exchange.isClosed = true;
+    this.#inFlight.delete(exchange);
+    exchange.attempt?.cancel();
+    const { response, body, responseBytes } = exchange;
+    const status = response.headersSent ? response.statusCode : STATUS_CLIENT_LEFT;
+    this.#ports.requestLog.write(exchange.logRow(this.#clock.monotonicMs(), { status, requestBytes: body?.bytes ?? 0, responseBytes }));
+    exchange.connection.answered(exchange);
+    if (this.#inFlight.size === 0) this.onIdle?.();
+  }
+}
+
+/** A client's own fault says nothing about the instance. */
+function leaseOutcome(outcome: AttemptOutcome): LeaseOutcome {
+  if (outcome.kind !== 'failed') return outcome.kind;
+  return INSTANCE_FAULTS.has(outcome.error.code) ? 'failed' : 'cancelled';
+}
+
+/** Redirects to HTTPS keep the query; App Engine's to HTTP drop it. */
+export function redirectHeaders(head: RequestHead, scheme: 'http' | 'https'): string[] {
+  const host = head.host.replace(/:\d+$/, '');
+  const target = scheme === 'https' ? head.target : (head.target.split('?', 1)[0] ?? '/');
+  return ['Location', `${scheme}://${host}${target}`, 'Content-Length', '0', 'Cache-Control', 'no-cache'];
+}
+
+function lastOf(header: string | readonly string[] | undefined): string | undefined {
+  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : undefined;
+  return text?.split(',').at(-1)?.trim();
+}

@@ -1,0 +1,60 @@
+// One plain request of a client and its answer, with the state that everyone who works on it shares.
+//
+//   open      nothing of the answer is sent
+//   started   the head is sent or given to the connection (`response.headersSent`)
+//   closed    the answer is out, or the client is gone
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { LIMITS } from '../sdk/contract/limits.ts';
+import { type ClientConnection } from './client-connection.ts';
+import { type RequestBody } from './request-body.ts';
+import { RequestRecord, type RequestStart } from './request-record.ts';
+
+/** What of an exchange can be stopped from outside: the attempt on an instance that is under way. */
+export interface RunningAttempt {
+  /** The client went away. */
+  cancel(): void;
+  /** A limit was reached. */
+  fail(code: ErrorCode): void;
+}
+
+/** How long the body may come too slowly before it is cut. */
+const SLOW_BODY_MS = 10_000;
+
+export class Exchange extends RequestRecord {
+  readonly response: ServerResponse;
+  readonly connection: ClientConnection;
+
+  body: RequestBody | undefined;
+  attempt: RunningAttempt | undefined;
+  responseBytes = 0;
+  isClosed = false;
+  /** Monotonic time since which the client takes nothing of a waiting answer. */
+  stalledSinceMs: number | undefined;
+  #bodyCheck: { readonly bytes: number; readonly atMs: number } | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, connection: ClientConnection, start: RequestStart) {
+    super(request, connection.address, start);
+    this.response = response;
+    this.connection = connection;
+  }
+
+  /** The limit of time that is passed now, if any. `nowMs` is monotonic. */
+  overdue(nowMs: number, deadlineMs: number): 'ROUTE_DEADLINE' | 'ROUTE_REQUEST_TIMEOUT' | 'CANCELLED' | undefined {
+    if (nowMs - this.start.startedMs > deadlineMs) return 'ROUTE_DEADLINE';
+    if (this.stalledSinceMs !== undefined && nowMs - this.stalledSinceMs > LIMITS.responseStallMs) return 'CANCELLED';
+    return this.#isBodySlow(nowMs) ? 'ROUTE_REQUEST_TIMEOUT' : undefined;
+  }
+
+  #isBodySlow(nowMs: number): boolean {
+    const { body } = this;
+    if (!body?.isWaitingForClient) {
+      this.#bodyCheck = undefined;
+      return false;
+    }
+    const check = this.#bodyCheck;
+    if (check && nowMs - check.atMs < SLOW_BODY_MS) return false;
+    this.#bodyCheck = { bytes: body.bytes, atMs: nowMs };
+    return check !== undefined && body.bytes - check.bytes < (LIMITS.requestBodyBytesPerSecondMin * (nowMs - check.atMs)) / 1_000;
+  }
+}

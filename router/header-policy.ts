@@ -1,0 +1,248 @@
+// Which headers cross the router, in either direction. Pure, on raw arrays: names and values in turn, as they came.
+// Everything that apps trust (X-Appengine-*, X-Forwarded-*) is removed first and added afterwards (security: 38, 46, 56).
+import { PlatformError } from '../sdk/contract/errors.ts';
+import { SPLIT_COOKIE } from './traffic-split.ts';
+
+/** What the router says about a request. */
+export interface RequestFacts {
+  readonly requestId: string;
+  /** Host as the app shall see it. */
+  readonly host: string;
+  /** Without port. */
+  readonly clientAddress: string;
+  /** The other end of the connection: the client, or a proxy in front. */
+  readonly peerAddress: string;
+  readonly isHttps: boolean;
+  readonly defaultHostname: string;
+}
+
+export interface ResponseHead {
+  /** Names and values in turn. */
+  readonly headers: string[];
+  /** Undefined when the app did not say. */
+  readonly contentLength: number | undefined;
+}
+
+type RequestVerdict = 'keep' | 'drop' | 'connection' | 'forwarded-for' | 'trace';
+type ResponseVerdict = 'keep' | 'drop' | 'connection' | 'cookie' | 'length' | 'cache-control';
+
+/** How many different spellings of names are remembered; clients choose them, so there must be an end. */
+const NAMES_REMEMBERED_MAX = 2_000;
+
+const HOP_BY_HOP = ['connection', 'keep-alive', 'te', 'trailer', 'trailers', 'transfer-encoding', 'upgrade', 'http2-settings'];
+/** `host` is written anew; `expect` was answered by the router; `forwarded` would contradict X-Forwarded-For. */
+const REQUEST_DROPPED = new Set([...HOP_BY_HOP, 'proxy', 'host', 'expect', 'forwarded']);
+const REQUEST_DROPPED_PREFIXES = ['x-appengine-', 'x-google-', 'x-forwarded-', 'proxy-'];
+/** Names that another spelling must not imitate: WSGI and CGI read `_` and `-` as the same. */
+const NOT_IMITATED = new Set(['content-length', 'content-type', 'x-cloud-trace-context', 'authorization', 'cookie']);
+/** App Engine's front end writes its own Date and Server. */
+const RESPONSE_DROPPED = new Set([...HOP_BY_HOP, 'date', 'server']);
+const RESPONSE_DROPPED_PREFIXES = ['x-appengine-', 'proxy-'];
+
+const TRACE = /^[0-9a-f]{32}(?:\/\d{1,20})?(?:;o=[0-3])?$/i;
+const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade|keep-alive, *upgrade)$/i;
+
+export class HeaderPolicy {
+  readonly #domain: string;
+  readonly #timeoutMs: string;
+  readonly #requestVerdicts = new Map<string, RequestVerdict>();
+  readonly #responseVerdicts = new Map<string, ResponseVerdict>();
+
+  /** `domain` is shared by all apps; `deadlineMs` is told to the app. */
+  constructor(domain: string, deadlineMs: number) {
+    this.#domain = domain.toLowerCase();
+    this.#timeoutMs = String(deadlineMs);
+  }
+
+  /** Headers for the instance: the client's own that may pass, then ours. */
+  forInstance(raw: readonly string[], facts: RequestFacts): string[] {
+    const { clientAddress, host, isHttps, requestId } = facts;
+    const headers: string[] = ['Host', host];
+    let named: Set<string> | undefined;
+    let forwardedFor = '';
+    let trace = '';
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const name = raw[index] ?? '';
+      const value = raw[index + 1] ?? '';
+      switch (this.#requestVerdict(name)) {
+        case 'keep':
+          headers.push(name, value);
+          break;
+        case 'connection':
+          if (!PLAIN_CONNECTION.test(value)) named = addNames(named, value);
+          break;
+        case 'forwarded-for':
+          forwardedFor += `${value}, `;
+          break;
+        case 'trace':
+          if (trace === '' && TRACE.test(value)) trace = value;
+          break;
+        case 'drop':
+          break;
+      }
+    }
+    const kept = named ? without(headers, named, 2) : headers;
+    // X-Appengine-* as documented by App Engine; the place is never known here, which its values have words for.
+    kept.push(
+      'X-Forwarded-For',
+      forwardedFor + facts.peerAddress,
+      'X-Forwarded-Proto',
+      isHttps ? 'https' : 'http',
+      'X-Forwarded-Host',
+      host,
+      'X-Cloud-Trace-Context',
+      trace || `${requestId}/1;o=1`,
+      'X-Appengine-User-IP',
+      clientAddress,
+      'X-Appengine-Https',
+      isHttps ? 'on' : 'off',
+      'X-Appengine-Default-Version-Hostname',
+      facts.defaultHostname,
+      'X-Appengine-Request-Log-Id',
+      requestId,
+      'X-Appengine-Api-Ticket',
+      requestId,
+      'X-Appengine-Timeout-Ms',
+      this.#timeoutMs,
+      'X-Appengine-Country',
+      'ZZ',
+      'X-Appengine-Region',
+      '?',
+      'X-Appengine-City',
+      '?',
+      'X-Appengine-CityLatLong',
+      '0.000000,0.000000',
+    );
+    return kept;
+  }
+
+  /**
+   * Headers for the client. `newBucket` becomes the traffic split's cookie unless the app sets its own.
+   * Throws ROUTE_BAD_RESPONSE when a header cannot be passed on.
+   */
+  forClient(raw: readonly (Buffer | string)[], newBucket?: number): ResponseHead {
+    const headers: string[] = [];
+    let named: Set<string> | undefined;
+    let contentLength: number | undefined;
+    let setsBucket = false;
+    let setsCacheControl = false;
+    for (let index = 0; index + 1 < raw.length; index += 2) {
+      const name = latin1(raw[index]);
+      const verdict = this.#responseVerdict(name);
+      if (verdict === 'drop') continue;
+      const value = latin1(raw[index + 1]);
+      switch (verdict) {
+        case 'connection':
+          if (!PLAIN_CONNECTION.test(value)) named = addNames(named, value);
+          continue;
+        case 'length':
+          contentLength = lengthOf(value, contentLength);
+          break;
+        case 'cookie':
+          headers.push(name, withoutSharedDomain(value, this.#domain));
+          setsBucket ||= value.startsWith(`${SPLIT_COOKIE}=`);
+          continue;
+        case 'cache-control':
+          setsCacheControl = true;
+          break;
+        case 'keep':
+          break;
+      }
+      headers.push(name, value);
+    }
+    const kept = named ? without(headers, named, 0) : headers;
+    if (newBucket !== undefined && !setsBucket) {
+      kept.push('Set-Cookie', `${SPLIT_COOKIE}=${newBucket}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax`);
+      // One client's bucket must not reach another through a cache.
+      if (!setsCacheControl) kept.push('Cache-Control', 'private');
+    }
+    return { headers: kept, contentLength };
+  }
+
+  #requestVerdict(name: string): RequestVerdict {
+    const known = this.#requestVerdicts.get(name);
+    if (known) return known;
+    const verdict = judgeRequestHeader(name);
+    if (this.#requestVerdicts.size < NAMES_REMEMBERED_MAX) this.#requestVerdicts.set(name, verdict);
+    return verdict;
+  }
+
+  #responseVerdict(name: string): ResponseVerdict {
+    const known = this.#responseVerdicts.get(name);
+    if (known) return known;
+    const verdict = judgeResponseHeader(name);
+    if (this.#responseVerdicts.size < NAMES_REMEMBERED_MAX) this.#responseVerdicts.set(name, verdict);
+    return verdict;
+  }
+}
+
+function judgeRequestHeader(name: string): RequestVerdict {
+  const exact = name.toLowerCase();
+  const plain = exact.replaceAll('_', '-');
+  if (exact === 'connection') return 'connection';
+  if (exact === 'x-forwarded-for') return 'forwarded-for';
+  if (exact === 'x-cloud-trace-context') return 'trace';
+  if (REQUEST_DROPPED.has(plain) || REQUEST_DROPPED_PREFIXES.some((prefix) => plain.startsWith(prefix))) return 'drop';
+  return exact !== plain && NOT_IMITATED.has(plain) ? 'drop' : 'keep';
+}
+
+function judgeResponseHeader(name: string): ResponseVerdict {
+  const exact = name.toLowerCase();
+  switch (exact) {
+    case 'connection':
+      return 'connection';
+    case 'set-cookie':
+      return 'cookie';
+    case 'content-length':
+      return 'length';
+    case 'cache-control':
+      return 'cache-control';
+    default:
+      return RESPONSE_DROPPED.has(exact) || RESPONSE_DROPPED_PREFIXES.some((prefix) => exact.startsWith(prefix)) ? 'drop' : 'keep';
+  }
+}
+
+/** A cookie whose Domain is the shared domain or one above it would reach every app: it loses that attribute. */
+export function withoutSharedDomain(cookie: string, domain: string): string {
+  if (!/;\s*domain/i.test(cookie)) return cookie;
+  const attributes = cookie.split(';');
+  const kept = attributes.filter((attribute, index) => {
+    const equals = attribute.indexOf('=');
+    if (index === 0 || equals < 0 || attribute.slice(0, equals).trim().toLowerCase() !== 'domain') return true;
+    const value = attribute
+      .slice(equals + 1)
+      .trim()
+      .replaceAll(/^["'.]+|["'.]+$/g, '')
+      .toLowerCase();
+    return value !== domain && !domain.endsWith(`.${value}`);
+  });
+  return kept.join(';');
+}
+
+function lengthOf(value: string, before: number | undefined): number {
+  const length = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+  if (Number.isNaN(length) || (before !== undefined && before !== length)) {
+    throw new PlatformError('ROUTE_BAD_RESPONSE', 'its Content-Length is not one number');
+  }
+  return length;
+}
+
+function addNames(names: Set<string> | undefined, connection: string): Set<string> {
+  const added = names ?? new Set<string>();
+  for (const name of connection.split(',')) added.add(name.trim().toLowerCase());
+  return added;
+}
+
+/** Pairs from `from` on whose name is not in `names`; what stands before is kept. */
+function without(headers: readonly string[], names: ReadonlySet<string>, from: number): string[] {
+  const kept = headers.slice(0, from);
+  for (let index = from; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (!names.has(name.toLowerCase())) kept.push(name, headers[index + 1] ?? '');
+  }
+  return kept;
+}
+
+function latin1(bytes: Buffer | string | undefined): string {
+  return typeof bytes === 'string' ? bytes : (bytes?.toString('latin1') ?? '');
+}

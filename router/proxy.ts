@@ -1,0 +1,231 @@
+// One attempt to have a request answered by one instance, streaming both ways with back-pressure.
+// Uses undici's dispatch with its raw handlers, which of all that was measured costs the least CPU a request.
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Dispatcher, errors } from 'undici';
+import { type Clock } from '../sdk/support/clock.ts';
+import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
+import { LIMITS } from '../sdk/contract/limits.ts';
+import { type Exchange, type RunningAttempt } from './exchange.ts';
+import { type HeaderPolicy, type RequestFacts, type ResponseHead } from './header-policy.ts';
+import { RequestBody } from './request-body.ts';
+import { type RequestHead } from './request-guard.ts';
+import { type RequestRecord } from './request-record.ts';
+import { type Route } from './route-table.ts';
+import { type UpstreamConnection, type Upstreams } from './upstreams.ts';
+
+export type AttemptOutcome =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'cancelled' }
+  /** `wasDelivered`: whether any byte of the request may have reached the instance, which is lost when none could. */
+  | { readonly kind: 'failed'; readonly error: PlatformError; readonly wasDelivered: boolean; readonly isInstanceLost: boolean };
+
+export interface ProxiedRequest {
+  readonly head: RequestHead;
+  readonly route: Route;
+  readonly newBucket: number | undefined;
+  readonly socketPath: string;
+}
+
+export class Proxy {
+  readonly #clock: Clock;
+  readonly #upstreams: Upstreams;
+  readonly #policy: HeaderPolicy;
+
+  constructor(clock: Clock, upstreams: Upstreams, policy: HeaderPolicy) {
+    this.#clock = clock;
+    this.#upstreams = upstreams;
+    this.#policy = policy;
+  }
+
+  /**
+   * Sends the request and streams the answer to the client. Resolves when the instance is done with the request or
+   * lost it; never rejects. The exchange's `attempt` stands for it meanwhile. Answers nothing itself when it fails.
+   */
+  forward(exchange: Exchange, proxied: ProxiedRequest): Promise<AttemptOutcome> {
+    const { head, route, socketPath } = proxied;
+    const headers = this.#policy.forInstance(exchange.request.rawHeaders, factsOf(exchange, head, route));
+    const body = head.hasBody ? bodyOf(exchange) : null;
+    const connection = this.#upstreams.take(socketPath);
+    return new Promise((resolve) => {
+      const attempt = new Attempt(exchange, proxied.newBucket, connection, this.#policy, this.#clock, (outcome) => {
+        exchange.attempt = undefined;
+        if (outcome.kind === 'failed' && outcome.isInstanceLost) this.#upstreams.forget(socketPath);
+        resolve(outcome);
+      });
+      exchange.attempt = attempt;
+      connection.dispatch({ path: head.target, method: head.method, headers, body }, attempt);
+    });
+  }
+}
+
+/** What the policy tells the instance about a request. */
+export function factsOf({ start, peerAddress }: RequestRecord, head: RequestHead, route: Route): RequestFacts {
+  return {
+    requestId: start.requestId,
+    host: head.host,
+    clientAddress: start.clientAddress,
+    peerAddress,
+    isHttps: start.isHttps,
+    defaultHostname: route.defaultHostname,
+  };
+}
+
+/** A second attempt is made only when the first took nothing of the body, so the same body serves it. */
+function bodyOf(exchange: Exchange): RequestBody {
+  exchange.body ??= new RequestBody(exchange.request);
+  return exchange.body;
+}
+
+/**
+ * undici's raw handler. States: connecting → sent → head → done; `settle` ends every one of them, once.
+ */
+class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
+  readonly #exchange: Exchange;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #newBucket: number | undefined;
+  readonly #connection: UpstreamConnection;
+  readonly #policy: HeaderPolicy;
+  readonly #clock: Clock;
+  readonly #settle: (outcome: AttemptOutcome) => void;
+  #abort: ((error?: Error) => void) | undefined;
+  #head: ResponseHead | undefined;
+  #bytes = 0;
+  #informational = 0;
+  #isSettled = false;
+
+  constructor(
+    exchange: Exchange,
+    newBucket: number | undefined,
+    connection: UpstreamConnection,
+    policy: HeaderPolicy,
+    clock: Clock,
+    settle: (outcome: AttemptOutcome) => void,
+  ) {
+    this.#exchange = exchange;
+    this.#request = exchange.request;
+    this.#response = exchange.response;
+    this.#newBucket = newBucket;
+    this.#connection = connection;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#settle = settle;
+  }
+
+  cancel(): void {
+    this.#end({ kind: 'cancelled' });
+  }
+
+  fail(code: ErrorCode): void {
+    this.#fail(new PlatformError(code));
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort;
+    if (this.#isSettled) abort();
+  }
+
+  onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean {
+    if (this.#isSettled) return false;
+    if (status < 200) {
+      this.#informational++;
+      if (this.#informational > LIMITS.responseInformationalMax)
+        this.#fail(new PlatformError('ROUTE_BAD_RESPONSE', 'too many 1xx answers'));
+      return true;
+    }
+    try {
+      this.#start(status, raw);
+    } catch (error) {
+      this.#fail(error instanceof PlatformError ? error : new PlatformError('ROUTE_BAD_RESPONSE', undefined, { cause: error }));
+      return false;
+    }
+    this.#resume = resume;
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#isSettled) return false;
+    this.#bytes += chunk.length;
+    this.#exchange.responseBytes = this.#bytes;
+    if (this.#bytes > LIMITS.responseBodyBytesMax) {
+      this.#fail(new PlatformError('ROUTE_RESPONSE_TOO_LARGE'));
+      return false;
+    }
+    if (this.#bytes === this.#head?.contentLength) {
+      // The last of it: head, body and end leave in one write.
+      this.#response.end(chunk);
+      return true;
+    }
+    if (this.#response.write(chunk)) return true;
+    this.#exchange.stalledSinceMs = this.#clock.monotonicMs();
+    this.#response.once('drain', this.#onDrain);
+    return false;
+  }
+
+  onComplete(): void {
+    if (this.#isSettled) return;
+    if (!this.#response.writableEnded) this.#response.end();
+    this.#end({ kind: 'answered' });
+  }
+
+  onError(error: Error): void {
+    if (this.#isSettled) return;
+    const failure = attemptError(error, this.#exchange);
+    const isInstanceLost = this.#abort === undefined && failure.code === 'ROUTE_INSTANCE_FAILED';
+    this.#end({ kind: 'failed', error: failure, wasDelivered: !isInstanceLost, isInstanceLost });
+  }
+
+  #resume: () => void = () => undefined;
+
+  readonly #onDrain = (): void => {
+    this.#exchange.stalledSinceMs = undefined;
+    if (!this.#isSettled) this.#resume();
+  };
+
+  #start(status: number, raw: readonly (Buffer | string)[]): void {
+    const head = this.#policy.forClient(raw, this.#newBucket);
+    this.#head = head;
+    const { contentLength = 0 } = head;
+    if (contentLength > LIMITS.responseBodyBytesMax && this.#request.method !== 'HEAD') throw new PlatformError('ROUTE_RESPONSE_TOO_LARGE');
+    this.#response.writeHead(status, head.headers);
+    // Without a length it may be a stream of events, whose head must not wait for the first of them.
+    if (head.contentLength === undefined) process.nextTick(flushHead, this.#response);
+  }
+
+  #fail(error: PlatformError): void {
+    this.#end({ kind: 'failed', error, wasDelivered: true, isInstanceLost: false });
+  }
+
+  #end(outcome: AttemptOutcome): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#response.off('drain', this.#onDrain);
+    if (outcome.kind === 'answered') {
+      this.#connection.keep();
+    } else {
+      this.#abort?.();
+      this.#connection.discard();
+    }
+    this.#settle(outcome);
+  }
+}
+
+function flushHead(response: ServerResponse): void {
+  if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+}
+
+/** What undici's error means for the client. */
+function attemptError(error: Error, exchange: Exchange): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const bodyError = exchange.body?.errored;
+  if (bodyError instanceof PlatformError) return bodyError;
+  if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
+    return new PlatformError('ROUTE_BAD_REQUEST', undefined, { cause: error });
+  }
+  const isMalformed =
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError ||
+    (error instanceof errors.SocketError && /^bad (response|upgrade)/.test(error.message));
+  return new PlatformError(isMalformed ? 'ROUTE_BAD_RESPONSE' : 'ROUTE_INSTANCE_FAILED', undefined, { cause: error });
+}

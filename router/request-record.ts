@@ -1,0 +1,78 @@
+// The facts about one request that its log row is made of, collected while it is served.
+import { type IncomingMessage } from 'node:http';
+import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { type InstanceLease, type RequestLogRow } from './ports.ts';
+import { type RequestHead } from './request-guard.ts';
+import { type Route } from './route-table.ts';
+
+export interface RequestStart {
+  readonly requestId: string;
+  /** Wall clock. */
+  readonly startedAtMs: number;
+  /** Monotonic. */
+  readonly startedMs: number;
+  /** The client's, as far as it is known: a trusted proxy in front names it. */
+  readonly clientAddress: string;
+  readonly isHttps: boolean;
+}
+
+/** nginx's status for a client that left before the answer. */
+export const STATUS_CLIENT_LEFT = 499;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+export class RequestRecord {
+  readonly request: IncomingMessage;
+  readonly start: RequestStart;
+  readonly peerAddress: string;
+
+  head: RequestHead | undefined;
+  route: Route | undefined;
+  errorCode: ErrorCode | undefined;
+  retries = 0;
+  pendingMs = 0;
+  isLoadingRequest = false;
+  instanceId: string | undefined;
+
+  constructor(request: IncomingMessage, peerAddress: string, start: RequestStart) {
+    this.request = request;
+    this.peerAddress = peerAddress;
+    this.start = start;
+  }
+
+  useLease(lease: InstanceLease): void {
+    this.instanceId = lease.instanceId;
+    this.isLoadingRequest = lease.isLoadingRequest;
+    this.pendingMs += lease.pendingMs;
+  }
+
+  /** `nowMs` is monotonic; bytes are those of the bodies. */
+  logRow(nowMs: number, answer: { readonly status: number; readonly requestBytes: number; readonly responseBytes: number }): RequestLogRow {
+    const { request, head, start } = this;
+    const { headers } = request;
+    const target = this.route?.target;
+    const row: Writable<RequestLogRow> = {
+      requestId: start.requestId,
+      startedAtMs: start.startedAtMs,
+      appId: target?.appId ?? '',
+      service: target?.service ?? '',
+      version: target?.version ?? '',
+      method: request.method ?? '',
+      host: head?.host ?? headers.host ?? '',
+      target: head?.target ?? request.url ?? '',
+      status: answer.status,
+      latencyMs: nowMs - start.startedMs,
+      pendingMs: this.pendingMs,
+      isLoadingRequest: this.isLoadingRequest,
+      requestBytes: answer.requestBytes,
+      responseBytes: answer.responseBytes,
+      clientAddress: start.clientAddress,
+      retries: this.retries,
+    };
+    if (this.instanceId !== undefined) row.instanceId = this.instanceId;
+    if (headers['user-agent'] !== undefined) row.userAgent = headers['user-agent'];
+    if (headers.referer !== undefined) row.referrer = headers.referer;
+    if (this.errorCode !== undefined) row.errorCode = this.errorCode;
+    return row;
+  }
+}

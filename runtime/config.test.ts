@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { readServeConfig } from './config.ts';
+
+test('defaults are the documented ones', () => {
+  expect(readServeConfig({}, {})).toEqual({
+    dataDirectory: '.appengine',
+    port: 8080,
+    consolePort: 8000,
+    datastorePort: 8081,
+    bind: '127.0.0.1',
+    domain: 'localhost',
+    singleProcess: false,
+    ephemeral: false,
+    sandbox: 'auto',
+    logLevel: 'warn',
+  });
+});
+
+test('a flag wins over a variable, a variable over the default', () => {
+  const variables = { APPENGINE_DATA_DIR: '/v', APPENGINE_PORT: '1', APPENGINE_CONSOLE_PORT: '2', APPENGINE_DATASTORE_PORT: '3' };
+  expect(readServeConfig({}, variables)).toMatchObject({ dataDirectory: '/v', port: 1, consolePort: 2, datastorePort: 3 });
+  expect(readServeConfig({ dataDir: '/f', port: '0' }, variables)).toMatchObject({ dataDirectory: '/f', port: 0, consolePort: 2 });
+});
+
+test.each([
+  [{ port: 'abc' }, {}, '--port is "abc"'],
+  [{ port: '65536' }, {}, '--port is "65536"'],
+  [{}, { APPENGINE_CONSOLE_PORT: '-1' }, 'APPENGINE_CONSOLE_PORT is "-1"'],
+  [{ domain: 'Exa mple' }, {}, '--domain'],
+  [{ role: 'router' }, {}, '--role is "router"'],
+  [{ sandbox: 'docker' }, {}, '--sandbox is "docker", want one of auto, bubblewrap, process'],
+  [{ logLevel: 'loud' }, {}, '--log-level'],
+])('%j with %j is refused by name', (flags, variables, words) => {
+  expect(() => readServeConfig(flags, variables)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }));
+});

@@ -1,0 +1,90 @@
+// What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
+import { PlatformError } from '../sdk/contract/errors.ts';
+
+export const SANDBOX_CHOICES = ['auto', 'bubblewrap', 'process'] as const;
+export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevelChoice = (typeof LOG_LEVELS)[number];
+
+export interface ServeConfig {
+  readonly dataDirectory: string;
+  /** Ports; 0 picks a free one. */
+  readonly port: number;
+  readonly consolePort: number;
+  readonly datastorePort: number;
+  /** Address that all three ports listen on. */
+  readonly bind: string;
+  /** App URLs are http://ID.DOMAIN:PORT/. */
+  readonly domain: string;
+  /** Every role in one process. */
+  readonly singleProcess: boolean;
+  /** Nothing outlives the process. */
+  readonly ephemeral: boolean;
+  readonly sandbox: SandboxChoice;
+  readonly logLevel: LogLevelChoice;
+}
+
+/** Flags as commander hands them over: texts or absent. */
+export interface ServeFlags {
+  readonly dataDir?: string;
+  readonly port?: string;
+  readonly consolePort?: string;
+  readonly datastorePort?: string;
+  readonly bind?: string;
+  readonly domain?: string;
+  readonly role?: string;
+  readonly ephemeral?: boolean;
+  readonly sandbox?: string;
+  readonly logLevel?: string;
+}
+
+export const PORT_DEFAULT = 8080;
+export const CONSOLE_PORT_DEFAULT = 8000;
+export const DATASTORE_PORT_DEFAULT = 8081;
+export const DATA_DIRECTORY_DEFAULT = '.appengine';
+
+const DOMAIN_PATTERN = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+/** Throws USAGE naming the flag or variable, what it holds and what it wants. */
+export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): ServeConfig {
+  const domain = flags.domain ?? 'localhost';
+  if (!DOMAIN_PATTERN.test(domain)) throw usage('--domain', domain, 'a lower-case host name such as example.com');
+  if (flags.role !== undefined && flags.role !== 'all') throw usage('--role', flags.role, '"all" (every role in one process)');
+  return {
+    dataDirectory: flags.dataDir ?? (variables['APPENGINE_DATA_DIR'] || DATA_DIRECTORY_DEFAULT),
+    port: readPort('--port', flags.port, 'APPENGINE_PORT', variables, PORT_DEFAULT),
+    consolePort: readPort('--console-port', flags.consolePort, 'APPENGINE_CONSOLE_PORT', variables, CONSOLE_PORT_DEFAULT),
+    datastorePort: readPort('--datastore-port', flags.datastorePort, 'APPENGINE_DATASTORE_PORT', variables, DATASTORE_PORT_DEFAULT),
+    bind: flags.bind ?? '127.0.0.1',
+    domain,
+    singleProcess: flags.role === 'all',
+    ephemeral: flags.ephemeral ?? false,
+    sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
+    logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
+  };
+}
+
+function readPort(
+  flag: string,
+  flagText: string | undefined,
+  variable: string,
+  variables: Readonly<Record<string, string | undefined>>,
+  fallback: number,
+): number {
+  const text = flagText ?? variables[variable];
+  if (text === undefined || text === '') return fallback;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (!(port <= 65_535)) throw usage(flagText === undefined ? variable : flag, text, 'a port from 0 to 65535, 0 for a free one');
+  return port;
+}
+
+function oneOf<T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw usage(flag, text, `one of ${choices.join(', ')}`);
+  return found;
+}
+
+function usage(name: string, found: string, want: string): PlatformError {
+  return new PlatformError('USAGE', `${name} is "${found}", want ${want}`);
+}

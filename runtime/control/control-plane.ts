@@ -1,0 +1,111 @@
+// The control plane as the console and the command line see it: AppsApi over the registry and the host.
+import { type AppsApi } from '../../admin-console/ports.ts';
+import {
+  type AdminInstanceView,
+  type AppView,
+  type ServiceView,
+  type StatusView,
+  type TrafficRequest,
+  type VersionView,
+} from '../../sdk/contract/admin.ts';
+import { type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { type AppRegistry } from './app-registry.ts';
+import { type AppUrls } from './app-urls.ts';
+import { type VersionRecord } from './control-store.ts';
+import { type AppState, appIn, type RegistryState, type ServiceState, shareOf, versionIn, versionsOf } from './registry-state.ts';
+import { type Retirement } from './retirement.ts';
+
+export class ControlPlane implements AppsApi {
+  readonly #registry: AppRegistry;
+  readonly #retirement: Retirement;
+  readonly #host: Pick<InstanceHost, 'list'>;
+  readonly #urls: AppUrls;
+  readonly #status: () => StatusView;
+
+  constructor(registry: AppRegistry, retirement: Retirement, host: Pick<InstanceHost, 'list'>, urls: AppUrls, status: () => StatusView) {
+    this.#registry = registry;
+    this.#retirement = retirement;
+    this.#host = host;
+    this.#urls = urls;
+    this.#status = status;
+  }
+
+  status(): StatusView {
+    return this.#status();
+  }
+
+  apps(): Promise<readonly AppView[]> {
+    return Promise.resolve().then(() => [...this.#registry.state.values()].map((app) => this.#appView(app)));
+  }
+
+  app(appId: string): Promise<AppView> {
+    return Promise.resolve().then(() => this.#appView(appIn(this.#registry.state, appId)));
+  }
+
+  async versions(appId: string): Promise<readonly VersionView[]> {
+    const { state } = this.#registry;
+    const versions = versionsOf(appIn(state, appId));
+    const instances = await this.#instancesOf(appId);
+    return versions.map((record) => this.#versionView(state, record, instances));
+  }
+
+  async instances(appId: string): Promise<readonly AdminInstanceView[]> {
+    appIn(this.#registry.state, appId);
+    const views = await this.#instancesOf(appId);
+    return views.map((view) => ({
+      id: view.id,
+      service: view.service,
+      version: view.version,
+      state: view.state,
+      startedAtMs: view.startedAtMs,
+      ...(view.pid === undefined ? {} : { pid: view.pid }),
+      ...(view.phases.readyMs === undefined ? {} : { readyMs: view.phases.readyMs }),
+      ...(view.cpuMicros === undefined ? {} : { cpuMicros: view.cpuMicros }),
+      ...(view.memoryBytes === undefined ? {} : { memoryBytes: view.memoryBytes }),
+    }));
+  }
+
+  async deleteVersion(appId: string, service: string, version: string): Promise<void> {
+    const { deploymentId } = versionIn(this.#registry.state, appId, service, version);
+    await this.#registry.deleteVersion(appId, service, version);
+    this.#retirement.retire(deploymentId);
+  }
+
+  async setTraffic(appId: string, service: string, request: TrafficRequest): Promise<readonly VersionView[]> {
+    await this.#registry.setTraffic(appId, service, request.split, request.shardBy);
+    const versions = await this.versions(appId);
+    return versions.filter((version) => version.service === service);
+  }
+
+  #appView({ record, services }: AppState): AppView {
+    return {
+      id: record.appId,
+      url: this.#urls.service(record.appId, 'default'),
+      createdAtMs: record.createdAtMs,
+      services: [...services.values()].map((service) => this.#serviceView(record.appId, service)),
+    };
+  }
+
+  #serviceView(appId: string, { service, versions, traffic }: ServiceState): ServiceView {
+    return { service, url: this.#urls.service(appId, service), split: traffic?.split ?? {}, versions: versions.size };
+  }
+
+  #versionView(state: RegistryState, record: VersionRecord, instances: readonly InstanceView[]): VersionView {
+    const { appId, service, version, runtime, createdAtMs, deploymentId } = record;
+    return {
+      appId,
+      service,
+      version,
+      url: this.#urls.version(appId, service, version),
+      runtime,
+      createdAtMs,
+      trafficShare: shareOf(state, record),
+      instances: instances.filter((instance) => instance.deploymentId === deploymentId).length,
+    };
+  }
+
+  async #instancesOf(appId: string): Promise<readonly InstanceView[]> {
+    const views = await this.#host.list();
+    return views.filter((view) => view.appId === appId);
+  }
+}

@@ -1,0 +1,101 @@
+// Records as bytes: JSON with the form's number in front, checked when read, since an older release may have written it.
+//
+//   bytes := UTF-8 of {"form": 1, "record": RECORD}
+import { z } from 'zod';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { type ControlRecord } from './control-store.ts';
+
+const FORM = 1;
+
+const shares = z.record(z.string(), z.number());
+const texts = z.record(z.string(), z.string());
+
+const handler = z.object({
+  url: z.string(),
+  target: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('script') }),
+    z.object({ kind: z.literal('static-dir'), directory: z.string() }),
+    z.object({ kind: z.literal('static-files'), path: z.string(), upload: z.string() }),
+  ]),
+  secure: z.enum(['always', 'never', 'optional']),
+  redirectStatus: z.literal([301, 302, 303, 307]),
+  mimeType: z.string().exactOptional(),
+  expirationSeconds: z.number().exactOptional(),
+  httpHeaders: texts.exactOptional(),
+  requireMatchingFile: z.boolean(),
+});
+
+const scaling = z.object({
+  kind: z.literal('automatic'),
+  minInstances: z.number(),
+  maxInstances: z.number(),
+  minIdleInstances: z.number(),
+  maxIdleInstances: z.number().exactOptional(),
+  maxConcurrentRequests: z.number(),
+  targetThroughputUtilization: z.number(),
+  targetCpuUtilization: z.number(),
+  minPendingLatencyMs: z.number().exactOptional(),
+  maxPendingLatencyMs: z.number().exactOptional(),
+});
+
+const launch = z.object({
+  command: z.array(z.string()),
+  environment: texts,
+  memoryBytesMax: z.number(),
+  pidsMax: z.number(),
+  tmpBytesMax: z.number(),
+  cpuWeight: z.number(),
+  readyMsMax: z.number(),
+  scaling,
+  warmup: z.boolean(),
+});
+
+const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('app'), appId: z.string(), createdAtMs: z.number() }),
+  z.object({
+    kind: z.literal('version'),
+    appId: z.string(),
+    service: z.string(),
+    version: z.string(),
+    deploymentId: z.string(),
+    state: z.enum(['staged', 'serving']),
+    createdAtMs: z.number(),
+    runtime: z.string(),
+    handlers: z.array(handler),
+    defaultExpirationSeconds: z.number(),
+    launch,
+    fileListSha256: z.string(),
+    files: z.number(),
+    bytes: z.number(),
+  }),
+  z.object({
+    kind: z.literal('traffic'),
+    appId: z.string(),
+    service: z.string(),
+    split: shares,
+    shardBy: z.enum(['ip', 'cookie', 'random']),
+    changedAtMs: z.number(),
+  }),
+]);
+
+const envelope = z.object({ form: z.literal(FORM), record });
+
+export function encodeRecord(value: ControlRecord): Buffer {
+  return Buffer.from(JSON.stringify({ form: FORM, record: value }));
+}
+
+/** Throws DS_CORRUPT naming what does not fit. */
+export function decodeRecord(bytes: Uint8Array): ControlRecord {
+  const parsed = envelope.safeParse(parseJson(bytes));
+  if (parsed.success) return parsed.data.record;
+  const [issue] = parsed.error.issues;
+  throw new PlatformError('DS_CORRUPT', `a control record, at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch (cause) {
+    throw new PlatformError('DS_CORRUPT', 'a control record is not JSON', { cause });
+  }
+}

@@ -1,0 +1,82 @@
+// What the control plane remembers, and the port through which it does: apps, versions, traffic.
+// Read next: app-registry.ts, the only reader and writer.
+import { type ShardBy } from '../../router/ports.ts';
+import { type AutomaticScaling, type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
+
+export interface AppRecord {
+  readonly kind: 'app';
+  readonly appId: string;
+  readonly createdAtMs: number;
+}
+
+/** A version never changes but for its state. States: staged → serving; either may be deleted. */
+export interface VersionRecord {
+  readonly kind: 'version';
+  readonly appId: string;
+  readonly service: string;
+  readonly version: string;
+  /** Names this deployment of it, and its bundle directory. */
+  readonly deploymentId: string;
+  /** `staged`: its deploy is under way, so nothing routes to it; a dead deploy's is swept. */
+  readonly state: 'staged' | 'serving';
+  readonly createdAtMs: number;
+  readonly runtime: string;
+  readonly handlers: readonly ManifestHandler[];
+  readonly defaultExpirationSeconds: number;
+  readonly launch: LaunchRecord;
+  /** Blob that lists the files: file-list.ts. */
+  readonly fileListSha256: string;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** A LaunchPlan without names and paths, so that a data directory may move. */
+export interface LaunchRecord {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly memoryBytesMax: number;
+  readonly pidsMax: number;
+  readonly tmpBytesMax: number;
+  readonly cpuWeight: number;
+  readonly readyMsMax: number;
+  readonly scaling: AutomaticScaling;
+  readonly warmup: boolean;
+}
+
+export interface TrafficRecord {
+  readonly kind: 'traffic';
+  readonly appId: string;
+  readonly service: string;
+  /** Shares by version; they add up to 1. */
+  readonly split: Readonly<Record<string, number>>;
+  readonly shardBy: ShardBy;
+  readonly changedAtMs: number;
+}
+
+export type ControlRecord = AppRecord | VersionRecord | TrafficRecord;
+
+/** What names a record: unique within its kind. */
+export function recordName(record: ControlRecord): string {
+  switch (record.kind) {
+    case 'app':
+      return record.appId;
+    case 'traffic':
+      return `${record.appId}/${record.service}`;
+    case 'version':
+      return `${record.appId}/${record.service}/${record.version}`;
+  }
+}
+
+/** `insert` wants that the record is not there, `put` does not care, `delete` is content when it is not. */
+export interface ControlChange {
+  readonly op: 'insert' | 'put' | 'delete';
+  readonly record: ControlRecord;
+}
+
+/** Durable records. Twin: MemoryControlStore; suite: tests/contract/control-store.test.ts. */
+export interface ControlStore {
+  /** All records, in no order. */
+  load(): Promise<readonly ControlRecord[]>;
+  /** All changes or none; durable once resolved. Throws DS_ALREADY_EXISTS when an inserted record is there. */
+  commit(changes: readonly ControlChange[]): Promise<void>;
+}

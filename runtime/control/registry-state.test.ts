@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type ControlRecord } from './control-store.ts';
+import {
+  deletionChanges,
+  type RegistryState,
+  servingChanges,
+  shareOf,
+  stagingChanges,
+  stateOf,
+  trafficChanges,
+  versionIn,
+} from './registry-state.ts';
+import { appRecord, trafficRecord, versionRecord } from './sample-records.ts';
+
+const stateWith = (...records: ControlRecord[]): RegistryState => stateOf([appRecord('a'), ...records]);
+const serving = (name: string, service = 'default') => versionRecord('a', service, name, { state: 'serving' });
+
+describe('stagingChanges', () => {
+  it('makes the app with its first version', () => {
+    const record = versionRecord('a', 'default', 'v1');
+    expect(stagingChanges(stateOf([]), record).map(({ op, record: { kind } }) => [op, kind])).toEqual([
+      ['insert', 'app'],
+      ['insert', 'version'],
+    ]);
+  });
+
+  it('never replaces a version', () => {
+    expect(() => stagingChanges(stateWith(serving('v1')), versionRecord('a', 'default', 'v1'))).toThrow(
+      expect.objectContaining({ code: 'VERSION_EXISTS' }),
+    );
+    expect(stagingChanges(stateWith(serving('v1')), versionRecord('a', 'api', 'v1'))).toHaveLength(1);
+  });
+
+  it('stops at the limit of versions', () => {
+    const full = stateWith(...Array.from({ length: LIMITS.versionsPerAppMax }, (_, index) => serving(`v${index}`)));
+    expect(() => stagingChanges(full, versionRecord('a', 'default', 'one-more'))).toThrow(
+      expect.objectContaining({ code: 'VERSION_LIMIT' }),
+    );
+  });
+});
+
+describe('servingChanges', () => {
+  it('moves all traffic when promoted and none otherwise', () => {
+    const staged = versionRecord('a', 'default', 'v2');
+    const state = stateWith(serving('v1'), staged, trafficRecord('a', 'default', { v1: 1 }, 'cookie'));
+    expect(servingChanges(state, staged, false, 9)).toEqual([{ op: 'put', record: { ...staged, state: 'serving' } }]);
+    expect(servingChanges(state, staged, true, 9)[1]?.record).toEqual({
+      ...trafficRecord('a', 'default', { v2: 1 }, 'cookie'),
+      changedAtMs: 9,
+    });
+  });
+});
+
+describe('trafficChanges', () => {
+  const state = stateWith(serving('v1'), serving('v2'), serving('v3'), versionRecord('a', 'default', 'new'));
+  const splitOf = (weights: Record<string, number>): unknown => {
+    const [change] = trafficChanges(state, 'a', 'default', weights, undefined, 1);
+    return change?.record.kind === 'traffic' ? change.record.split : undefined;
+  };
+
+  it.each([
+    [
+      { v1: 0.9, v2: 0.1 },
+      { v1: 0.9, v2: 0.1 },
+    ],
+    [
+      { v1: 3, v2: 1 },
+      { v1: 0.75, v2: 0.25 },
+    ],
+    [
+      { v1: 1, v2: 1, v3: 1 },
+      { v1: 0.334, v2: 0.333, v3: 0.333 },
+    ],
+    [{ v1: 1, v2: 0 }, { v1: 1 }],
+    [
+      { v1: 1, v2: 0.000001 },
+      { v1: 0.999, v2: 0.001 },
+    ],
+  ])('turns weights %j into shares %j', (weights, split) => {
+    expect(splitOf(weights)).toEqual(split);
+  });
+
+  it.each([
+    [{}, 'INVALID_ARGUMENT'],
+    [{ v1: 0 }, 'INVALID_ARGUMENT'],
+    [{ v1: -1, v2: 2 }, 'INVALID_ARGUMENT'],
+    [{ v1: Infinity }, 'INVALID_ARGUMENT'],
+    [{ v1: NaN }, 'INVALID_ARGUMENT'],
+    [{ v9: 1 }, 'VERSION_NOT_FOUND'],
+    [{ new: 1 }, 'VERSION_NOT_FOUND'],
+    [{ constructor: 1 }, 'VERSION_NOT_FOUND'],
+  ])('refuses %j', (weights, code) => {
+    expect(() => splitOf(weights)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('deletionChanges', () => {
+  it('refuses a version with traffic', () => {
+    const state = stateWith(serving('v1'), serving('v2'), trafficRecord('a', 'default', { v1: 0.9, v2: 0.1 }));
+    expect(() => deletionChanges(state, 'a', 'default', 'v2')).toThrow(/gets 10 %/);
+  });
+
+  it('deletes an idle version alone', () => {
+    const state = stateWith(serving('v1'), serving('v2'), trafficRecord('a', 'default', { v1: 1 }));
+    expect(deletionChanges(state, 'a', 'default', 'v2').map(({ op, record: { kind } }) => [op, kind])).toEqual([['delete', 'version']]);
+  });
+
+  it('takes the app and its traffic along with its only version', () => {
+    const state = stateWith(serving('v1'), trafficRecord('a', 'default', { v1: 1 }));
+    expect(deletionChanges(state, 'a', 'default', 'v1').map(({ record: { kind } }) => kind)).toEqual(['version', 'traffic', 'app']);
+  });
+});
+
+describe('stateOf', () => {
+  it('knows shares and names what is missing', () => {
+    const state = stateWith(serving('v1'), trafficRecord('a', 'default', { v1: 1 }));
+    expect(shareOf(state, serving('v1'))).toBe(1);
+    expect(shareOf(state, serving('v2'))).toBe(0);
+    expect(() => versionIn(state, 'b', 'default', 'v1')).toThrow(expect.objectContaining({ code: 'APP_NOT_FOUND' }));
+    expect(() => versionIn(state, 'a', 'default', 'v2')).toThrow(expect.objectContaining({ code: 'VERSION_NOT_FOUND' }));
+  });
+});

@@ -1,0 +1,165 @@
+// All records as one immutable picture, and every rule about changing it: pure functions from the picture to changes.
+import { type ShardBy } from '../../router/ports.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import {
+  type AppRecord,
+  type ControlChange,
+  type ControlRecord,
+  recordName,
+  type TrafficRecord,
+  type VersionRecord,
+} from './control-store.ts';
+
+export interface ServiceState {
+  readonly service: string;
+  /** By name, serving and staged ones. */
+  readonly versions: ReadonlyMap<string, VersionRecord>;
+  readonly traffic?: TrafficRecord;
+}
+
+export interface AppState {
+  readonly record: AppRecord;
+  readonly services: ReadonlyMap<string, ServiceState>;
+}
+
+export type RegistryState = ReadonlyMap<string, AppState>;
+
+/** Versions and traffic of an app that has no record are left out: a half-deleted app is no app. */
+export function stateOf(records: Iterable<ControlRecord>): RegistryState {
+  const sorted = [...records].sort((a, b) => (recordName(a) < recordName(b) ? -1 : 1));
+  const apps = new Map<
+    string,
+    { record: AppRecord; services: Map<string, { service: string; versions: Map<string, VersionRecord>; traffic?: TrafficRecord }> }
+  >();
+  for (const record of sorted) if (record.kind === 'app') apps.set(record.appId, { record, services: new Map() });
+  for (const record of sorted) {
+    const app = apps.get(record.appId);
+    if (!app || record.kind === 'app') continue;
+    const service = app.services.get(record.service) ?? { service: record.service, versions: new Map<string, VersionRecord>() };
+    app.services.set(record.service, service);
+    if (record.kind === 'version') service.versions.set(record.version, record);
+    else service.traffic = record;
+  }
+  return apps;
+}
+
+/** Throws APP_NOT_FOUND. */
+export function appIn(state: RegistryState, appId: string): AppState {
+  const app = state.get(appId);
+  if (!app) throw new PlatformError('APP_NOT_FOUND', `"${appId}"`);
+  return app;
+}
+
+/** Throws APP_NOT_FOUND, VERSION_NOT_FOUND. */
+export function versionIn(state: RegistryState, appId: string, service: string, version: string): VersionRecord {
+  const record = appIn(state, appId).services.get(service)?.versions.get(version);
+  if (!record) throw new PlatformError('VERSION_NOT_FOUND', `"${version}" of the service "${service}"`);
+  return record;
+}
+
+export function versionsOf(app: AppState): VersionRecord[] {
+  return [...app.services.values()].flatMap((service) => [...service.versions.values()]);
+}
+
+export function allVersions(state: RegistryState): VersionRecord[] {
+  return [...state.values()].flatMap(versionsOf);
+}
+
+/** 0 … 1. */
+export function shareOf(state: RegistryState, record: VersionRecord): number {
+  return state.get(record.appId)?.services.get(record.service)?.traffic?.split[record.version] ?? 0;
+}
+
+/** A deploy's first record. Throws VERSION_EXISTS, VERSION_LIMIT. */
+export function stagingChanges(state: RegistryState, record: VersionRecord): ControlChange[] {
+  const app = state.get(record.appId);
+  if (!app) {
+    if (state.size >= LIMITS.appsMax) throw new PlatformError('VERSION_LIMIT', `at most ${LIMITS.appsMax} apps`);
+    const created: AppRecord = { kind: 'app', appId: record.appId, createdAtMs: record.createdAtMs };
+    return [
+      { op: 'insert', record: created },
+      { op: 'insert', record },
+    ];
+  }
+  if (app.services.get(record.service)?.versions.has(record.version)) {
+    throw new PlatformError('VERSION_EXISTS', `"${record.version}" of the service "${record.service}"`);
+  }
+  if (versionsOf(app).length >= LIMITS.versionsPerAppMax) {
+    throw new PlatformError('VERSION_LIMIT', `"${record.appId}" has ${LIMITS.versionsPerAppMax} versions`);
+  }
+  if (!app.services.has(record.service) && app.services.size >= LIMITS.servicesPerAppMax) {
+    throw new PlatformError('VERSION_LIMIT', `"${record.appId}" has ${LIMITS.servicesPerAppMax} services`);
+  }
+  return [{ op: 'insert', record }];
+}
+
+/** A staged version begins to serve, with all of its service's traffic when it is promoted. */
+export function servingChanges(state: RegistryState, staged: VersionRecord, promote: boolean, nowMs: number): ControlChange[] {
+  const record = versionIn(state, staged.appId, staged.service, staged.version);
+  const changes: ControlChange[] = [{ op: 'put', record: { ...record, state: 'serving' } }];
+  if (promote) changes.push({ op: 'put', record: trafficRecord(state, record, { [record.version]: 1 }, undefined, nowMs) });
+  return changes;
+}
+
+/** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT. */
+export function trafficChanges(
+  state: RegistryState,
+  appId: string,
+  service: string,
+  weights: Readonly<Record<string, number>>,
+  shardBy: ShardBy | undefined,
+  nowMs: number,
+): ControlChange[] {
+  const named = Object.entries(weights).filter(([, weight]) => weight !== 0);
+  appIn(state, appId);
+  for (const [version, weight] of named) {
+    if (versionIn(state, appId, service, version).state !== 'serving') {
+      throw new PlatformError('VERSION_NOT_FOUND', `"${version}" of the service "${service}" is still being deployed`);
+    }
+    if (!Number.isFinite(weight) || weight < 0) {
+      throw new PlatformError('INVALID_ARGUMENT', `the share of "${version}" must be a number above 0, is ${weight}`);
+    }
+  }
+  const total = named.reduce((sum, [, weight]) => sum + weight, 0);
+  if (named.length === 0 || !Number.isFinite(total)) throw new PlatformError('INVALID_ARGUMENT', 'at least one version must get traffic');
+  return [{ op: 'put', record: trafficRecord(state, { appId, service }, roundedShares(named, total), shardBy, nowMs) }];
+}
+
+/** Shares in thousandths, as fine as App Engine splits; the largest takes what rounding leaves. */
+function roundedShares(named: readonly (readonly [string, number])[], total: number): Readonly<Record<string, number>> {
+  const thousandths = named.map(([version, weight]) => [version, Math.max(1, Math.round((weight / total) * 1_000))] as const);
+  const largest = thousandths.reduce((a, b) => (b[1] > a[1] ? b : a));
+  const others = thousandths.filter((share) => share !== largest);
+  const rest = 1_000 - others.reduce((sum, [, share]) => sum + share, 0);
+  if (rest < 1) throw new PlatformError('INVALID_ARGUMENT', 'traffic is split by thousandths, and these shares are smaller');
+  return Object.fromEntries(thousandths.map((share) => [share[0], (share === largest ? rest : share[1]) / 1_000]));
+}
+
+/** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, VERSION_HAS_TRAFFIC. The app goes with its last version. */
+export function deletionChanges(state: RegistryState, appId: string, service: string, version: string): ControlChange[] {
+  const record = versionIn(state, appId, service, version);
+  const share = shareOf(state, record);
+  const app = appIn(state, appId);
+  const isLastOfApp = versionsOf(app).length === 1;
+  // The only version of an app may go although it has all traffic: there is nowhere to move it to.
+  if (share > 0 && !isLastOfApp) {
+    throw new PlatformError('VERSION_HAS_TRAFFIC', `"${version}" of the service "${service}" gets ${Math.round(share * 1_000) / 10} %`);
+  }
+  const serviceState = app.services.get(service);
+  const changes: ControlChange[] = [{ op: 'delete', record }];
+  if (serviceState?.versions.size === 1 && serviceState.traffic) changes.push({ op: 'delete', record: serviceState.traffic });
+  if (isLastOfApp) changes.push({ op: 'delete', record: app.record });
+  return changes;
+}
+
+function trafficRecord(
+  state: RegistryState,
+  { appId, service }: { readonly appId: string; readonly service: string },
+  split: Readonly<Record<string, number>>,
+  shardBy: ShardBy | undefined,
+  nowMs: number,
+): TrafficRecord {
+  const before = state.get(appId)?.services.get(service)?.traffic;
+  return { kind: 'traffic', appId, service, split, shardBy: shardBy ?? before?.shardBy ?? 'ip', changedAtMs: nowMs };
+}

@@ -1,0 +1,149 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RouteTableSpec } from '../../router/ports.ts';
+import { RpcClient } from '../../sdk/contract/wire/client.ts';
+import { RpcServer } from '../../sdk/contract/wire/server.ts';
+import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
+import { MemoryLog } from '../../sdk/support/log.ts';
+import { RouteFeed } from './route-feed.ts';
+import { RpcRouteFeed } from './rpc-route-feed.ts';
+import { SampleControl } from './sample-deploy.ts';
+
+const APP = {
+  'app.yaml': `
+runtime: nodejs
+default_expiration: 1h
+handlers:
+- {url: /static, static_dir: public, expiration: 5m}
+- {url: '/(.*\\.ico)', static_files: 'icons/\\1', upload: 'icons/.*\\.ico', mime_type: image/x-icon}
+- {url: /.*, script: auto, secure: always}
+automatic_scaling: {max_instances: 3}
+`,
+  'server.js': 'listen()',
+  'public/a.css': 'a',
+  'icons/f.ico': 'i',
+  'icons/readme.txt': 'r',
+};
+
+describe('the route feed', () => {
+  let directory: string;
+  let socketPath: string;
+  let sample: SampleControl;
+  let feed: RouteFeed;
+  let server: RpcServer;
+  let client: RpcClient;
+  let router: RpcRouteFeed;
+  const tables: RouteTableSpec[] = [];
+  const serving: string[][] = [];
+  const gone: string[] = [];
+
+  const serve = async (): Promise<void> => {
+    feed = new RouteFeed(sample.registry, sample.blobs, sample.bundles, new MemoryLog());
+    server = new RpcServer(socketPath, systemTimers, [feed.service()]);
+    await server.start();
+  };
+  const latest = (): RouteTableSpec | undefined => tables.at(-1);
+  const versionNames = (): string[] =>
+    latest()?.apps.flatMap(({ services }) => services.flatMap(({ versions }) => versions.map(({ version }) => version))) ?? [];
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'routes-'));
+    socketPath = join(directory, 'control.sock');
+    for (const list of [tables, serving, gone]) list.length = 0;
+    sample = new SampleControl(directory);
+    await sample.start();
+    await serve();
+    client = new RpcClient(socketPath, systemClock, systemTimers);
+    router = new RpcRouteFeed(client, systemTimers, new MemoryLog(), {
+      onServing: (ids) => serving.push([...ids]),
+      onGone: (id) => gone.push(id),
+    });
+    router.watch((table) => tables.push(table));
+    router.start();
+  });
+
+  afterEach(async () => {
+    router.close();
+    client.close();
+    feed.close();
+    await server.close();
+    await sample.retirement.settled();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('begins with an empty table and follows each deploy', async () => {
+    await expect.poll(() => latest()?.apps).toEqual([]);
+    await sample.deploy('guestbook', APP, { version: 'v1' });
+    await expect.poll(versionNames).toEqual(['v1']);
+    const service = latest()?.apps[0]?.services[0];
+    expect(service).toMatchObject({ service: 'default', split: { v1: 1 }, shardBy: 'ip' });
+    expect(Object.keys(service?.versions[0]?.files ?? {}).sort()).toEqual(['icons/f.ico', 'public/a.css']);
+    expect(service?.versions[0]?.handlers).toEqual([
+      {
+        kind: 'static-dir',
+        url: '/static',
+        directory: 'public',
+        expirationSeconds: 300,
+        requireMatchingFile: false,
+        secure: 'optional',
+        redirectStatus: 302,
+      },
+      {
+        kind: 'static-files',
+        url: '/(.*\\.ico)',
+        path: 'icons/\\1',
+        expirationSeconds: 3_600,
+        mimeType: 'image/x-icon',
+        requireMatchingFile: false,
+        secure: 'optional',
+        redirectStatus: 302,
+      },
+      { kind: 'script', url: '/.*', secure: 'always', redirectStatus: 302 },
+    ]);
+  });
+
+  it('gives the plan of a version that is still being deployed, and no route to it', async () => {
+    let planned: unknown;
+    sample.onWarm = async (deploymentId) => {
+      await expect.poll(() => router.planOf(deploymentId)).toBeDefined();
+      planned = router.planOf(deploymentId);
+      expect(versionNames()).toEqual([]);
+    };
+    await sample.deploy('guestbook', APP, { version: 'v1' });
+    expect(planned).toMatchObject({
+      spec: { appId: 'guestbook', version: 'v1', command: ['node', 'server.js'] },
+      scaling: { maxInstances: 3 },
+      warmup: false,
+    });
+  });
+
+  it('tells who serves and who is gone', async () => {
+    await sample.deploy('guestbook', APP, { version: 'v1' });
+    await sample.deploy('guestbook', APP, { version: 'v2' });
+    await expect.poll(versionNames).toEqual(['v1', 'v2']);
+    const [v1, v2] = latest()?.apps[0]?.services[0]?.versions ?? [];
+    expect(serving.at(-1)).toEqual([v2?.deploymentId]);
+    await sample.control.deleteVersion('guestbook', 'default', 'v1');
+    await expect.poll(() => gone).toContain(v1?.deploymentId);
+    expect(router.planOf(v1?.deploymentId ?? '')).toBeUndefined();
+    expect(versionNames()).toEqual(['v2']);
+  });
+
+  it('keeps the last table while the control role is away, and catches up when it is back', async () => {
+    await sample.deploy('guestbook', APP, { version: 'v1' });
+    await expect.poll(versionNames).toEqual(['v1']);
+    feed.close();
+    await server.close();
+    const [version] = latest()?.apps[0]?.services[0]?.versions ?? [];
+    expect(router.planOf(version?.deploymentId ?? '')).toBeDefined();
+    await sample.deploy('guestbook', APP, { version: 'v2' });
+    expect(versionNames()).toEqual(['v1']);
+    await serve();
+    await expect.poll(versionNames, { timeout: 5_000 }).toEqual(['v1', 'v2']);
+    const revisions = tables.map(({ revision }) => revision);
+    expect(revisions).toEqual([...revisions].sort((a, b) => a - b));
+    expect(gone).toEqual([]);
+  });
+});

@@ -1,0 +1,54 @@
+// Records for tests, complete and with every field easy to override.
+import { type ShardBy } from '../../router/ports.ts';
+import { type AppRecord, type TrafficRecord, type VersionRecord } from './control-store.ts';
+
+export function appRecord(appId: string): AppRecord {
+  return { kind: 'app', appId, createdAtMs: 1 };
+}
+
+export function trafficRecord(
+  appId: string,
+  service: string,
+  split: Readonly<Record<string, number>>,
+  shardBy: ShardBy = 'ip',
+): TrafficRecord {
+  return { kind: 'traffic', appId, service, split, shardBy, changedAtMs: 1 };
+}
+
+export function versionRecord(appId: string, service: string, version: string, changes: Partial<VersionRecord> = {}): VersionRecord {
+  return {
+    kind: 'version',
+    appId,
+    service,
+    version,
+    deploymentId: `${appId}-${service}-${version}`,
+    state: 'staged',
+    createdAtMs: 1,
+    runtime: 'nodejs',
+    handlers: [],
+    defaultExpirationSeconds: 600,
+    launch: {
+      command: ['node', 'server.js'],
+      environment: {},
+      memoryBytesMax: 1,
+      pidsMax: 1,
+      tmpBytesMax: 1,
+      cpuWeight: 1,
+      readyMsMax: 1,
+      scaling: {
+        kind: 'automatic',
+        minInstances: 0,
+        maxInstances: 20,
+        minIdleInstances: 0,
+        maxConcurrentRequests: 10,
+        targetThroughputUtilization: 0.6,
+        targetCpuUtilization: 0.6,
+      },
+      warmup: false,
+    },
+    fileListSha256: 'a'.repeat(64),
+    files: 1,
+    bytes: 1,
+    ...changes,
+  };
+}

@@ -1,0 +1,163 @@
+// The host of this machine: starts, meters and ends every instance and every build, and tells who watches.
+// Starting is all it decides by itself: how many instances there are is the scheduler's to say.
+import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
+import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
+import { type ResourceControl } from '../sandbox/resource-control.ts';
+import { runBuild } from './build-run.ts';
+import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
+import { type InstanceLogSink } from './instance-log.ts';
+import { type InstanceWatchListener, InstanceWatchers } from './instance-watchers.ts';
+import { type InstanceHost, type InstanceSpec, type InstanceView } from './instance.ts';
+import { LocalInstance } from './local-instance.ts';
+import { SpareSandboxes } from './spare-sandboxes.ts';
+
+export interface LocalInstanceHostOptions {
+  /** Short (the sockets' paths have 107 bytes at most), empty, of mode 0700, on a file system with hard links. */
+  readonly runDirectory: string;
+  /** The platform's own packages and preloads: see platform-mounts.ts. */
+  readonly readOnlyMounts: readonly ReadOnlyMount[];
+  /** Added to every build under its own variables: the operator's registry and proxy. Never secrets. */
+  readonly buildEnvironment?: Readonly<Record<string, string>>;
+  readonly instancesMax?: number;
+  /** Sandboxes kept prepared for the next starts. */
+  readonly sparesCount?: number;
+}
+
+const SAMPLE_MS = 1_000;
+const SPARES_DEFAULT = 2;
+/** Instances are sent SIGTERM together when the host closes; a neighbour's slow end must not hold the host for long. */
+const CLOSE_GRACE_MS = 1_000;
+
+export class LocalInstanceHost implements InstanceHost, BuildHost {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #logs: InstanceLogSink;
+  readonly #options: LocalInstanceHostOptions;
+  readonly #spares: SpareSandboxes;
+  readonly #instances = new Map<string, LocalInstance>();
+  readonly #watchers = new InstanceWatchers(() => [...this.#instances.values()].map((instance) => instance.view));
+  readonly #closing = new CloseStack();
+  readonly #buildsWaiting: (() => void)[] = [];
+  #buildsRunning = 0;
+  #closed = false;
+
+  /** `sandbox` and `resources` are started, and closed by who started them, after this. */
+  constructor(
+    sandbox: Sandbox,
+    resources: ResourceControl,
+    logs: InstanceLogSink,
+    clock: Clock,
+    timers: Timers,
+    random: Random,
+    options: LocalInstanceHostOptions,
+  ) {
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#logs = logs;
+    this.#options = options;
+    this.#spares = new SpareSandboxes(sandbox, resources, random, { count: options.sparesCount ?? SPARES_DEFAULT });
+  }
+
+  /** Begins to sample and to keep spares; `start` is the port's word for an instance. */
+  open(): void {
+    const cancel = this.#timers.every(SAMPLE_MS, () => {
+      for (const instance of this.#instances.values()) instance.sample();
+      this.#spares.refill();
+    });
+    for (let count = this.#options.sparesCount ?? SPARES_DEFAULT; count > 0; count--) this.#spares.refill();
+    this.#closing.defer(() => rm(this.#instancesDirectory, { recursive: true, force: true }));
+    this.#closing.defer(() => this.#spares.close());
+    this.#closing.defer(() => this.#stopAll());
+    this.#closing.defer(cancel);
+  }
+
+  /** Ends all instances, politely for a second, then by force. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#closing.close();
+  }
+
+  start(spec: InstanceSpec): Promise<{ readonly id: string }> {
+    const max = this.#options.instancesMax ?? LIMITS.instancesPerHostMax;
+    if (this.#instances.size >= max || this.#closed) {
+      return Promise.reject(new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`));
+    }
+    const spare = this.#spares.take();
+    const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
+      directory: join(this.#instancesDirectory, spare.id),
+      readOnlyMounts: this.#options.readOnlyMounts,
+      onChange: (view) => {
+        this.#onChange(view);
+      },
+    });
+    this.#instances.set(spare.id, instance);
+    try {
+      instance.start();
+    } catch (cause) {
+      this.#instances.delete(spare.id);
+      spare.prepared.discard();
+      void spare.group.close();
+      return Promise.reject(new PlatformError('INSTANCE_SPAWN_FAILED', undefined, { cause }));
+    }
+    return Promise.resolve({ id: spare.id });
+  }
+
+  stop(id: string, options: { readonly graceMs: number }): Promise<void> {
+    this.#instances.get(id)?.stop(options.graceMs);
+    return Promise.resolve();
+  }
+
+  list(): Promise<readonly InstanceView[]> {
+    return Promise.resolve([...this.#instances.values()].map((instance) => instance.view));
+  }
+
+  watch(listener: InstanceWatchListener): () => void {
+    return this.#watchers.add(listener);
+  }
+
+  async build(
+    spec: BuildSpec,
+    options: { readonly onOutput: (line: string) => void; readonly signal?: AbortSignal },
+  ): Promise<BuildResult> {
+    await this.#buildSlot();
+    try {
+      const environment = { CI: '1', ...this.#options.buildEnvironment, ...spec.environment };
+      return await runBuild({ ...spec, environment }, this.#spares.take(), this.#timers, {
+        ...options,
+        readOnlyMounts: this.#options.readOnlyMounts,
+      });
+    } finally {
+      this.#buildsRunning--;
+      this.#buildsWaiting.shift()?.();
+    }
+  }
+
+  get #instancesDirectory(): string {
+    return join(this.#options.runDirectory, 'i');
+  }
+
+  #onChange(view: InstanceView): void {
+    if (view.state === 'exited') this.#instances.delete(view.id);
+    this.#watchers.notify(view);
+    // A start is over: now a spare may be made without taking time from it.
+    if (view.state !== 'starting') this.#spares.refill();
+  }
+
+  async #buildSlot(): Promise<void> {
+    while (this.#buildsRunning >= LIMITS.buildsPerHostMax) {
+      await new Promise<void>((resolve) => this.#buildsWaiting.push(resolve));
+    }
+    this.#buildsRunning++;
+  }
+
+  async #stopAll(): Promise<void> {
+    const instances = [...this.#instances.values()];
+    for (const instance of instances) instance.stop(CLOSE_GRACE_MS);
+    await Promise.all(instances.map((instance) => instance.exited));
+  }
+}

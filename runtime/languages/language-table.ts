@@ -1,0 +1,14 @@
+// Every language that the platform knows. Adding one is its folder and a line here.
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { nodejs } from './nodejs/nodejs.ts';
+import { type Language } from './port.ts';
+
+const LANGUAGES: readonly Language[] = [nodejs];
+
+/** The language that serves `runtime:` of app.yaml. Throws RUNTIME_UNKNOWN, listing those that are known. */
+export function findLanguage(runtime: string): Language {
+  const language = LANGUAGES.find(({ runtimes }) => runtimes.includes(runtime));
+  if (language) return language;
+  const known = LANGUAGES.flatMap(({ runtimes }) => runtimes);
+  throw new PlatformError('RUNTIME_UNKNOWN', `"${runtime}"; known are ${known.join(', ')}`, { details: { runtime, known } });
+}

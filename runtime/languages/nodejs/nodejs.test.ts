@@ -1,0 +1,169 @@
+import { describe, expect, it } from 'vitest';
+import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
+import { findLanguage } from '../language-table.ts';
+import { type SourceTree } from '../port.ts';
+
+const manifest: AppManifest = {
+  runtime: 'nodejs20',
+  service: 'default',
+  instanceClass: 'F1',
+  environment: {},
+  buildEnvironment: {},
+  handlers: [],
+  defaultExpirationSeconds: 600,
+  warmup: false,
+  scaling: {
+    kind: 'automatic',
+    minInstances: 0,
+    maxInstances: 20,
+    minIdleInstances: 0,
+    maxConcurrentRequests: 10,
+    targetThroughputUtilization: 0.6,
+    targetCpuUtilization: 0.6,
+  },
+};
+
+type Files = Record<string, string | object>;
+
+function tree(files: Files): SourceTree {
+  return {
+    paths: new Set(Object.keys(files)),
+    readText: (path) => {
+      const text = files[path];
+      if (text === undefined) return Promise.reject(new Error(`no ${path}`));
+      return Promise.resolve(typeof text === 'string' ? text : JSON.stringify(text));
+    },
+  };
+}
+
+const plan = (files: Files, change: Partial<AppManifest> = {}) => {
+  const full = { ...manifest, ...change };
+  return findLanguage(full.runtime).plan(full, tree(files));
+};
+const shell = (text: string) => ['sh', '-c', `export PATH="$PWD/node_modules/.bin:$PATH"; ${text}`];
+const commands = async (files: Files) => (await plan(files)).buildSteps.map(({ command }) => command.slice(0, 3).join(' '));
+
+describe('language table', () => {
+  it('names the runtimes that it knows when asked for another', () => {
+    expect(() => findLanguage('cobol')).toThrow('This runtime is not known: "cobol"; known are nodejs, nodejs20');
+  });
+});
+
+describe('how a Node.js app is started', () => {
+  it.each<[string, Files, Partial<AppManifest>, readonly string[]]>([
+    [
+      'entrypoint first',
+      { 'server.js': '', 'package.json': { scripts: { start: 'node a.js' } } },
+      { entrypoint: 'node b.js --x=1' },
+      ['node', 'b.js', '--x=1'],
+    ],
+    ['entrypoint through a shell', {}, { entrypoint: 'tsx "a b.ts" $X' }, shell('exec tsx "a b.ts" $X')],
+    ['several commands without exec', {}, { entrypoint: 'node migrate.js && node server.js' }, shell('node migrate.js && node server.js')],
+    ['a leading variable without exec', {}, { entrypoint: 'MODE=x node server.js' }, shell('MODE=x node server.js')],
+    ['start script', { 'package.json': { scripts: { start: 'node ./src/app.js' }, main: 'm.js' } }, {}, ['node', './src/app.js']],
+    ['start script with tools', { 'package.json': { scripts: { start: 'next start -p $PORT' } } }, {}, shell('exec next start -p $PORT')],
+    ['main', { 'package.json': { main: './lib/index.js' }, 'lib/index.js': '', 'server.js': '' }, {}, ['node', 'lib/index.js']],
+    ['main without extension', { 'package.json': { main: 'lib' }, 'lib/index.js': '' }, {}, ['node', 'lib/index.js']],
+    ['main that the build makes', { 'package.json': { main: 'dist/x.js', scripts: { 'gcp-build': 'tsc' } } }, {}, ['node', 'dist/x.js']],
+    ['server.js where main is missing', { 'package.json': { main: 'gone.js' }, 'server.js': '' }, {}, ['node', 'server.js']],
+    ['server.js', { 'server.js': '' }, {}, ['node', 'server.js']],
+  ])('%s', async (_name, files, change, command) => {
+    expect((await plan(files, change)).command).toEqual(command);
+  });
+
+  it('says what to add when there is nothing to start', async () => {
+    await expect(plan({ 'index.html': '' })).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+      message: expect.stringContaining('a file server.js'),
+    });
+  });
+
+  it('says what is wrong with package.json', async () => {
+    await expect(plan({ 'package.json': '{"main": ' })).rejects.toMatchObject({
+      code: 'MANIFEST_INVALID',
+      message: expect.stringContaining('package.json: '),
+    });
+    await expect(plan({ 'package.json': { dependencies: { a: 1 } } })).rejects.toMatchObject({
+      message: expect.stringContaining('"dependencies.a"'),
+    });
+  });
+
+  it('loads the preload', async () => {
+    const { environment } = await plan({ 'server.js': '' });
+    expect(environment).toEqual({ NODE_OPTIONS: '--require="/srv/platform/nodejs/preload.cjs"' });
+  });
+
+  it('keeps the preload when the app has options of its own', async () => {
+    const { command } = await plan({ 'server.js': '' }, { environment: { NODE_OPTIONS: '--enable-source-maps' } });
+    expect(command).toEqual(['env', 'NODE_OPTIONS=--require="/srv/platform/nodejs/preload.cjs" --enable-source-maps', 'node', 'server.js']);
+  });
+});
+
+describe('how a Node.js app is built', () => {
+  const dependencies = { express: '^5' };
+  const start = { start: 'node a.js' };
+  const lock = { 'package-lock.json': '{"lockfileVersion":3}' };
+
+  it.each<[string, Files, string[]]>([
+    ['nothing without packages', { 'server.js': '' }, []],
+    ['npm ci with a lock file', { 'package.json': { scripts: start, dependencies }, ...lock }, ['npm ci --omit=dev']],
+    ['npm ci with a shrinkwrap', { 'package.json': { scripts: start, dependencies }, 'npm-shrinkwrap.json': '{}' }, ['npm ci --omit=dev']],
+    ['npm install without a lock file', { 'package.json': { scripts: start, dependencies } }, ['npm install --omit=dev']],
+    [
+      'nothing when node_modules was uploaded',
+      { 'package.json': { scripts: start, dependencies }, 'node_modules/express/index.js': '' },
+      [],
+    ],
+    ['nothing for development packages alone', { 'package.json': { scripts: start, devDependencies: { vitest: '4' } } }, []],
+    [
+      'the build script with all packages, then only those of production',
+      { 'package.json': { scripts: { ...start, 'gcp-build': 'tsc' }, dependencies, devDependencies: { typescript: '6' } }, ...lock },
+      ['npm ci --include=dev', 'npm run gcp-build', 'npm prune --omit=dev'],
+    ],
+    ['the build script alone', { 'package.json': { scripts: { ...start, 'gcp-build': 'make' } } }, ['npm run gcp-build']],
+    ['nothing for the package of the platform', { 'package.json': { scripts: start, dependencies: { appengine: '^1' } } }, []],
+  ])('%s', async (_name, files, expected) => {
+    expect(await commands(files)).toEqual(expected);
+  });
+
+  it('leaves out the package of the platform while npm runs', async () => {
+    const { buildSteps } = await plan({ 'package.json': { scripts: start, dependencies: { ...dependencies, appengine: '*' } }, ...lock });
+    expect(buildSteps.map(({ command }) => command.slice(0, 2))).toEqual([
+      ['node', '-e'],
+      ['npm', 'install'],
+      ['node', '-e'],
+    ]);
+  });
+
+  it('says that a foreign lock file is not read', async () => {
+    const { buildSteps } = await plan({ 'package.json': { scripts: start, dependencies }, 'yarn.lock': '' });
+    expect(buildSteps[0]?.title).toContain('yarn.lock is not read');
+  });
+
+  describe('sharing', () => {
+    const keyOf = async (files: Files, change: Partial<AppManifest> = {}) => (await plan(files, change)).buildCacheKey;
+    const base: Files = { 'package.json': { scripts: start, dependencies }, ...lock };
+
+    it('is by package.json, lock file and runtime', async () => {
+      const key = await keyOf(base);
+      expect(key).toMatch(/^[0-9a-f]{64}$/);
+      expect(await keyOf({ ...base, 'a.js': 'anything' })).toBe(key);
+      const others = await Promise.all([
+        keyOf({ ...base, 'package-lock.json': '{}' }),
+        keyOf({ ...base, 'package.json': { scripts: start, dependencies: { express: '^4' } } }),
+        keyOf(base, { runtime: 'nodejs' }),
+      ]);
+      expect(new Set([key, ...others]).size).toBe(4);
+      expect((await plan(base)).buildOutputs).toEqual(['node_modules']);
+    });
+
+    it.each<[string, Files]>([
+      ['there is no lock file', { 'package.json': { scripts: start, dependencies } }],
+      ['the build script reads the app', { ...base, 'package.json': { scripts: { ...start, 'gcp-build': 'tsc' }, dependencies } }],
+      ['an install script reads the app', { ...base, 'package.json': { scripts: { ...start, postinstall: 'patch' }, dependencies } }],
+      ['a package lies within the app', { ...base, 'package.json': { scripts: start, dependencies: { mine: 'file:./mine' } } }],
+    ])('is off when %s', async (_name, files) => {
+      expect(await keyOf(files)).toBeUndefined();
+    });
+  });
+});

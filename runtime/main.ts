@@ -1,0 +1,236 @@
+// `appengine serve`: the host process and its roles, from flags to the ready line, and their orderly end.
+// It builds nothing: platform.ts does.
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
+import { systemClock, systemRandom, systemTimers } from '../sdk/support/clock.ts';
+import { CloseStack } from '../sdk/support/close-stack.ts';
+import { LOG_LEVELS, type LogLevelChoice, readServeConfig, SANDBOX_CHOICES, type ServeConfig, type ServeFlags } from './config.ts';
+import { DataDirectory } from './host/data-directory.ts';
+import { startRoleProcess } from './host/role-process.ts';
+import { NodeRoleSpawner } from './host/role-spawner.ts';
+import { Supervisor } from './host/supervisor.ts';
+import { createProcessLog } from './observability/process-log.ts';
+import {
+  packageRoot,
+  type PlatformSettings,
+  type PlatformWorld,
+  type RunningRole,
+  startControl,
+  startDatastore,
+  startHost,
+  startRouter,
+} from './platform.ts';
+import { LocalRoleLinks, type RoleLinks, SocketRoleLinks } from './role-links.ts';
+
+/** Settings of a role process, in its environment: argument vectors are readable by every user of the machine. */
+const SETTINGS_VARIABLE = 'APPENGINE_ROLE_SETTINGS';
+/** In the order of their start. */
+const CHILD_ROLES = ['datastore', 'control', 'router'] as const;
+type ChildRole = (typeof CHILD_ROLES)[number];
+
+interface RoleSettings extends PlatformSettings {
+  readonly logLevel: LogLevelChoice;
+}
+
+/** Runs `serve …`, or `role NAME` inside a role process; resolves with the exit code when everything has ended. */
+export async function runServer(words: readonly string[]): Promise<number> {
+  if (words[0] === 'role') return runRole(words[1]);
+  try {
+    const flags = parseFlags(words.slice(1));
+    if (!flags) return 0;
+    await serve(readServeConfig(flags, process.env));
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    printError(toPlatformError(error));
+    return 1;
+  }
+}
+
+/** Undefined when only help was asked for. */
+function parseFlags(words: readonly string[]): ServeFlags | undefined {
+  const command = new Command('appengine serve')
+    .description('Run the platform: router, control, datastore, and every app that is deployed to it.')
+    .option('--data-dir <dir>', 'everything durable lies here (or APPENGINE_DATA_DIR; default .appengine)')
+    .option('--port <port>', 'apps answer here (or APPENGINE_PORT; default 8080; 0 picks a free one)')
+    .option('--console-port <port>', 'the admin API and the console (or APPENGINE_CONSOLE_PORT; default 8000)')
+    .option('--datastore-port <port>', 'the public datastore API (or APPENGINE_DATASTORE_PORT; default 8081)')
+    .option('--bind <address>', 'address of this machine to listen on (default 127.0.0.1)')
+    .option('--domain <name>', 'apps are at http://ID.NAME:PORT/ (default localhost)')
+    .option('--role <which>', '"all" runs every role in one process, for tests')
+    .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
+    .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
+    .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .showHelpAfterError('(see appengine serve --help)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ appengine serve\n  $ appengine serve --data-dir /srv/appengine --port 80 --domain example.com --bind 0.0.0.0\n  $ appengine serve --ephemeral --port 0 --console-port 0 --datastore-port 0',
+    );
+  try {
+    return command.parse([...words], { from: 'user' }).opts<ServeFlags>();
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return undefined;
+    throw error;
+  }
+}
+
+function printError(error: PlatformError): void {
+  const { flag } = error.details;
+  const mend = typeof flag === 'string' ? `${error.mend}: ${flag}` : error.code === 'DATA_DIR_HELD' ? `${error.mend} DIR` : error.mend;
+  process.stderr.write(`Error: ${error.message} (${error.code})\n  To mend it: ${mend}.\n`);
+  if (error.code === 'INTERNAL' && error.cause instanceof Error) process.stderr.write(`${error.cause.stack ?? error.cause.message}\n`);
+}
+
+/** Serves until a signal, then ends everything in order. */
+async function serve(config: ServeConfig): Promise<void> {
+  const closing = new CloseStack();
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    stop.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // Started by `npm start`, which holds this channel: when that is killed, what it started ends.
+  if (process.send) process.on('disconnect', onSignal);
+  try {
+    await start(config, closing);
+    if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  } finally {
+    await closing.close();
+    if (process.connected) process.disconnect();
+  }
+}
+
+async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
+  const log = createProcessLog(config.logLevel, { role: 'host' });
+  const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
+  const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
+  if (config.ephemeral) closing.defer(() => rm(dataDirectory, { recursive: true, force: true }));
+  const data = DataDirectory.open(dataDirectory, systemClock, systemRandom);
+  closing.defer(() => {
+    data.close();
+  });
+  data.ownerToken();
+  const ports = {
+    router: await freePort(config.bind, config.port, '--port'),
+    console: await freePort(config.bind, config.consolePort, '--console-port'),
+    datastore: await freePort(config.bind, config.datastorePort, '--datastore-port'),
+  };
+  const { paths, runDirectory } = data;
+  const links: RoleLinks = config.singleProcess
+    ? new LocalRoleLinks(systemClock, systemTimers)
+    : new SocketRoleLinks(runDirectory, systemClock, systemTimers, log);
+  closing.defer(() => {
+    links.close();
+  });
+  const host = await startHost({ paths, runDirectory, sandbox: config.sandbox, variables: process.env }, links, world);
+  closing.defer(() => host.close());
+  for (const warning of host.warnings) process.stderr.write(`\n  *** ${warning}\n`);
+  const settings: RoleSettings = {
+    ...{ paths, runDirectory, ports, bind: config.bind, domain: config.domain, ephemeral: config.ephemeral, logLevel: config.logLevel },
+    ...{ release: readRelease(), sandbox: host.sandbox, warnings: host.warnings },
+  };
+  if (config.singleProcess) {
+    for (const role of CHILD_ROLES) {
+      const running = await startRole(role, settings, links, world, () => process.exit(1));
+      closing.defer(() => running.close());
+    }
+  } else await superviseRoles(settings, world, closing);
+  data.announce(ports);
+  process.stdout.write(
+    `ready router=http://${config.bind}:${ports.router} console=http://${config.bind}:${ports.console} datastore=${config.bind}:${ports.datastore}\n`,
+  );
+}
+
+async function superviseRoles(settings: RoleSettings, world: PlatformWorld, closing: CloseStack): Promise<void> {
+  const supervisor = new Supervisor(new NodeRoleSpawner(), world.clock, world.timers, world.log);
+  closing.defer(() => supervisor.close());
+  const environment = { ...definedVariables(process.env), [SETTINGS_VARIABLE]: JSON.stringify(settings) };
+  const command = join(packageRoot(), 'sdk', 'cli', 'bin', 'appengine.mjs');
+  // At the same time: each waits for the others' services by itself.
+  await Promise.all(
+    CHILD_ROLES.map((name) =>
+      supervisor.start({ name, argv: [process.execPath, ...process.execArgv, command, 'role', name], environment }),
+    ),
+  );
+}
+
+/** The whole life of a role process. */
+async function runRole(name: string | undefined): Promise<number> {
+  const role = CHILD_ROLES.find((each) => each === name);
+  const text = process.env[SETTINGS_VARIABLE];
+  if (!role || text === undefined) {
+    process.stderr.write('Error: roles are started by `appengine serve`.\n');
+    return 1;
+  }
+  const settings = JSON.parse(text) as RoleSettings;
+  const log = createProcessLog(settings.logLevel, { role });
+  const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
+  const links = new SocketRoleLinks(settings.runDirectory, systemClock, systemTimers, log);
+  let running: RunningRole | undefined;
+  const roleProcess = startRoleProcess({
+    onStop: async () => {
+      await running?.close();
+      links.close();
+    },
+  });
+  try {
+    running = await startRole(role, settings, links, world, () => process.exit(1));
+    roleProcess.ready({});
+  } catch (error) {
+    log.error('The role cannot start', { error });
+    if (toPlatformError(error).code === 'PORT_BUSY') roleProcess.fail(error);
+    else process.exit(1);
+  }
+  return 0;
+}
+
+function startRole(
+  role: ChildRole,
+  settings: PlatformSettings,
+  links: RoleLinks,
+  world: PlatformWorld,
+  onFailed: () => void,
+): Promise<RunningRole> {
+  switch (role) {
+    case 'datastore':
+      return startDatastore(settings, links, world, onFailed);
+    case 'control':
+      return startControl(settings, links, world);
+    case 'router':
+      return startRouter(settings, links, world);
+  }
+}
+
+/** Asked before any role starts, so that a busy port is one clear message. Port 0 becomes a free one. Throws PORT_BUSY. */
+function freePort(host: string, port: number, flag: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause: NodeJS.ErrnoException) => {
+      const code = cause.code === 'EADDRINUSE' || cause.code === 'EACCES' ? 'PORT_BUSY' : 'INTERNAL';
+      reject(new PlatformError(code, `${host}:${port} (${cause.code ?? cause.message})`, { details: { port, flag }, cause }));
+    });
+    probe.listen({ host, port }, () => {
+      const address = probe.address();
+      const found = typeof address === 'object' && address ? address.port : port;
+      probe.close(() => {
+        resolve(found);
+      });
+    });
+  });
+}
+
+function readRelease(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  return version;
+}
+
+function definedVariables(variables: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}

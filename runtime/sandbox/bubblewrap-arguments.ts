@@ -1,0 +1,62 @@
+// What an app sees of the machine, as bubblewrap's arguments. Pure: the file system is described by a HostLayout.
+//
+// Inside there is: /usr and the links to it, a few files of /etc, the platform's packages, the app's code, its sockets,
+// /tmp, a /proc of its own, its own control group and a minimal /dev. Nothing else of the host; all of it read-only but /tmp, /dev/shm and the
+// directory of the app's own socket (and the code directory of a build).
+//
+// Not here yet, and stated in docs/security.md: a filter of system calls (seccomp), and one user id per app, so that an
+// app that broke out would find itself as the user that runs the platform, without privileges.
+import { CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
+
+export interface HostLayout {
+  /** Top-level directories such as /lib: with a link's target where it is a link, as on merged-/usr systems. */
+  readonly topDirectories: readonly { readonly path: string; readonly linkTo?: string }[];
+  /** Files of /etc that exist and tell nothing of the host's users. */
+  readonly etcFiles: readonly string[];
+  /** Files that exist and that only builds, which have the network, need. */
+  readonly networkFiles: readonly string[];
+  /** Holds passwd, group, hosts and nsswitch.conf, made for the sandbox. */
+  readonly generatedEtc: string;
+  /** Where Node is installed when that is not below /usr: appears as NODE_PREFIX. */
+  readonly nodePrefix?: string;
+}
+
+export const SANDBOX_USER_ID = 10_001;
+/** Where Node appears when the host has it outside /usr. */
+export const NODE_PREFIX = '/opt/node';
+
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const GENERATED_ETC = ['passwd', 'group', 'nsswitch.conf'];
+
+/** All options before the command. They reach bubblewrap by a pipe, because argument vectors are readable by every user. */
+export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
+  const size = String(spec.tmpBytesMax);
+  return [
+    ...['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--disable-userns'],
+    ...(spec.network ? [] : ['--unshare-net']),
+    ...['--uid', String(SANDBOX_USER_ID), '--gid', String(SANDBOX_USER_ID), '--cap-drop', 'ALL'],
+    ...['--die-with-parent', '--new-session', '--hostname', 'localhost'],
+    ...host.topDirectories.flatMap(({ path, linkTo }) => (linkTo === undefined ? ['--ro-bind', path, path] : ['--symlink', linkTo, path])),
+    ...host.etcFiles.flatMap((path) => ['--ro-bind', path, path]),
+    ...GENERATED_ETC.flatMap((name) => ['--ro-bind', `${host.generatedEtc}/${name}`, `/etc/${name}`]),
+    ...(spec.network
+      ? host.networkFiles.flatMap((path) => ['--ro-bind', path, path])
+      : ['--ro-bind', `${host.generatedEtc}/hosts`, '/etc/hosts']),
+    ...(host.nodePrefix === undefined ? [] : ['--ro-bind', host.nodePrefix, NODE_PREFIX]),
+    ...['--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', size, '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
+    ...['--perms', '1777', '--size', size, '--tmpfs', '/tmp'],
+    ...[spec.code.writable ? '--bind' : '--ro-bind', spec.code.directory, CODE_DIRECTORY],
+    ...spec.readOnlyMounts.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...(spec.socketDirectory === undefined
+      ? []
+      : ['--ro-bind', spec.socketDirectory, SOCKETS_DIRECTORY, '--bind', `${spec.socketDirectory}/app`, `${SOCKETS_DIRECTORY}/app`]),
+    ...['--remount-ro', '/', '--chdir', CODE_DIRECTORY],
+    ...['--clearenv', ...environmentOptions(spec, host)],
+  ];
+}
+
+function environmentOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
+  const path = host.nodePrefix === undefined ? SYSTEM_PATH : `${NODE_PREFIX}/bin:${SYSTEM_PATH}`;
+  const environment = { PATH: path, HOME: '/tmp', ...spec.environment };
+  return Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]);
+}

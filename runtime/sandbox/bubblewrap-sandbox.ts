@@ -1,0 +1,184 @@
+// The sandbox of Linux: bubblewrap, https://github.com/containers/bubblewrap, version 0.8 or newer (--disable-userns).
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { type Readable, type Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { assert } from '../../sdk/support/assert.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { bubblewrapOptions, type HostLayout } from './bubblewrap-arguments.ts';
+import { readHostLayout } from './host-layout.ts';
+import { launcherArguments, launcherInput } from './launcher.ts';
+import { childrenOf, mainProcesses } from './main-process.ts';
+import { type PreparedSandbox, type Sandbox, type SandboxExit, type SandboxProcess, type SandboxSpec } from './port.ts';
+import { type ResourceGroup } from './resource-control.ts';
+import { signalQuietly } from './signal.ts';
+
+export const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
+
+/** The launcher and bubblewrap run outside: of the app's variables they see none. */
+const OUTSIDE_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin' };
+const ARGUMENTS_DESCRIPTOR = 3;
+const STATUS_DESCRIPTOR = 4;
+/** Shells and bubblewrap report "ended by signal N" as this plus N. */
+const SIGNAL_EXIT_BASE = 128;
+
+export class BubblewrapSandbox implements Sandbox {
+  readonly kind = 'bubblewrap';
+  readonly warnings: readonly string[] = [];
+  readonly #scratchDirectory: string;
+  #host: HostLayout | undefined;
+
+  /** Files made for the sandboxes go to `scratchDirectory`, which must outlive them. */
+  constructor(options: { readonly scratchDirectory: string }) {
+    this.#scratchDirectory = options.scratchDirectory;
+  }
+
+  async start(): Promise<void> {
+    this.#host = readHostLayout(this.#scratchDirectory, process.execPath);
+    const spec: SandboxSpec = {
+      command: ['true'],
+      environment: {},
+      code: { directory: this.#host.generatedEtc, writable: false },
+      readOnlyMounts: [],
+      tmpBytesMax: 65_536,
+      network: false,
+    };
+    try {
+      await promisify(execFile)('bwrap', [...bubblewrapOptions(spec, this.#host), '--', ...spec.command], { env: OUTSIDE_ENVIRONMENT });
+    } catch (cause) {
+      throw new PlatformError('INSTANCE_SPAWN_FAILED', whyBubblewrapFails(cause), { cause });
+    }
+  }
+
+  prepare(group: ResourceGroup): PreparedSandbox {
+    const host = this.#host;
+    assert(host, 'the sandbox is started before it is used');
+    const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles)], {
+      env: OUTSIDE_ENVIRONMENT,
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    });
+    // A failed spawn shows as an exit; without a listener it would end this process.
+    child.on('error', () => undefined);
+    const input = child.stdio[ARGUMENTS_DESCRIPTOR] as Writable;
+    input.on('error', () => undefined);
+    return {
+      run: (spec) => {
+        const running = new BubblewrapProcess(child);
+        input.write(
+          launcherInput([
+            'bwrap',
+            '--args',
+            String(ARGUMENTS_DESCRIPTOR),
+            '--json-status-fd',
+            String(STATUS_DESCRIPTOR),
+            '--',
+            ...spec.command,
+          ]),
+        );
+        const readOnlyMounts = [...spec.readOnlyMounts, ...group.visible];
+        input.end(bubblewrapOptions({ ...spec, readOnlyMounts }, host).join('\0') + '\0');
+        return running;
+      },
+      discard: () => {
+        child.kill('SIGKILL');
+      },
+    };
+  }
+}
+
+class BubblewrapProcess implements SandboxProcess {
+  readonly pid: number | undefined;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly spawned: Promise<void>;
+  readonly exited: Promise<SandboxExit>;
+  readonly #child: ChildProcess;
+  #initPid: number | undefined;
+  #exitCode: number | undefined;
+  #ended = false;
+
+  constructor(child: ChildProcess) {
+    const { stdout, stderr } = child;
+    assert(stdout && stderr, 'standard output and error are pipes');
+    this.#child = child;
+    this.pid = child.pid;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    const status = child.stdio[STATUS_DESCRIPTOR] as Readable;
+    this.exited = this.#waitForExit(status);
+    this.spawned = new Promise((resolve) => {
+      status.once('data', () => {
+        resolve();
+      });
+      void this.exited.then(() => {
+        resolve();
+      });
+    });
+  }
+
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.#ended) return;
+    // Process 1 inside is bubblewrap's reaper; the app is its child.
+    const pids = signal === 'SIGTERM' && this.#initPid !== undefined ? childrenOf(this.#initPid).flatMap(mainProcesses) : [];
+    // Before the command runs there is nobody to ask, so a polite end is the same as a hard one.
+    if (pids.length === 0) this.#child.kill('SIGKILL');
+    for (const pid of pids) signalQuietly(pid, signal);
+  }
+
+  #waitForExit(status: Readable): Promise<SandboxExit> {
+    let text = '';
+    status.setEncoding('utf8');
+    status.on('data', (chunk: string) => {
+      text += chunk;
+      this.#initPid ??= numberAfter(text, 'child-pid');
+      this.#exitCode ??= numberAfter(text, 'exit-code');
+    });
+    const statusEnded = new Promise<void>((resolve) => {
+      status.once('close', resolve);
+    });
+    return new Promise((resolve) => {
+      const finish = (signal: NodeJS.Signals | null): void => {
+        this.#ended = true;
+        // The outermost process held the other end of the status pipe, so its last words are in by now or never come.
+        void statusEnded.then(() => {
+          resolve(exitOf(this.#exitCode, signal));
+        });
+      };
+      this.#child.once('exit', (_code, signal) => {
+        finish(signal);
+      });
+      this.#child.once('error', () => {
+        if (this.#child.pid === undefined) resolve({ code: null, signal: null, started: false });
+      });
+    });
+  }
+}
+
+function exitOf(exitCode: number | undefined, outerSignal: NodeJS.Signals | null): SandboxExit {
+  if (exitCode === undefined) return { code: null, signal: outerSignal, started: outerSignal !== null };
+  const signal = signalOf(exitCode);
+  return signal === undefined ? { code: exitCode, signal: null, started: true } : { code: null, signal, started: true };
+}
+
+function signalOf(exitCode: number): NodeJS.Signals | undefined {
+  const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - SIGNAL_EXIT_BASE);
+  return found?.[0] as NodeJS.Signals | undefined;
+}
+
+/** The status is a sequence of small JSON objects; they may come in any number of pieces. */
+function numberAfter(text: string, key: string): number | undefined {
+  const match = new RegExp(`"${key}": (\\d+)[ ,}\\n]`).exec(text);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+function whyBubblewrapFails(cause: unknown): string {
+  const { code, stderr } = cause as { readonly code?: unknown; readonly stderr?: string };
+  if (code === 'ENOENT') return `bubblewrap is not installed; install it with: ${BUBBLEWRAP_INSTALL}`;
+  const said = stderr?.trim() ?? '';
+  if (said.includes('Unknown option')) return `this bubblewrap is too old, 0.8 or newer is needed: ${said}`;
+  if (said.includes('Operation not permitted') || said.includes('Permission denied')) {
+    return `this machine does not let bubblewrap make namespaces (see kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns): ${said}`;
+  }
+  return said === '' ? String(cause) : said;
+}

@@ -1,0 +1,49 @@
+// The first thing of a sandbox that runs: a shell that joins the resource group, waits to be told what to execute, and
+// becomes it. Joining takes a few to twenty milliseconds (the kernel waits for all CPUs), so it happens ahead of time.
+//
+// It also closes descriptors that this process inherited from whoever started it: an app gets 0 to 2 and no other. A plain
+// shell can only close those up to 9, so bash does it in the rare case that there are any.
+//
+//   descriptor 3 := argument* '.' LF rest      rest is left for the program that the shell becomes
+//   argument     := '+' line LF ('-' line LF)* '!' LF      lines of one argument, joined by LF
+
+/** Arguments of /bin/sh; `0` is written to each of `joinFiles`. It exits with 125 when it cannot do its part. */
+export function launcherArguments(joinFiles: readonly string[]): readonly string[] {
+  return ['-c', JOIN, RECEIVE, ...joinFiles];
+}
+
+/** Gets RECEIVE as $0. */
+const JOIN = `
+for file; do echo 0 > "$file" || exit 125; done
+set --
+for file in /proc/$$/fd/*; do
+  case \${file##*/} in
+    [0-4]|'*') ;;
+    *) set -- "$@" "\${file##*/}" ;;
+  esac
+done
+[ $# -eq 0 ] && eval "$0"
+[ -x /bin/bash ] && exec /bin/bash -c 'for fd; do eval "exec $fd>&-"; done; exec /bin/sh -c "$0"' "$0" "$@"
+echo "open descriptors $* would reach the app: start the platform without them, or install bash" >&2
+exit 125
+`;
+
+const RECEIVE = `
+set --
+break='
+'
+while IFS= read -r line <&3; do
+  case $line in
+    +*) argument=\${line#+} ;;
+    -*) argument=$argument$break\${line#-} ;;
+    !) set -- "$@" "$argument" ;;
+    .) exec "$@" ;;
+  esac
+done
+exit 125
+`;
+
+/** What to write to descriptor 3 before `rest`. Arguments hold no NUL. */
+export function launcherInput(command: readonly string[]): string {
+  return `${command.map((argument) => `+${argument.split('\n').join('\n-')}\n!\n`).join('')}.\n`;
+}

@@ -1,0 +1,348 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { decideScale, type Load, type PoolState, type ScaleDecision, type ScaleSpec } from './decide-scale.ts';
+
+const NOW_MS = 1_000_000;
+const KEEP_ALIVE_MS = 900_000;
+
+const scaling = (change: Partial<AutomaticScaling> = {}): AutomaticScaling => ({
+  kind: 'automatic',
+  minInstances: 0,
+  maxInstances: 20,
+  minIdleInstances: 0,
+  maxConcurrentRequests: 10,
+  targetThroughputUtilization: 0.6,
+  targetCpuUtilization: 0.6,
+  ...change,
+});
+
+const NO_LOAD: Load = { inFlight: 0, queued: 0, headWaitMs: 0, inFlightMean: 0, peak: 0, serviceMs: 100, bootMs: 150, activeAtMs: NOW_MS };
+
+const NO_INSTANCES: PoolState = {
+  ready: 0,
+  booting: 0,
+  leaving: 0,
+  idle: [],
+  startsRecent: 0,
+  noStartBeforeMs: -Infinity,
+  hostRoom: 100,
+  isDraining: false,
+  isWarming: false,
+};
+
+const idle = (...idleSinceMs: number[]): PoolState['idle'] =>
+  idleSinceMs.map((sinceMs, index) => ({ id: `i${index}`, idleSinceMs: sinceMs }));
+
+interface Case {
+  readonly name: string;
+  readonly load?: Partial<Load>;
+  readonly scaling?: Partial<AutomaticScaling>;
+  readonly spec?: Partial<ScaleSpec>;
+  readonly pool?: Partial<PoolState>;
+  readonly want: Partial<ScaleDecision>;
+}
+
+const decide = (each: Omit<Case, 'name' | 'want'>): ScaleDecision =>
+  decideScale(
+    { ...NO_LOAD, ...each.load },
+    { scaling: scaling(each.scaling), isServing: true, keepAliveMs: KEEP_ALIVE_MS, ...each.spec },
+    { ...NO_INSTANCES, ...each.pool },
+    NOW_MS,
+  );
+
+const table = (cases: readonly Case[]): void => {
+  for (const each of cases) it(each.name, () => expect(decide(each)).toMatchObject(each.want));
+};
+
+describe('starting because requests wait', () => {
+  table([
+    { name: 'starts nothing for nothing', want: { start: 0, stop: [], short: 0 } },
+    { name: 'starts one at once for the first request', load: { queued: 1 }, want: { start: 1, reason: 'pending' } },
+    {
+      name: 'starts one, not two, when an instance takes one request',
+      load: { queued: 1 },
+      scaling: { maxConcurrentRequests: 1 },
+      want: { start: 1 },
+    },
+    { name: 'starts nothing more while a boot covers the need', load: { queued: 6 }, pool: { booting: 1 }, want: { start: 0 } },
+    { name: 'starts one more when the need passes what boots', load: { queued: 7 }, pool: { booting: 1 }, want: { start: 1 } },
+    {
+      name: 'waits for a place that comes free before a boot would end',
+      load: { inFlight: 10, queued: 1, serviceMs: 100, bootMs: 150, inFlightMean: 1 },
+      pool: { ready: 1 },
+      // 100 ms / 10 in flight: a place in 10 ms, against 150 ms of a boot.
+      want: { start: 0, recheckMs: 100 },
+    },
+    {
+      name: 'starts when places come free later than a boot would end',
+      load: { inFlight: 10, queued: 1, serviceMs: 2_000, bootMs: 150 },
+      pool: { ready: 1 },
+      want: { start: 1, reason: 'pending' },
+    },
+    {
+      name: 'starts when the newest of a flood would wait too long, though the head would not',
+      load: { inFlight: 10, queued: 20, serviceMs: 100, bootMs: 150 },
+      pool: { ready: 1 },
+      // 20 × 10 ms = 200 ms; need = ceil(30 / 6) = 5, paced to twice one.
+      want: { start: 1, reason: 'pending', recheckMs: 250 },
+    },
+    {
+      name: 'starts at once when nobody knows how long requests take',
+      load: { inFlight: 10, queued: 1, serviceMs: undefined },
+      pool: { ready: 1 },
+      want: { start: 1 },
+    },
+    {
+      name: 'lets an app ask for patience by min_pending_latency',
+      load: { inFlight: 10, queued: 1, headWaitMs: 300, serviceMs: 2_000 },
+      scaling: { minPendingLatencyMs: 1_000 },
+      pool: { ready: 1 },
+      // 300 waited + 200 expected: half a second to spare.
+      want: { start: 0, recheckMs: 500 },
+    },
+    {
+      name: 'never waits longer than max_pending_latency, whatever min_pending_latency says',
+      load: { inFlight: 10, queued: 1, headWaitMs: 0, serviceMs: 2_000 },
+      scaling: { minPendingLatencyMs: 5_000, maxPendingLatencyMs: 200 },
+      pool: { ready: 1 },
+      want: { start: 1, reason: 'pending' },
+    },
+    {
+      name: 'caps automatic patience at half a second for apps that boot slowly',
+      load: { inFlight: 10, queued: 1, headWaitMs: 400, serviceMs: 1_000, bootMs: 9_000 },
+      pool: { ready: 1 },
+      want: { start: 1, reason: 'pending' },
+    },
+    {
+      name: 'starts one more after max_pending_latency though a boot covers the need',
+      load: { queued: 3, headWaitMs: 600 },
+      scaling: { maxPendingLatencyMs: 500 },
+      pool: { booting: 1, startedAtMs: NOW_MS - 600 },
+      want: { start: 1, reason: 'max-pending' },
+    },
+    {
+      name: 'does that once in max_pending_latency',
+      load: { queued: 3, headWaitMs: 900 },
+      scaling: { maxPendingLatencyMs: 500 },
+      pool: { booting: 2, startedAtMs: NOW_MS - 300 },
+      want: { start: 0, recheckMs: 200 },
+    },
+    {
+      name: 'never boots more for max_pending_latency than requests wait',
+      load: { queued: 1, headWaitMs: 5_000 },
+      scaling: { maxPendingLatencyMs: 500 },
+      pool: { booting: 1, startedAtMs: NOW_MS - 5_000 },
+      want: { start: 0 },
+    },
+  ]);
+});
+
+describe('starting ahead of the queue', () => {
+  table([
+    {
+      name: 'starts when the mean in flight passes the target utilisation',
+      load: { inFlight: 7, inFlightMean: 6.5 },
+      pool: { ready: 1 },
+      want: { start: 1, reason: 'throughput' },
+    },
+    {
+      name: 'looks again soon while only the moment is above it',
+      load: { inFlight: 7, inFlightMean: 2 },
+      pool: { ready: 1 },
+      want: { start: 0, recheckMs: 100 },
+    },
+    {
+      name: 'leaves that to the queue when the app sets min_pending_latency',
+      load: { inFlight: 9, inFlightMean: 9 },
+      scaling: { minPendingLatencyMs: 100 },
+      pool: { ready: 1 },
+      want: { start: 0 },
+    },
+    { name: 'holds min_instances for a version with traffic', scaling: { minInstances: 2 }, want: { start: 2, reason: 'min-instances' } },
+    { name: 'not for one without', scaling: { minInstances: 2 }, spec: { isServing: false }, want: { start: 0 } },
+    {
+      name: 'adds min_idle_instances to the need',
+      load: { inFlight: 7 },
+      scaling: { minIdleInstances: 2 },
+      pool: { ready: 2 },
+      want: { start: 2, reason: 'min-idle' },
+    },
+    { name: 'starts one for a deploy that warms its version', pool: { isWarming: true }, want: { start: 1, reason: 'warm' } },
+  ]);
+});
+
+describe('limits of starting', () => {
+  table([
+    { name: 'starts two of a burst at once from nothing', load: { queued: 200 }, want: { start: 2, recheckMs: 250 } },
+    {
+      name: 'doubles in a quarter of a second',
+      load: { inFlight: 30, queued: 200 },
+      pool: { ready: 3 },
+      want: { start: 3, recheckMs: 250 },
+    },
+    {
+      name: 'starts nothing more in that quarter',
+      load: { inFlight: 30, queued: 200 },
+      pool: { ready: 3, booting: 3, startsRecent: 3 },
+      want: { start: 0, recheckMs: 250 },
+    },
+    {
+      name: 'stops at max_instances, counting those on their way out',
+      load: { inFlight: 40, queued: 100 },
+      scaling: { maxInstances: 6 },
+      pool: { ready: 4, leaving: 1 },
+      want: { start: 1 },
+    },
+    {
+      name: 'takes max_instances 0 for none',
+      load: { queued: 500 },
+      scaling: { maxInstances: 0 },
+      pool: { booting: 40 },
+      want: { start: 40 },
+    },
+    {
+      name: 'asks for room when the host is full',
+      load: { queued: 1 },
+      pool: { hostRoom: 0 },
+      want: { start: 0, short: 1, recheckMs: 250 },
+    },
+    { name: 'waits while backing off', load: { queued: 1 }, pool: { noStartBeforeMs: NOW_MS + 700 }, want: { start: 0, recheckMs: 700 } },
+    {
+      name: 'but not for a deploy that warms its version',
+      pool: { noStartBeforeMs: NOW_MS + 700, isWarming: true },
+      want: { start: 1, reason: 'warm' },
+    },
+    { name: 'starts nothing while draining', load: { queued: 50 }, pool: { ready: 1, isDraining: true }, want: { start: 0, stop: [] } },
+  ]);
+});
+
+describe('scaling down', () => {
+  const long = NOW_MS - 100_000;
+  table([
+    {
+      name: 'stops the one that is idle longest',
+      load: { peak: 6 },
+      pool: { ready: 3, idle: idle(NOW_MS - 10, long, NOW_MS - 500) },
+      want: { stop: ['i1'] },
+    },
+    {
+      name: 'keeps what the peak of the last minute needs',
+      load: { peak: 13 },
+      pool: { ready: 3, idle: idle(long, long) },
+      want: { stop: [] },
+    },
+    {
+      name: 'stops one in fifteen seconds',
+      load: {},
+      pool: { ready: 3, idle: idle(long), stoppedAtMs: NOW_MS - 14_999 },
+      want: { stop: [] },
+    },
+    {
+      name: 'stops the next after that',
+      load: {},
+      pool: { ready: 3, idle: idle(long), stoppedAtMs: NOW_MS - 15_000 },
+      want: { stop: ['i0'] },
+    },
+    { name: 'never stops a busy one', load: { inFlight: 3 }, pool: { ready: 3, idle: [] }, want: { stop: [] } },
+    {
+      name: 'keeps the last one for the keep-alive time',
+      load: { activeAtMs: NOW_MS - KEEP_ALIVE_MS + 1 },
+      pool: { ready: 1, idle: idle(long) },
+      want: { stop: [] },
+    },
+    {
+      name: 'goes to zero after it',
+      load: { activeAtMs: NOW_MS - KEEP_ALIVE_MS },
+      pool: { ready: 1, idle: idle(long) },
+      want: { stop: ['i0'] },
+    },
+    {
+      name: 'never goes below min_instances',
+      load: { activeAtMs: 0 },
+      scaling: { minInstances: 2 },
+      pool: { ready: 2, idle: idle(long, long) },
+      want: { stop: [] },
+    },
+    {
+      name: 'lets min_instances go once the version has no traffic',
+      load: { activeAtMs: 0 },
+      scaling: { minInstances: 2 },
+      spec: { isServing: false },
+      pool: { ready: 2, idle: idle(long, long) },
+      want: { stop: ['i0'] },
+    },
+    {
+      name: 'keeps min_idle_instances beside the need',
+      load: { peak: 6, inFlight: 1 },
+      scaling: { minIdleInstances: 1 },
+      pool: { ready: 2, idle: idle(long) },
+      want: { stop: [] },
+    },
+    {
+      name: 'stops idle ones above max_idle_instances though the peak would keep them',
+      load: { peak: 60, inFlight: 6 },
+      scaling: { maxIdleInstances: 1 },
+      pool: { ready: 10, idle: idle(long, long) },
+      want: { stop: ['i0'] },
+    },
+    {
+      name: 'stops all idle ones when drained',
+      load: { peak: 60 },
+      pool: { ready: 3, idle: idle(long, long), isDraining: true },
+      want: { stop: ['i0', 'i1'] },
+    },
+    {
+      name: 'keeps them while those held before the drain wait',
+      load: { queued: 1 },
+      pool: { ready: 1, idle: idle(long), isDraining: true },
+      want: { stop: [] },
+    },
+  ]);
+});
+
+describe('decideScale, whatever it is given', () => {
+  const anyCase = fc.record({
+    load: fc.record({
+      inFlight: fc.nat(300),
+      queued: fc.nat(1_000),
+      headWaitMs: fc.nat(40_000),
+      inFlightMean: fc.nat(300),
+      peak: fc.nat(1_300),
+      serviceMs: fc.option(fc.nat(5_000), { nil: undefined }),
+      bootMs: fc.option(fc.nat(20_000), { nil: undefined }),
+      activeAtMs: fc.integer({ min: 0, max: NOW_MS }),
+    }),
+    scaling: fc.record({
+      maxInstances: fc.nat(30),
+      minInstances: fc.nat(5),
+      minIdleInstances: fc.nat(3),
+      maxConcurrentRequests: fc.integer({ min: 1, max: 80 }),
+    }),
+    ready: fc.nat(30),
+    booting: fc.nat(10),
+    leaving: fc.nat(5),
+    idleCount: fc.nat(30),
+    startsRecent: fc.nat(10),
+    hostRoom: fc.nat(200),
+    noStartBeforeMs: fc.constantFrom(-Infinity, NOW_MS + 500),
+    isWarming: fc.boolean(),
+  });
+
+  it('keeps to max_instances and the host, never starts and stops at once, and stops at most one', () => {
+    fc.assert(
+      fc.property(anyCase, ({ load, scaling: change, idleCount, ...pool }) => {
+        const idleSinceMs = Array.from({ length: Math.min(idleCount, pool.ready) }, (_, index) => index);
+        const decision = decide({ load, scaling: change, pool: { ...pool, idle: idle(...idleSinceMs) } });
+        const max = change.maxInstances > 0 ? change.maxInstances : 200;
+        const total = pool.ready + pool.booting + pool.leaving;
+        expect(decision.start).toBeLessThanOrEqual(Math.max(0, max - total));
+        expect(decision.start).toBeLessThanOrEqual(pool.hostRoom);
+        expect(decision.start === 0 || decision.stop.length === 0).toBe(true);
+        expect(decision.stop.length).toBeLessThanOrEqual(1);
+        expect(decision.recheckMs ?? 1).toBeGreaterThan(0);
+        expect(Number.isFinite(decision.recheckMs ?? 1)).toBe(true);
+      }),
+    );
+  });
+});

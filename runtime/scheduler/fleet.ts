@@ -1,0 +1,260 @@
+import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type Clock, type Timers } from '../../sdk/support/clock.ts';
+import { type Log } from '../../sdk/support/log.ts';
+import { type InstanceExit, type InstanceHost, type InstanceSpec, type InstanceView } from '../host/instance.ts';
+import { chooseInstance } from './choose-instance.ts';
+import { PoolInstance, type PoolInstanceState } from './pool-instance.ts';
+
+/** Sends one `/_ah/warmup`. Any answer will do, and a failure keeps no instance from serving. */
+export type WarmUp = (
+  instance: { readonly instanceId: string; readonly socketPath: string },
+  options: { readonly signal: AbortSignal },
+) => Promise<void>;
+
+/** Who hears of a fleet. Called when the fleet's own state is settled, so that it may be changed again. */
+export interface FleetListener {
+  /** Whether an instance that listens is to be warmed up before it takes requests. */
+  wantsWarmUp(): boolean;
+  /** Listens, after `bootMs` for one that was started here. */
+  onListening(bootMs: number | undefined): void;
+  onReady(): void;
+  /** Exited, from the state `was` and carrying `instance.inFlight` requests. */
+  onGone(instance: PoolInstance, was: PoolInstanceState, exit: InstanceExit): void;
+  /** A start call was answered; its instance may be there, or have come and gone. */
+  onStarted(): void;
+  onStartRefused(error: PlatformError): void;
+}
+
+export interface FleetOptions {
+  readonly stopGraceMs: number;
+  readonly warmUp?: WarmUp | undefined;
+}
+
+/** What the host may be asked about later: an instance, and whether it is under suspicion now. */
+export interface KnownInstance {
+  readonly id: string;
+  readonly isSuspect: boolean;
+}
+
+/** A boot of which nothing is heard for this long after its bound was lost on the way. */
+const BOOT_LOST_MS = 10_000;
+
+/** One version's instances: what the host was asked for, and what it says. Starts and stops as told, decides nothing. */
+export class Fleet {
+  readonly #host: InstanceHost;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #log: Log;
+  readonly #listener: FleetListener;
+  readonly #options: FleetOptions;
+  readonly #instances = new Map<string, PoolInstance>();
+  /** Start calls without an answer, and those instances of them that the watch showed before the answer came. */
+  #startCalls = 0;
+  readonly #startsSeen = new Set<string>();
+
+  constructor(host: InstanceHost, clock: Clock, timers: Timers, log: Log, listener: FleetListener, options: FleetOptions) {
+    this.#host = host;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#log = log;
+    this.#listener = listener;
+    this.#options = options;
+  }
+
+  /** Instances that take room on the host, those asked for included. */
+  get size(): number {
+    return this.#instances.size + this.startsPending;
+  }
+
+  /** Asked for and not seen yet. */
+  get startsPending(): number {
+    return Math.max(0, this.#startCalls - this.#startsSeen.size);
+  }
+
+  get ready(): number {
+    return this.#count('ready');
+  }
+
+  get booting(): number {
+    return this.startsPending + this.#count('starting') + this.#count('warming');
+  }
+
+  get leaving(): number {
+    return this.#count('stopping');
+  }
+
+  all(): Iterable<PoolInstance> {
+    return this.#instances.values();
+  }
+
+  idle(): readonly PoolInstance[] {
+    return [...this.#instances.values()].filter((instance) => instance.isIdle);
+  }
+
+  choose(concurrentMax: number): PoolInstance | undefined {
+    return chooseInstance(this.#instances.values(), concurrentMax);
+  }
+
+  get(id: string): PoolInstance | undefined {
+    return this.#instances.get(id);
+  }
+
+  start(spec: InstanceSpec): void {
+    this.#startCalls++;
+    this.#host.start(spec).then(
+      ({ id }) => {
+        this.#onStarted(id);
+      },
+      (error: unknown) => {
+        this.#onStartRefused(toPlatformError(error));
+      },
+    );
+  }
+
+  /** Asks the instance to go; it takes no request from now on. One that is on its way out already is left alone. */
+  stop(instance: PoolInstance): void {
+    if (instance.state === 'stopping' || instance.state === 'exited') return;
+    instance.move('stopping', this.#clock.monotonicMs());
+    this.#log.info('Stopping an instance', { instanceId: instance.id, inFlight: instance.inFlight, instances: this.size });
+    this.#sendStop(instance);
+  }
+
+  // --- What the host says ---------------------------------------------------------------------------------------------
+
+  onChange(view: InstanceView): void {
+    const instance = this.#instances.get(view.id) ?? this.#meet(view);
+    if (!instance) return;
+    switch (view.state) {
+      case 'starting':
+        return;
+      case 'ready':
+        if (instance.state === 'starting') this.#onListening(instance, view);
+        return;
+      case 'stopping':
+        if (instance.state !== 'stopping') instance.move('stopping', this.#clock.monotonicMs());
+        return;
+      case 'exited':
+        this.#remove(instance, view.exit ?? exitOf('exited'));
+        return;
+    }
+  }
+
+  known(): readonly KnownInstance[] {
+    return [...this.#instances.values()].map(({ id, isSuspect }) => ({ id, isSuspect }));
+  }
+
+  /** Of the instances in `known`, taken before the host was asked: those not listed are gone, the others live. */
+  reconcile(known: readonly KnownInstance[], listed: ReadonlySet<string>): void {
+    for (const { id, isSuspect } of known) {
+      const instance = this.#instances.get(id);
+      if (!instance) continue;
+      if (!listed.has(id)) this.#remove(instance, exitOf('is gone, as the host says'));
+      else if (isSuspect) instance.confirm();
+    }
+  }
+
+  /** What only time shows: boots that got lost, and stops that the host did not hear. */
+  tick(readyMsMax: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const instance of [...this.#instances.values()]) {
+      if (instance.state === 'starting' && nowMs - instance.knownAtMs > readyMsMax + BOOT_LOST_MS) this.#giveUpBoot(instance);
+      else if (instance.isStopUnheard) this.#sendStop(instance);
+    }
+  }
+
+  // --- Starting -------------------------------------------------------------------------------------------------------
+
+  #onStarted(id: string): void {
+    this.#startCalls--;
+    if (!this.#startsSeen.delete(id) && !this.#instances.has(id)) this.#add(id, this.#clock.nowMs(), true);
+    this.#listener.onStarted();
+  }
+
+  #onStartRefused(error: PlatformError): void {
+    this.#startCalls--;
+    // A call whose answer got lost may have shown its instance: no more can be unanswered than calls are open.
+    for (const id of this.#startsSeen) {
+      if (this.#startsSeen.size <= this.#startCalls) break;
+      this.#startsSeen.delete(id);
+    }
+    this.#listener.onStartRefused(error);
+  }
+
+  /** An instance that the watch shows first: ours, whose start is not answered yet, or one from before our time. */
+  #meet(view: InstanceView): PoolInstance | undefined {
+    const isOwn = this.startsPending > 0;
+    if (view.state === 'exited' && !isOwn) return undefined;
+    if (isOwn) this.#startsSeen.add(view.id);
+    return this.#add(view.id, view.startedAtMs, isOwn);
+  }
+
+  #add(id: string, startedAtMs: number, isOwn: boolean): PoolInstance {
+    const instance = new PoolInstance(id, startedAtMs, this.#clock.monotonicMs(), { isOwn });
+    this.#instances.set(id, instance);
+    return instance;
+  }
+
+  #onListening(instance: PoolInstance, view: InstanceView): void {
+    instance.listen(view);
+    this.#listener.onListening(instance.isOwn ? this.#clock.monotonicMs() - instance.knownAtMs : undefined);
+    const { warmUp } = this.#options;
+    if (warmUp && instance.isOwn && this.#listener.wantsWarmUp()) this.#sendWarmUp(instance, warmUp);
+    else this.#admit(instance);
+  }
+
+  #sendWarmUp(instance: PoolInstance, warmUp: WarmUp): void {
+    instance.move('warming', this.#clock.monotonicMs());
+    const abort = new AbortController();
+    const cancel = this.#timers.after(LIMITS.instanceWarmupMsMax, () => {
+      abort.abort(new PlatformError('DEADLINE_EXCEEDED'));
+      this.#admit(instance);
+    });
+    warmUp({ instanceId: instance.id, socketPath: instance.socketPath }, { signal: abort.signal })
+      .catch((error: unknown) => {
+        this.#log.info('A warm-up request failed', { instanceId: instance.id, error });
+      })
+      .finally(() => {
+        cancel();
+        this.#admit(instance);
+      });
+  }
+
+  #admit(instance: PoolInstance): void {
+    if (!instance.isBooting) return;
+    instance.move('ready', this.#clock.monotonicMs());
+    this.#listener.onReady();
+  }
+
+  #giveUpBoot(instance: PoolInstance): void {
+    this.#host.stop(instance.id, { graceMs: 0 }).catch(() => undefined);
+    this.#remove(instance, { ...exitOf('nothing was heard of it'), errorCode: 'INSTANCE_NEVER_LISTENED' });
+  }
+
+  // --- Going ----------------------------------------------------------------------------------------------------------
+
+  #sendStop(instance: PoolInstance): void {
+    instance.isStopUnheard = false;
+    this.#host.stop(instance.id, { graceMs: this.#options.stopGraceMs }).catch((error: unknown) => {
+      instance.isStopUnheard = true;
+      this.#log.warn('The host could not be told to stop an instance', { instanceId: instance.id, error });
+    });
+  }
+
+  #remove(instance: PoolInstance, exit: InstanceExit): void {
+    const was = instance.state;
+    this.#instances.delete(instance.id);
+    instance.move('exited', this.#clock.monotonicMs());
+    this.#listener.onGone(instance, was, exit);
+  }
+
+  #count(state: PoolInstanceState): number {
+    let count = 0;
+    for (const instance of this.#instances.values()) if (instance.state === state) count++;
+    return count;
+  }
+}
+
+function exitOf(reason: string): InstanceExit {
+  return { code: null, signal: null, reason, errorCode: 'INSTANCE_EXITED', stderrTail: '' };
+}

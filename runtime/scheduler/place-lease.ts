@@ -1,0 +1,27 @@
+import { type InstanceLease, type LeaseOutcome } from '../../router/ports.ts';
+import { type PoolInstance } from './pool-instance.ts';
+
+/** One request's place on one instance. A second release does nothing, so that no count can go wrong by it. */
+export class PlaceLease implements InstanceLease {
+  readonly instanceId: string;
+  readonly socketPath: string;
+  readonly isLoadingRequest: boolean;
+  readonly pendingMs: number;
+  #release: ((outcome: LeaseOutcome) => void) | undefined;
+
+  /** Takes the place on `instance`, which must be open. */
+  constructor(instance: PoolInstance, pendingMs: number, release: (outcome: LeaseOutcome) => void) {
+    this.instanceId = instance.id;
+    this.socketPath = instance.socketPath;
+    this.isLoadingRequest = !instance.hasServed;
+    this.pendingMs = pendingMs;
+    this.#release = release;
+    instance.take();
+  }
+
+  release(outcome: LeaseOutcome): void {
+    const release = this.#release;
+    this.#release = undefined;
+    release?.(outcome);
+  }
+}

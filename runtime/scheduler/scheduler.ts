@@ -1,0 +1,275 @@
+import { type InstanceLease, type InstanceSource, type InstanceTarget } from '../../router/ports.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type Cancel, type Clock, type Random, sleep, type Timers } from '../../sdk/support/clock.ts';
+import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { type Log } from '../../sdk/support/log.ts';
+import { type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { type KnownInstance, type WarmUp } from './fleet.ts';
+import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
+import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
+import { type SchedulerView } from './scheduler-view.ts';
+import { VersionPool } from './version-pool.ts';
+
+export interface SchedulerOptions {
+  /** How long the last instance of a version stays without a request; by default `instanceKeepAliveMs` for all. */
+  readonly keepAliveMs?: (deploymentId: string) => number;
+  readonly instancesMax?: number;
+  readonly pendingMsMax?: number;
+  readonly holdQueueEntriesMax?: number;
+  readonly stopGraceMs?: number;
+  readonly drainMsMax?: number;
+  /** Sends `/_ah/warmup` to instances started ahead of their first request; absent, none is sent. */
+  readonly warmUp?: WarmUp;
+}
+
+/** Scale-down and what else only time brings; events are answered at once, so this may be slow. */
+const TICK_MS = 1_000;
+/** From a failed connection to asking the host: its own word of a death, which is sooner, mostly spares the question. */
+const DOUBT_MS = 50;
+/** An instance idle for less is not taken from its version to make room: it may be needed again at once. */
+const EVICT_IDLE_MS_MIN = 1_000;
+const PLAN_POLL_MS = 25;
+
+/**
+ * All versions' pools over one host. Instances that the host runs already are adopted, so that a router may die and come
+ * back. Same events and same seed give the same decisions: there is no time or chance but what the constructor takes.
+ */
+export class Scheduler implements InstanceSource {
+  readonly #host: InstanceHost;
+  readonly #plans: LaunchPlanSource;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #log: Log;
+  readonly #instancesMax: number;
+  readonly #poolOptions: PoolOptions;
+  readonly #owner: PoolOwner;
+  readonly #pools = new Map<string, VersionPool>();
+  readonly #closing = new CloseStack();
+  #serving: ReadonlySet<string> = new Set();
+  #isAdopted = false;
+  #isAsking = false;
+  /** Something happened that only the host's next whole answer settles. */
+  #mustAsk = true;
+  #cancelDoubt: Cancel | undefined;
+  #isClosed = false;
+
+  constructor(
+    host: InstanceHost,
+    plans: LaunchPlanSource,
+    clock: Clock,
+    timers: Timers,
+    random: Random,
+    log: Log,
+    options: SchedulerOptions = {},
+  ) {
+    this.#host = host;
+    this.#plans = plans;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#random = random;
+    this.#log = log;
+    this.#instancesMax = options.instancesMax ?? LIMITS.instancesPerHostMax;
+    this.#poolOptions = {
+      keepAliveMs: options.keepAliveMs ?? (() => LIMITS.instanceKeepAliveMs),
+      pendingMsMax: options.pendingMsMax ?? LIMITS.pendingMsMax,
+      holdQueueEntriesMax: options.holdQueueEntriesMax ?? LIMITS.holdQueueEntriesMax,
+      stopGraceMs: options.stopGraceMs ?? LIMITS.instanceStopGraceMs,
+      drainMsMax: options.drainMsMax ?? LIMITS.requestDeadlineMs,
+      warmUp: options.warmUp,
+    };
+    this.#owner = this.#ownerOfPools();
+  }
+
+  /** Begins to watch the host. Requests that come before the host has answered once are held. */
+  start(): void {
+    this.#closing.defer(this.#timers.every(TICK_MS, () => this.#tick()));
+    this.#closing.defer(
+      this.#host.watch({
+        onReset: () => {
+          this.#ask();
+        },
+        onChange: (view) => {
+          this.#onChange(view);
+        },
+      }),
+    );
+  }
+
+  /** Refuses those who wait; the instances run on. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelDoubt?.();
+    await this.#closing.close();
+    for (const pool of this.#pools.values()) pool.close();
+    this.#pools.clear();
+  }
+
+  acquire(target: InstanceTarget, options: { readonly signal: AbortSignal }): Promise<InstanceLease> {
+    if (this.#isClosed) return Promise.reject(new PlatformError('ROUTE_STARTING'));
+    const pool = this.#pools.get(target.deploymentId);
+    if (pool) return pool.acquire(options.signal);
+    // Before the host has answered, its instances of a version without a plan are not known to be none.
+    if (this.#isAdopted && !this.#plans.planOf(target.deploymentId)) return Promise.reject(new PlatformError('ROUTE_NOTHING_SERVING'));
+    return this.#poolOf(target).acquire(options.signal);
+  }
+
+  /**
+   * Resolves once the deployment has a ready instance, which `acquire` then uses. Waits for the launch plan, which may be
+   * on its way, up to `launchPlanWaitMs`. Throws VERSION_NOT_FOUND, or INSTANCE_* with `stderrTail` in the details.
+   */
+  async warm(deploymentId: string): Promise<void> {
+    const plan = await this.#awaitPlan(deploymentId);
+    await this.#poolOf(plan.spec).warm();
+  }
+
+  /** Drains the deployment's instances and stops them; resolves when they are gone. */
+  async retire(deploymentId: string): Promise<void> {
+    await this.#pools.get(deploymentId)?.drain();
+  }
+
+  /** Names the deployments that have a share of the traffic: only they get min_instances and min_idle_instances. */
+  setServing(deploymentIds: ReadonlySet<string>): void {
+    this.#serving = new Set(deploymentIds);
+    for (const [deploymentId, pool] of this.#pools) pool.setServing(this.#serving.has(deploymentId));
+    this.#openServing();
+  }
+
+  view(): SchedulerView {
+    return { hostRoom: this.#hostRoom(), pools: [...this.#pools.values()].map((pool) => pool.view()) };
+  }
+
+  #ownerOfPools(): PoolOwner {
+    const isAdopted = (): boolean => this.#isAdopted;
+    return {
+      get mayStart() {
+        return isAdopted();
+      },
+      hostRoom: () => this.#hostRoom(),
+      makeRoom: (count, deploymentId) => this.#makeRoom(count, deploymentId),
+      onRoom: () => {
+        for (const pool of this.#pools.values()) pool.evaluate();
+      },
+      onDoubt: () => {
+        this.#cancelDoubt ??= this.#timers.after(DOUBT_MS, () => {
+          this.#cancelDoubt = undefined;
+          this.#ask();
+        });
+      },
+    };
+  }
+
+  #onChange(view: InstanceView): void {
+    const pool = this.#pools.get(view.deploymentId);
+    if (pool) pool.onChange(view);
+    else if (view.state !== 'exited') this.#poolOf(view).onChange(view);
+  }
+
+  #tick(): void {
+    if (this.#mustAsk) this.#ask();
+    for (const pool of this.#pools.values()) pool.tick();
+    for (const [deploymentId, pool] of this.#pools) {
+      if (!pool.isForgettable()) continue;
+      pool.close();
+      this.#pools.delete(deploymentId);
+    }
+    this.#openServing();
+  }
+
+  /** Makes the pools of versions that are to have instances before any request comes. */
+  #openServing(): void {
+    for (const deploymentId of this.#serving) {
+      if (this.#pools.has(deploymentId)) continue;
+      const plan = this.#plans.planOf(deploymentId);
+      if (plan && plan.scaling.minInstances + plan.scaling.minIdleInstances > 0) this.#poolOf(plan.spec).evaluate();
+    }
+  }
+
+  #poolOf(target: InstanceTarget): VersionPool {
+    let pool = this.#pools.get(target.deploymentId);
+    if (pool) return pool;
+    pool = new VersionPool(
+      target,
+      this.#owner,
+      this.#host,
+      this.#plans,
+      this.#clock,
+      this.#timers,
+      this.#random,
+      this.#log,
+      this.#poolOptions,
+    );
+    this.#pools.set(target.deploymentId, pool);
+    pool.setServing(this.#serving.has(target.deploymentId));
+    return pool;
+  }
+
+  /** Asks the host which instances it runs, and tells each pool. What happens while it answers needs another question. */
+  #ask(): void {
+    this.#mustAsk = true;
+    if (!this.#isAsking) void this.#askUntilSure();
+  }
+
+  async #askUntilSure(): Promise<void> {
+    this.#isAsking = true;
+    while (this.#mustAsk && !this.#isClosed) {
+      this.#mustAsk = false;
+      const known = new Map([...this.#pools.values()].map((pool) => [pool, pool.known()]));
+      const views = await this.#host.list().catch((error: unknown) => {
+        this.#log.warn('The host does not say which instances it runs', { error });
+        return undefined;
+      });
+      if (views) this.#reconcile(known, views);
+      else {
+        // The tick asks again.
+        this.#mustAsk = true;
+        break;
+      }
+    }
+    this.#isAsking = false;
+  }
+
+  #reconcile(known: ReadonlyMap<VersionPool, readonly KnownInstance[]>, views: readonly InstanceView[]): void {
+    if (this.#isClosed) return;
+    if (!this.#isAdopted) {
+      for (const view of views) this.#onChange(view);
+      this.#isAdopted = true;
+      this.#log.info('Adopted the instances of the host', { instances: views.length });
+    }
+    const listed = new Set(views.map((view) => view.id));
+    for (const pool of this.#pools.values()) pool.reconcile(known.get(pool) ?? [], listed);
+  }
+
+  #hostRoom(): number {
+    let room = this.#instancesMax;
+    for (const pool of this.#pools.values()) room -= pool.size;
+    return Math.max(0, room);
+  }
+
+  /** Stops the instances of other versions that have been idle longest. Those on their way out count as room to come. */
+  #makeRoom(count: number, deploymentId: string): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const others = [...this.#pools.values()].filter((pool) => pool.target.deploymentId !== deploymentId);
+    const leaving = [...this.#pools.values()].reduce((sum, pool) => sum + pool.leaving, 0);
+    const idle = others
+      .flatMap((pool) => pool.evictable().map((instance) => ({ pool, instance })))
+      .filter(({ instance }) => nowMs - instance.idleSinceMs >= EVICT_IDLE_MS_MIN)
+      .toSorted((a, b) => a.instance.idleSinceMs - b.instance.idleSinceMs)
+      .slice(0, Math.max(0, count - leaving));
+    for (const { pool, instance } of idle) pool.evict(instance.id);
+    return leaving + idle.length > 0;
+  }
+
+  async #awaitPlan(deploymentId: string): Promise<LaunchPlan> {
+    const endMs = this.#clock.monotonicMs() + LIMITS.launchPlanWaitMs;
+    for (;;) {
+      const plan = this.#plans.planOf(deploymentId);
+      if (plan) return plan;
+      if (this.#isClosed || this.#clock.monotonicMs() >= endMs) {
+        throw new PlatformError('VERSION_NOT_FOUND', 'the router has not heard of it', { details: { deploymentId } });
+      }
+      await sleep(this.#timers, PLAN_POLL_MS);
+    }
+  }
+}

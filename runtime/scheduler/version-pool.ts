@@ -1,0 +1,478 @@
+import { type InstanceLease, type InstanceTarget, type LeaseOutcome } from '../../router/ports.ts';
+import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
+import { type Log } from '../../sdk/support/log.ts';
+import { type InstanceExit, type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { decideScale, type IdleInstance, type PoolState, requestsPerInstance, SCALE_RULES, type ScaleDecision } from './decide-scale.ts';
+import { Fleet, type KnownInstance } from './fleet.ts';
+import { HoldQueue } from './hold-queue.ts';
+import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
+import { LoadMeter } from './load-meter.ts';
+import { PlaceLease } from './place-lease.ts';
+import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
+import { type PoolInstance, type PoolInstanceState } from './pool-instance.ts';
+import { type PoolView } from './scheduler-view.ts';
+import { StartBackoff } from './start-backoff.ts';
+import { failureOfExit, failureOfRefusal, type StartFailure } from './start-failure.ts';
+import { WakeTimer } from './wake-timer.ts';
+import { WarmWaiters } from './warm-waiters.ts';
+
+/** App Engine's defaults, for adopted instances whose plan has not arrived yet. */
+const SCALING_UNPLANNED: AutomaticScaling = {
+  kind: 'automatic',
+  minInstances: 0,
+  maxInstances: LIMITS.instancesPerVersionMax,
+  minIdleInstances: 0,
+  maxConcurrentRequests: 10,
+  targetThroughputUtilization: 0.6,
+  targetCpuUtilization: 0.6,
+};
+
+/** The host bounds a boot by readyMsMax; its word of that may come this much later. */
+const BOOT_SLACK_MS = 1_000;
+
+/**
+ * One version: its hold queue, its instances, and what is done about them. Every event (arrival, release, ready, exit) is
+ * answered at once; `tick` does what only time brings. Nothing here awaits between reading and changing its state.
+ *
+ * States: open → draining (`drain`) → open (asked for again); any → closed. Draining starts nothing and stops what is idle.
+ */
+export class VersionPool {
+  readonly target: InstanceTarget;
+  readonly #owner: PoolOwner;
+  readonly #plans: LaunchPlanSource;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #options: PoolOptions;
+  readonly #fleet: Fleet;
+  readonly #queue: HoldQueue<InstanceLease>;
+  readonly #meter: LoadMeter;
+  readonly #backoff: StartBackoff;
+  readonly #warmers: WarmWaiters;
+  readonly #timer: WakeTimer;
+  #inFlight = 0;
+  #needDecided = 0;
+  /** Times of the starts within the growth window, and of the newest one before. */
+  #startTimesMs: number[] = [];
+  #stoppedAtMs: number | undefined;
+  #isServing = false;
+  #drainSinceMs: number | undefined;
+  #drained: (() => void)[] = [];
+  #isClosed = false;
+
+  constructor(
+    target: InstanceTarget,
+    owner: PoolOwner,
+    host: InstanceHost,
+    plans: LaunchPlanSource,
+    clock: Clock,
+    timers: Timers,
+    random: Random,
+    log: Log,
+    options: PoolOptions,
+  ) {
+    const { appId, service, version, deploymentId } = target;
+    this.target = { appId, service, version, deploymentId };
+    this.#owner = owner;
+    this.#plans = plans;
+    this.#clock = clock;
+    this.#log = log.child({ ...this.target });
+    this.#options = options;
+    this.#meter = new LoadMeter(clock.monotonicMs());
+    this.#backoff = new StartBackoff(random);
+    this.#warmers = new WarmWaiters(timers);
+    this.#timer = new WakeTimer(clock, timers, () => {
+      this.evaluate();
+    });
+    this.#queue = new HoldQueue(options.holdQueueEntriesMax, () => {
+      this.#measure(clock.monotonicMs());
+    });
+    const listener = {
+      // Somebody who waits is served at once: theirs is the loading request, as on App Engine.
+      wantsWarmUp: () => this.#queue.length === 0 && this.#plan()?.warmup === true,
+      onListening: (bootMs: number | undefined) => {
+        if (bootMs !== undefined) this.#meter.booted(bootMs);
+      },
+      onReady: () => {
+        this.#onReady();
+      },
+      onGone: (instance: PoolInstance, was: PoolInstanceState, exit: InstanceExit) => {
+        this.#onGone(instance, was, exit);
+      },
+      onStarted: () => {
+        this.#onStarted();
+      },
+      onStartRefused: (error: PlatformError) => {
+        this.#onStartRefused(error);
+      },
+    };
+    this.#fleet = new Fleet(host, clock, timers, this.#log, listener, options);
+  }
+
+  // --- What others ask ------------------------------------------------------------------------------------------------
+
+  /**
+   * A place on the fullest instance with room, or a wait in the hold queue. Throws ROUTE_QUEUE_FULL,
+   * ROUTE_PENDING_TIMEOUT, ROUTE_NOTHING_SERVING, what the failed start says, or the signal's reason.
+   */
+  acquire(signal: AbortSignal): Promise<InstanceLease> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    const nowMs = this.#clock.monotonicMs();
+    const refusal = this.#refusal(nowMs);
+    if (refusal) return Promise.reject(refusal);
+    // A version that is asked for again is no longer drained: under its own URL, or after a rollback.
+    this.#endDrain();
+    const instance = this.#fleet.choose(this.#scaling().maxConcurrentRequests);
+    if (instance) {
+      const lease = this.#place(instance, 0, nowMs);
+      this.#measure(nowMs);
+      // Only an arrival that raises the need can start anything, and the plain one stays cheap.
+      if (this.#need() > this.#needDecided) this.evaluate();
+      return Promise.resolve(lease);
+    }
+    const held = this.#queue.hold(nowMs, signal);
+    this.#measure(nowMs);
+    this.evaluate();
+    return held;
+  }
+
+  /**
+   * Resolves once an instance is ready, starting one when there is none, whatever the back-off says. Throws why the
+   * start failed, with the newest lines of stderr in the details, or DEADLINE_EXCEEDED.
+   */
+  warm(): Promise<void> {
+    this.#endDrain();
+    this.#meter.touch(this.#clock.monotonicMs());
+    if (this.#fleet.ready > 0) return Promise.resolve();
+    const warmed = this.#warmers.wait(this.#readyMsMax() + LIMITS.instanceWarmupMsMax + BOOT_SLACK_MS);
+    this.evaluate();
+    return warmed;
+  }
+
+  /**
+   * No more starts; idle instances stop now, busy ones after their last request or `drainMsMax`. Resolves when all have
+   * gone, or when the version was asked for again.
+   */
+  drain(): Promise<void> {
+    this.#drainSinceMs ??= this.#clock.monotonicMs();
+    this.evaluate();
+    if (this.isEmpty) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  /** Whether the version has traffic, which min_instances and min_idle_instances ask for. */
+  setServing(isServing: boolean): void {
+    if (this.#isServing === isServing) return;
+    this.#isServing = isServing;
+    this.evaluate();
+  }
+
+  /** Does what only time brings. */
+  tick(): void {
+    this.#fleet.tick(this.#readyMsMax());
+    const isDrainOver = this.#drainSinceMs !== undefined && this.#clock.monotonicMs() - this.#drainSinceMs > this.#options.drainMsMax;
+    if (isDrainOver) for (const instance of this.#fleet.all()) this.#fleet.stop(instance);
+    this.evaluate();
+  }
+
+  /** Refuses those who wait. The instances run on: the next scheduler adopts them. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer.cancel();
+    this.#queue.refuseAll(new PlatformError('ROUTE_STARTING'));
+    this.#warmers.refuseAll(new PlatformError('RPC_UNAVAILABLE', 'the router stops'));
+    this.#resolveDrained();
+  }
+
+  // --- What the scheduler tells and asks ------------------------------------------------------------------------------
+
+  onChange(view: InstanceView): void {
+    this.#fleet.onChange(view);
+  }
+
+  known(): readonly KnownInstance[] {
+    return this.#fleet.known();
+  }
+
+  /** The host's whole truth of those in `known`, which were noted before it was asked. */
+  reconcile(known: readonly KnownInstance[], listed: ReadonlySet<string>): void {
+    this.#fleet.reconcile(known, listed);
+    this.#serve();
+    this.evaluate();
+  }
+
+  /** Instances that take room on the host. */
+  get size(): number {
+    return this.#fleet.size;
+  }
+
+  get leaving(): number {
+    return this.#fleet.leaving;
+  }
+
+  get isEmpty(): boolean {
+    return this.#fleet.size === 0 && this.#queue.length === 0 && this.#warmers.count === 0;
+  }
+
+  /** Whether nothing would be lost by forgetting this version. */
+  isForgettable(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    return this.isEmpty && !this.#isServing && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.peakWindowMs;
+  }
+
+  /** Idle instances that may go when another version needs their room: all that min_instances does not hold. */
+  evictable(): readonly IdleInstance[] {
+    const spare = this.#fleet.ready - (this.#isServing ? this.#scaling().minInstances : 0);
+    const idle = this.#fleet.idle().toSorted((a, b) => a.idleSinceMs - b.idleSinceMs);
+    return idle.slice(0, Math.max(0, spare));
+  }
+
+  evict(id: string): void {
+    const instance = this.#fleet.get(id);
+    if (!instance?.isIdle) return;
+    this.#log.info('An idle instance makes room for another version', { instanceId: id });
+    this.#fleet.stop(instance);
+  }
+
+  view(): PoolView {
+    const nowMs = this.#clock.monotonicMs();
+    const { failures, failure, untilMs } = this.#backoff;
+    return {
+      ...this.target,
+      isServing: this.#isServing,
+      isDraining: this.#drainSinceMs !== undefined,
+      inFlight: this.#inFlight,
+      queued: this.#queue.length,
+      headWaitMs: this.#queue.headWaitMs(nowMs),
+      requested: this.#fleet.startsPending,
+      instances: [...this.#fleet.all()].map((instance) => instance.view(nowMs)),
+      startFailures: failures,
+      ...(failure ? { startError: failure.forOwners.message } : {}),
+      ...(untilMs > nowMs ? { nextTryMs: untilMs - nowMs } : {}),
+    };
+  }
+
+  // --- Deciding -------------------------------------------------------------------------------------------------------
+
+  /** Decides from the present state, and does it. */
+  evaluate(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#clock.monotonicMs();
+    this.#expire(nowMs);
+    // Those who were held when the drain began are served by what is left; without any, the drain must wait for them.
+    if (this.#queue.length > 0 && this.#fleet.size === this.#fleet.leaving) this.#endDrain();
+    if (this.#owner.mayStart) {
+      this.#needDecided = this.#need();
+      const load = this.#meter.load(this.#queue.headWaitMs(nowMs), nowMs);
+      const keepAliveMs = this.#options.keepAliveMs(this.target.deploymentId);
+      const spec = { scaling: this.#scaling(), isServing: this.#isServing, keepAliveMs };
+      this.#apply(decideScale(load, spec, this.#state(nowMs), nowMs), nowMs);
+    }
+    this.#timer.within(this.#headBoundMs(nowMs));
+  }
+
+  #state(nowMs: number): PoolState {
+    const recent = this.#startTimesMs.filter((startMs) => nowMs - startMs < SCALE_RULES.growthWindowMs);
+    const startedAtMs = this.#startTimesMs.at(-1);
+    this.#startTimesMs = recent.length === 0 && startedAtMs !== undefined ? [startedAtMs] : recent;
+    return {
+      ready: this.#fleet.ready,
+      booting: this.#fleet.booting,
+      leaving: this.#fleet.leaving,
+      idle: this.#fleet.idle(),
+      startsRecent: recent.length,
+      startedAtMs,
+      stoppedAtMs: this.#stoppedAtMs,
+      noStartBeforeMs: this.#backoff.untilMs,
+      hostRoom: this.#owner.hostRoom(),
+      isDraining: this.#drainSinceMs !== undefined,
+      isWarming: this.#warmers.count > 0,
+    };
+  }
+
+  #apply(decision: ScaleDecision, nowMs: number): void {
+    for (const id of decision.stop) {
+      const instance = this.#fleet.get(id);
+      if (instance) this.#fleet.stop(instance);
+      this.#stoppedAtMs = nowMs;
+    }
+    if (decision.start > 0) this.#start(decision, nowMs);
+    if (decision.short > 0 && !this.#owner.makeRoom(decision.short, this.target.deploymentId)) {
+      this.#warmers.refuseAll(new PlatformError('INSTANCE_LIMIT', 'and no idle one can make room'));
+    }
+    this.#timer.within(decision.recheckMs ?? Infinity);
+  }
+
+  #start(decision: ScaleDecision, nowMs: number): void {
+    const plan = this.#plan();
+    if (!plan) {
+      this.#refuseHopeless(new PlatformError('ROUTE_NOTHING_SERVING'));
+      return;
+    }
+    const { start: count, reason } = decision;
+    this.#log.info('Starting instances', { count, reason, inFlight: this.#inFlight, queued: this.#queue.length, instances: this.size });
+    for (let started = 0; started < count; started++) {
+      this.#startTimesMs.push(nowMs);
+      this.#fleet.start(plan.spec);
+    }
+  }
+
+  // --- Requests -------------------------------------------------------------------------------------------------------
+
+  #serve(): void {
+    const nowMs = this.#clock.monotonicMs();
+    while (this.#queue.length > 0) {
+      const instance = this.#fleet.choose(this.#scaling().maxConcurrentRequests);
+      if (!instance) break;
+      this.#queue.grantHead(nowMs, (waitedMs) => this.#place(instance, waitedMs, nowMs));
+    }
+    this.#measure(nowMs);
+  }
+
+  #place(instance: PoolInstance, pendingMs: number, nowMs: number): InstanceLease {
+    this.#inFlight++;
+    return new PlaceLease(instance, pendingMs, (outcome) => {
+      this.#onRelease(instance, nowMs, outcome);
+    });
+  }
+
+  #onRelease(instance: PoolInstance, sinceMs: number, outcome: LeaseOutcome): void {
+    // What a dead one carried was taken off when it died.
+    if (instance.state === 'exited') return;
+    const nowMs = this.#clock.monotonicMs();
+    instance.giveBack(nowMs);
+    this.#inFlight--;
+    if (outcome === 'answered') {
+      instance.hasAnswered = true;
+      this.#meter.served(nowMs - sinceMs);
+      if (this.#backoff.failures > 0) this.#backoff.succeed();
+    }
+    if (outcome === 'failed' && instance.state === 'ready') {
+      instance.suspect();
+      this.#owner.onDoubt();
+    }
+    this.#serve();
+    if (this.#queue.length > 0 || this.#drainSinceMs !== undefined) this.evaluate();
+  }
+
+  /** How much longer the head may wait; Infinity when nobody waits. */
+  #headBoundMs(nowMs: number): number {
+    if (this.#queue.length === 0) return Infinity;
+    const waitedMs = this.#queue.headWaitMs(nowMs);
+    const { pendingMsMax } = this.#options;
+    if (waitedMs < pendingMsMax) return pendingMsMax - waitedMs;
+    // Who waits for a boot waits for its end, good or bad: a slow start must not fail its loading request.
+    return this.#fleet.booting > 0 ? Math.max(pendingMsMax, this.#readyMsMax() + BOOT_SLACK_MS) - waitedMs : 0;
+  }
+
+  #expire(nowMs: number): void {
+    while (this.#headBoundMs(nowMs) <= 0) {
+      const failure = this.#fleet.ready === 0 ? this.#backoff.failure : undefined;
+      this.#queue.refuseHead(failure?.forVisitors ?? new PlatformError('ROUTE_PENDING_TIMEOUT'));
+    }
+    this.#measure(nowMs);
+  }
+
+  /** Why a request is not even held: nothing can start for it before its time is over. */
+  #refusal(nowMs: number): PlatformError | undefined {
+    if (this.#drainSinceMs !== undefined && !this.#plan()) return new PlatformError('ROUTE_NOTHING_SERVING');
+    const { failure, untilMs } = this.#backoff;
+    if (!failure || untilMs - nowMs < this.#options.pendingMsMax) return undefined;
+    return this.#fleet.booting + this.#fleet.ready > 0 ? undefined : failure.forVisitors;
+  }
+
+  /** Fails those who wait, unless some instance may still serve them. */
+  #refuseHopeless(error: PlatformError): void {
+    if (this.#fleet.booting + this.#fleet.ready > 0) return;
+    this.#queue.refuseAll(error);
+    this.#measure(this.#clock.monotonicMs());
+  }
+
+  // --- Instances ------------------------------------------------------------------------------------------------------
+
+  #onReady(): void {
+    if (this.#warmers.count > 0) this.#meter.touch(this.#clock.monotonicMs());
+    this.#warmers.resolveAll();
+    this.#serve();
+    this.evaluate();
+  }
+
+  #onStarted(): void {
+    // It may have come and failed before the call was answered.
+    if (this.#backoff.failure) this.#refuseHopeless(this.#backoff.failure.forVisitors);
+    this.evaluate();
+  }
+
+  #onStartRefused(error: PlatformError): void {
+    if (!error.retryable && error.code !== 'RPC_CONNECTION_LOST') {
+      this.#onStartFailed(failureOfRefusal(error));
+      return;
+    }
+    // The host is full or away, which is no fault of the app: those who wait wait on.
+    this.#log.warn('The host cannot start an instance now', { error });
+    this.#backoff.pause(SCALE_RULES.roomRetryMs, this.#clock.monotonicMs());
+    this.#warmers.refuseAll(error);
+    this.evaluate();
+  }
+
+  #onStartFailed(failure: StartFailure): void {
+    this.#log.warn('An instance failed to start', { error: failure.forOwners });
+    this.#backoff.fail(failure, this.#clock.monotonicMs());
+    this.#warmers.refuseAll(failure.forOwners);
+    this.#refuseHopeless(failure.forVisitors);
+    this.evaluate();
+  }
+
+  #onGone(instance: PoolInstance, was: PoolInstanceState, exit: InstanceExit): void {
+    this.#inFlight -= instance.inFlight;
+    this.#measure(this.#clock.monotonicMs());
+    if (was === 'ready') this.#onDeath(instance, exit);
+    if (was === 'starting' || was === 'warming') this.#onStartFailed(failureOfExit(instance.id, exit));
+    if (this.isEmpty) this.#resolveDrained();
+    this.#owner.onRoom();
+  }
+
+  /**
+   * A ready instance died unasked. When it was the last and never answered, starting the next at once would be a crash
+   * loop at the rate of the requests that kill it: it counts as a failed start. Those who wait keep waiting for the next.
+   */
+  #onDeath(instance: PoolInstance, exit: InstanceExit): void {
+    this.#log.warn('An instance died', { instanceId: instance.id, reason: exit.reason, inFlight: instance.inFlight });
+    if (instance.hasAnswered || this.#fleet.ready > 0) return;
+    this.#backoff.fail(failureOfExit(instance.id, exit), this.#clock.monotonicMs());
+  }
+
+  #endDrain(): void {
+    if (this.#drainSinceMs === undefined) return;
+    this.#drainSinceMs = undefined;
+    this.#resolveDrained();
+  }
+
+  #resolveDrained(): void {
+    for (const resolve of this.#drained.splice(0)) resolve();
+  }
+
+  // --- Numbers --------------------------------------------------------------------------------------------------------
+
+  #measure(nowMs: number): void {
+    this.#meter.change(this.#inFlight, this.#queue.length, nowMs);
+  }
+
+  #need(): number {
+    return Math.ceil((this.#inFlight + this.#queue.length) / requestsPerInstance(this.#scaling()));
+  }
+
+  #plan(): LaunchPlan | undefined {
+    return this.#plans.planOf(this.target.deploymentId);
+  }
+
+  #scaling(): AutomaticScaling {
+    return this.#plan()?.scaling ?? SCALING_UNPLANNED;
+  }
+
+  #readyMsMax(): number {
+    return this.#plan()?.spec.readyMsMax ?? LIMITS.instanceReadyMs;
+  }
+}

@@ -1,0 +1,31 @@
+// What every command is given: where to print, whom to ask, and the world around it.
+import { type Clock, type Timers } from '../support/clock.ts';
+import { AdminClient } from './admin-client.ts';
+import { type ConnectionFlags, findToken, serverUrl } from './credentials.ts';
+import { type Terminal } from './terminal.ts';
+
+export interface CommandWorld {
+  readonly terminal: Terminal;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Aborts on Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface CommonFlags extends ConnectionFlags {
+  readonly json?: boolean;
+}
+
+export interface CommandContext extends CommandWorld {
+  readonly server: string;
+  readonly client: AdminClient;
+  readonly json: boolean;
+}
+
+export async function commandContext(world: CommandWorld, flags: CommonFlags): Promise<CommandContext> {
+  const server = serverUrl(flags, world.environment);
+  const token = await findToken(flags, world.environment, world.workingDirectory);
+  return { ...world, server, client: new AdminClient(server, token), json: flags.json ?? false };
+}

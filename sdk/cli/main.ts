@@ -1,0 +1,134 @@
+// The `appengine` command: reads its words, asks the admin API, prints. It starts no processes and reads no data.
+// `serve` is not here: bin/appengine.mjs hands that word to the runtime.
+// Read next: deploy.ts, listings.ts, log-tail.ts.
+import { Command, CommanderError } from 'commander';
+import { PlatformError, toPlatformError } from '../contract/errors.ts';
+import { commandContext, type CommandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
+import { SERVER_DEFAULT } from './credentials.ts';
+import { deploy, type DeployFlags } from './deploy.ts';
+import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus } from './listings.ts';
+import { type LogFlags, tailLogs } from './log-tail.ts';
+
+const INTERRUPTED = 130;
+
+/** Runs one command line, without the program's own name; resolves with the exit code, 0 only on success. */
+export async function runCommandLine(words: readonly string[], world: CommandWorld, release: string): Promise<number> {
+  const json = words.includes('--json');
+  try {
+    await buildProgram(world, release).parseAsync([...words], { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (world.signal.aborted) return INTERRUPTED;
+    if (error instanceof CommanderError) return error.exitCode;
+    const platformError = toPlatformError(error);
+    world.terminal.printError(platformError, { json });
+    if (platformError.code === 'INTERNAL' && platformError.cause instanceof Error && world.environment['DEBUG']) {
+      world.terminal.say(platformError.cause.stack ?? '');
+    }
+    return 1;
+  }
+}
+
+function buildProgram(world: CommandWorld, release: string): Command {
+  const { terminal } = world;
+  const program = new Command('appengine')
+    .description('An App Engine that you run yourself: deploy a web app, get a URL.')
+    .version(release, '-V, --version', 'print the release')
+    // So that `deploy --version v2` is the deploy's own option.
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError('(see --help)')
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, terminal.errColours.red(terminal.errColours.bold('Error: ')))),
+      getOutHelpWidth: () => terminal.stdout.columns,
+      getErrHelpWidth: () => terminal.stderr.columns,
+    });
+  const command = (parent: Command, words: string, description: string, examples: readonly string[]): Command =>
+    parent
+      .command(words)
+      .description(description)
+      .option('--server <url>', `the server's console address (or APPENGINE_SERVER; default ${SERVER_DEFAULT})`)
+      .option('--token <token>', "the owner token (or APPENGINE_TOKEN; default: the data directory's file, on the same machine)")
+      .option('--data-dir <dir>', "where the server's data directory is, for its token (or APPENGINE_DATA_DIR)")
+      .option('--json', 'print JSON; errors too, on stderr')
+      .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ appengine ${example}`).join('\n')}`);
+  const asked = async (flags: CommonFlags, act: (context: CommandContext) => Promise<void>): Promise<void> =>
+    act(await commandContext(world, flags));
+
+  command(program, 'deploy', 'upload an app, build it, start it, and move traffic to it', [
+    'deploy --app hello',
+    'deploy ./shop --app shop --version v2 --no-promote',
+    'deploy --app hello --json',
+  ])
+    .argument('[dir]', 'directory with app.yaml', '.')
+    .requiredOption('--app <id>', 'id of the app; it is made on its first deploy')
+    .option('--version <name>', 'name of the new version; default: from the time')
+    .option('--no-promote', 'give the new version no traffic yet; it answers at its own URL')
+    .option('--quiet', 'print only the URL')
+    .action((directory: string, flags: DeployFlags & CommonFlags) => asked(flags, (context) => deploy(directory, flags, context)));
+
+  const apps = program.command('apps').description('apps on the server');
+  command(apps, 'list', 'list the apps', ['apps list', 'apps list --json']).action((flags: CommonFlags) => asked(flags, listApps));
+
+  const versions = program.command('versions').description('versions of an app');
+  command(versions, 'list', 'list the versions and their traffic', ['versions list --app hello'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listVersions(flags.app, context)));
+  command(versions, 'delete', 'delete a version that has no traffic', [
+    'versions delete v1 --app hello',
+    'versions delete v1 --app hello --service api',
+  ])
+    .argument('<version>', 'the version')
+    .requiredOption('--app <id>', 'the app')
+    .option('--service <name>', 'the service', 'default')
+    .action((version: string, flags: CommonFlags & { app: string; service: string }) =>
+      asked(flags, (context) => deleteVersion(version, flags, context)),
+    );
+
+  const traffic = program.command('traffic').description('how traffic is split between versions');
+  command(traffic, 'set', 'split the traffic of a service', [
+    'traffic set --app hello --split v2=1',
+    'traffic set --app hello --split v1=0.9,v2=0.1 --by cookie',
+  ])
+    .requiredOption('--app <id>', 'the app')
+    .requiredOption('--split <shares>', 'VERSION=SHARE, separated by commas; the shares add up to 1')
+    .option('--service <name>', 'the service', 'default')
+    .option('--by <what>', 'ip, cookie or random')
+    .action((flags: CommonFlags & { app: string; service: string; split: string; by?: string }) =>
+      asked(flags, (context) => setTraffic(flags, context)),
+    );
+
+  const instances = program.command('instances').description('running instances');
+  command(instances, 'list', 'list the instances of an app, with CPU and memory', ['instances list --app hello'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listInstances(flags.app, context)));
+
+  const logs = program.command('logs').description("an app's log");
+  command(logs, 'tail', 'print the newest rows, then follow', [
+    'logs tail --app hello',
+    'logs tail --app hello --lines 200 --no-follow',
+    'logs tail --app hello --source request --json',
+  ])
+    .requiredOption('--app <id>', 'the app')
+    .option('--lines <number>', 'rows to begin with', '20')
+    .option('--no-follow', 'end after them')
+    .option('--source <kind>', 'app (what it printed), request, or all', 'all')
+    .option('--service <name>', 'only this service')
+    .option('--version <name>', 'only this version')
+    .action((flags: CommonFlags & LogFlags) => asked(flags, (context) => tailLogs(flags, context)));
+
+  command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
+    (flags: CommonFlags) => asked(flags, showStatus),
+  );
+
+  // Its words are read by the runtime; here it stands for `appengine --help`.
+  program
+    .command('serve')
+    .description('run the platform (see appengine serve --help)')
+    .action(() => {
+      throw new PlatformError('USAGE', '`serve` must be the first word');
+    });
+  return program;
+}
