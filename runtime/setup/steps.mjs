@@ -48,8 +48,10 @@ export function installPackages() {
     .digest('hex');
   const stamp = join(root, 'node_modules', '.appengine-packages');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  say('Installing packages (npm ci), about 20 seconds …');
-  if (!run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'])) {
+  say('Installing packages (npm install), about 20 seconds …');
+  // Not `npm ci`: it refuses a lock file that leaves out optional packages of other systems, as one does that was written
+  // against a mirror without them. This installs the locked versions just so, and writes nothing.
+  if (!run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'])) {
     stop('npm could not install the packages.', 'check the network and what npm printed above, then run this again.');
   }
   writeFileSync(stamp, lock);

@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readAppDirectory } from './app-directory.ts';
 
+let parent: string;
 let root: string;
 
 beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'app-'));
+  parent = await mkdtemp(join(tmpdir(), 'app-'));
+  root = join(parent, 'tree');
+  await mkdir(root);
   await writeFile(join(root, 'app.yaml'), 'runtime: nodejs\n');
 });
 
-afterEach(() => rm(root, { recursive: true }));
+afterEach(() => rm(parent, { recursive: true }));
 
 const put = async (path: string, content = path): Promise<void> => {
   await mkdir(join(root, path, '..'), { recursive: true });
@@ -27,7 +30,12 @@ test('every file goes up with its hash, size and whether it runs', async () => {
   await chmod(join(root, 'bin/run'), 0o755);
   const { files, bytes } = await read();
   expect(files.map((file) => file.path)).toEqual(['app.yaml', 'bin/run', 'server.js']);
-  expect(files[2]).toEqual({ path: 'server.js', sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', bytes: 5, executable: false });
+  expect(files[2]).toEqual({
+    path: 'server.js',
+    sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+    bytes: 5,
+    executable: false,
+  });
   expect(files[1]?.executable).toBe(true);
   expect(bytes).toBe(31);
 });
@@ -52,7 +60,11 @@ test('a link to a file of the tree goes up as that file', async () => {
   await put('real.js', 'x');
   await symlink('real.js', join(root, 'link.js'));
   const { files } = await read();
-  expect(files.map((file) => [file.path, file.bytes])).toEqual([['app.yaml', 16], ['link.js', 1], ['real.js', 1]]);
+  expect(files.map((file) => [file.path, file.bytes])).toEqual([
+    ['app.yaml', 16],
+    ['link.js', 1],
+    ['real.js', 1],
+  ]);
 });
 
 test.each([
@@ -62,7 +74,7 @@ test.each([
   ['to a directory', 'sub', 'not a file'],
 ])('14: a link %s is refused by name', async (_what, target, words) => {
   await put('sub/file.js');
-  await writeFile(join(root, '..', 'outside.txt'), 'secret');
+  await writeFile(join(parent, 'outside.txt'), 'secret');
   await symlink(target, join(root, 'evil'));
   await expect(read()).rejects.toMatchObject({ code: 'UPLOAD_REFUSED', message: expect.stringMatching(new RegExp(`evil.*${words}`)) });
 });
@@ -81,8 +93,14 @@ test('20: names that differ only by case are refused', async () => {
 test('a directory without app.yaml, a file, and nothing at all each say what is wrong', async () => {
   await put('empty/x.js');
   await expect(read(join(root, 'empty'))).rejects.toMatchObject({ code: 'MANIFEST_MISSING' });
-  await expect(read(join(root, 'app.yaml'))).rejects.toMatchObject({ code: 'DIRECTORY_MISSING', message: expect.stringContaining('is a file') });
-  await expect(read(join(root, 'nowhere'))).rejects.toMatchObject({ code: 'DIRECTORY_MISSING', message: expect.stringContaining('nowhere') });
+  await expect(read(join(root, 'app.yaml'))).rejects.toMatchObject({
+    code: 'DIRECTORY_MISSING',
+    message: expect.stringContaining('is a file'),
+  });
+  await expect(read(join(root, 'nowhere'))).rejects.toMatchObject({
+    code: 'DIRECTORY_MISSING',
+    message: expect.stringContaining('nowhere'),
+  });
   await put('.gcloudignore', 'app.yaml\n');
   await expect(read()).rejects.toMatchObject({ code: 'MANIFEST_MISSING', message: expect.stringContaining('.gcloudignore') });
 });

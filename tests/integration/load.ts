@@ -44,7 +44,17 @@ export class GuestbookLoad {
   /** Stops sending and waits for every answer. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.settled();
+  }
+
+  /** Waits until what is under way now has been answered. */
+  async settled(): Promise<void> {
     await Promise.all(this.#open);
+  }
+
+  /** Those that ended after `fromMs`, so also those that were under way then. */
+  since(fromMs: number): Sample[] {
+    return this.samples.filter((sample) => sample.endedMs >= fromMs);
   }
 
   /** Those that started within the span, ends excluded. */
