@@ -32,7 +32,8 @@ export function appRoutes(apps: AppsApi): Router {
     await apps.deleteVersion(app, service, version);
     response.json({});
   });
-  router.put('/apps/:app/services/:service/traffic', jsonBody(TRAFFIC_BODY_BYTES_MAX), async (request, response) => {
+  router.put('/apps/:app/services/:service/traffic', jsonBody(TRAFFIC_BODY_BYTES_MAX));
+  router.put('/apps/:app/services/:service/traffic', async (request, response) => {
     const { app, service } = request.params;
     response.json({ versions: await apps.setTraffic(app, service, bodyOf(trafficRequest, request)) });
   });

@@ -25,7 +25,8 @@ const deployRequest = z.strictObject({
 
 export function deployRoutes(deploys: DeployApi, timers: Timers): Router {
   const router = Router();
-  router.post('/apps/:app/deployments', jsonBody(LIMITS.deployManifestBytesMax), async (request, response) => {
+  router.post('/apps/:app/deployments', jsonBody(LIMITS.deployManifestBytesMax));
+  router.post('/apps/:app/deployments', async (request, response) => {
     response.json(await deploys.begin(request.params.app, bodyOf(deployRequest, request)));
   });
   router.put('/apps/:app/deployments/:deployment/blobs/:sha256', async (request, response) => {

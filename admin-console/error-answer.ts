@@ -9,6 +9,7 @@ export const notFound: RequestHandler = (request, _response, next) => {
 
 /** Every failure as `{ error: ErrorBody }` with its row's status; what is not a PlatformError is logged and stays inside. */
 export function errorAnswer(log: Log): ErrorRequestHandler {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows error handlers by their fourth parameter
   return (thrown: unknown, request, response, _next) => {
     const error = platformErrorOf(thrown);
     if (error.code === 'INTERNAL')

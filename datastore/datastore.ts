@@ -39,7 +39,7 @@ import { type TabletView } from './tablet/tablet-map.ts';
 import { TabletServer } from './tablet/tablet-server.ts';
 import { Committer } from './transaction/committer.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
-import { ownKey } from './transaction/mutation.ts';
+import { completeKey, ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { VersionClock } from './transaction/version-clock.ts';
 
@@ -160,7 +160,8 @@ export class Datastore {
         () => this.#transactions.close(),
       );
     } catch (error) {
-      await starting.close();
+      // What failed first is what the caller should see.
+      await starting.close().catch(() => undefined);
       throw error;
     }
   }
@@ -293,8 +294,7 @@ export class Datastore {
     const complete: Uint8Array[] = [];
     for (const key of incomplete) {
       const [id] = await this.#ids.allocate(appId, key.databaseId, 1);
-      const path = key.path.map((element, at) => (at === key.path.length - 1 && id !== undefined ? { kind: element.kind, id } : element));
-      complete.push(encodeKey({ ...key, path }));
+      if (id !== undefined) complete.push(encodeKey(completeKey(key, id)));
     }
     return { keys: complete };
   }

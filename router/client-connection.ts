@@ -3,13 +3,15 @@ import { setMaxListeners } from 'node:events';
 import { type Socket } from 'node:net';
 import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
-import { type Timers } from '../sdk/support/clock.ts';
-import { closeAfterReading } from './lingering-close.ts';
+import { type Clock, type Timers } from '../sdk/support/clock.ts';
+import { closeAfterReading, lingerOnClose } from './lingering-close.ts';
 
 /** A request under way, as far as its connection cares. */
 export interface ConnectionRequest {
   readonly request: { readonly complete: boolean };
   readonly attempt: { fail(code: ErrorCode): void } | undefined;
+  /** The connection is closed; a second call does nothing. */
+  closed(): void;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -18,15 +20,22 @@ export class ClientConnection {
   readonly socket: Socket;
   /** The peer's address without port; IPv4 in its own form. */
   readonly address: string;
+  readonly #clock: Clock;
   readonly #timers: Timers;
   /** Requests under way, oldest first; more than one only when the client pipelines. */
-  readonly #requests = new Set<ConnectionRequest>();
+  readonly #requests: ConnectionRequest[] = [];
+  /** Monotonic time since which no request is under way. */
+  #idleSinceMs: number;
+  #isUpgraded = false;
+  #isEnding = false;
   #gone: AbortController | undefined;
   /** Set once the client sent what is not HTTP; the answer to it waits for the good requests before it. */
   #malformed: { readonly code: ErrorCode; readonly answer: Buffer } | undefined;
 
-  constructor(socket: Socket, timers: Timers) {
+  constructor(socket: Socket, clock: Clock, timers: Timers) {
     this.socket = socket;
+    this.#clock = clock;
+    this.#idleSinceMs = clock.monotonicMs();
     this.address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
     this.#timers = timers;
   }
@@ -42,23 +51,50 @@ export class ClientConnection {
   }
 
   opened(request: ConnectionRequest): void {
-    this.#requests.add(request);
+    this.#requests.push(request);
   }
 
   answered(request: ConnectionRequest): void {
-    this.#requests.delete(request);
-    if (this.#malformed && this.#requests.size === 0) this.#answerMalformed();
+    const place = this.#requests.indexOf(request);
+    if (place >= 0) this.#requests.splice(place, 1);
+    if (this.#requests.length > 0) return;
+    this.#idleSinceMs = this.#clock.monotonicMs();
+    if (this.#malformed) this.#answerMalformed();
+  }
+
+  /** Whether requests that still arrive on it must not be served. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /**
+   * The answer under way is the last: what the client sent after the request that was refused may be the hidden half
+   * of a smuggled one.
+   */
+  end(): void {
+    this.#isEnding = true;
+    lingerOnClose(this.socket, this.#timers);
+  }
+
+  /** From now on it carries no requests. */
+  upgraded(): void {
+    this.#isUpgraded = true;
+  }
+
+  /** Whether it has carried no request since `sinceMs`, monotonic. */
+  isIdleSince(sinceMs: number): boolean {
+    return !this.#isUpgraded && this.#requests.length === 0 && this.#idleSinceMs < sinceMs;
   }
 
   /** Throws ROUTE_QUEUE_FULL when the client pipelines without end. */
   admit(): void {
-    if (this.#requests.size > LIMITS.clientRequestsPerConnectionMax) throw new PlatformError('ROUTE_QUEUE_FULL');
+    if (this.#requests.length > LIMITS.clientRequestsPerConnectionMax) throw new PlatformError('ROUTE_QUEUE_FULL');
   }
 
   /** The bytes after the last whole request are not HTTP, or did not come in time. */
   malformed(code: ErrorCode, answer: Buffer): void {
     if (this.#malformed) return;
-    const last = [...this.#requests].at(-1);
+    const last = this.#requests.at(-1);
     // Trouble in the body of a request under way, which therefore never ends, is answered as that request.
     const isInBody = last !== undefined && !last.request.complete;
     this.#malformed = { code, answer: isInBody ? NOTHING : answer };
@@ -73,6 +109,8 @@ export class ClientConnection {
 
   closed(): void {
     this.#gone?.abort(new PlatformError('CANCELLED'));
+    // Node tells only the response whose turn it is; those of pipelined requests behind it would wait for ever.
+    for (const request of [...this.#requests]) request.closed();
   }
 
   #answerMalformed(): void {

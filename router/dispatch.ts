@@ -1,7 +1,7 @@
 // The story of one plain request: guard → resolve → file, redirect or instance → answer → log row.
 // Read next: proxy.ts for one attempt on an instance, upgrade.ts for the same story of a WebSocket.
 import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Clock, type Random, type Timers } from '../sdk/support/clock.ts';
+import { type Clock, type Random } from '../sdk/support/clock.ts';
 import { assertNever } from '../sdk/support/assert.ts';
 import { PlatformError, toPlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { type Log } from '../sdk/support/log.ts';
@@ -9,14 +9,14 @@ import { type ClientConnection } from './client-connection.ts';
 import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
-import { lingerOnClose } from './lingering-close.ts';
+import { InFlight } from './in-flight.ts';
 import { type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { type AttemptOutcome, type Proxy } from './proxy.ts';
 import { RequestIds } from './request-ids.ts';
 import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard.ts';
 import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
 import { mayRetry } from './retry-rule.ts';
-import { type RouteDecision } from './route-table.ts';
+import { type RouteDecision, type RouteTable } from './route-table.ts';
 import { decideStatic, type StaticFiles } from './static-files.ts';
 
 export interface DispatchOptions {
@@ -48,20 +48,18 @@ const INSTANCE_FAULTS: ReadonlySet<ErrorCode> = new Set(['ROUTE_INSTANCE_FAILED'
 export class Dispatcher {
   readonly #ports: DispatchPorts;
   readonly #clock: Clock;
-  readonly #timers: Timers;
   readonly #random: Random;
   readonly #log: Log;
   readonly #options: DispatchOptions;
   readonly #requestIds: RequestIds;
-  readonly #inFlight = new Set<Exchange>();
+  readonly #inFlight = new InFlight<Exchange>();
   /** Called when the last request under way ends. */
   onIdle: (() => void) | undefined;
   #isDraining = false;
 
-  constructor(ports: DispatchPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: DispatchOptions) {
+  constructor(ports: DispatchPorts, clock: Clock, random: Random, log: Log, options: DispatchOptions) {
     this.#ports = ports;
     this.#clock = clock;
-    this.#timers = timers;
     this.#random = random;
     this.#log = log;
     this.#options = options;
@@ -74,22 +72,32 @@ export class Dispatcher {
 
   /** Serves one request. `isContinueAwaited`: the client waits for 100 before it sends the body. */
   handle(request: IncomingMessage, response: ServerResponse, connection: ClientConnection, isContinueAwaited = false): void {
-    const exchange = new Exchange(request, response, connection, this.startOf(request, connection));
+    if (connection.isEnding) return;
+    const exchange = new Exchange(request, response, connection, this.startOf(request, connection), this.#onClosed);
     this.#inFlight.add(exchange);
     connection.opened(exchange);
-    response.on('close', () => {
-      this.#closed(exchange);
-    });
     if (this.#isDraining) response.shouldKeepAlive = false;
-    this.#serve(exchange, isContinueAwaited).catch((thrown: unknown) => {
+    const fail = (thrown: unknown): void => {
       this.#answerError(exchange, thrown);
-    });
+    };
+    try {
+      connection.admit();
+      const head = guardRequest(request);
+      exchange.head = head;
+      if (isContinueAwaited) response.writeContinue();
+      // Without a promise where there need be none: this is every request's way.
+      const { table } = this.#ports.routes;
+      const served = table ? this.#serve(exchange, head, this.routeBy(table, exchange, head)) : this.#serveLate(exchange, head);
+      served.catch(fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
   }
 
   /** Ends what is over a limit of time. Call it about once a second. */
   sweep(): void {
     const nowMs = this.#clock.monotonicMs();
-    for (const exchange of this.#inFlight) {
+    for (const exchange of this.#inFlight.snapshot()) {
       const code = exchange.overdue(nowMs, this.#options.requestDeadlineMs);
       if (code === undefined) continue;
       if (exchange.attempt) exchange.attempt.fail(code);
@@ -100,7 +108,7 @@ export class Dispatcher {
   /** Makes the answers under way the last ones of their connections. */
   drain(): void {
     this.#isDraining = true;
-    for (const { response } of this.#inFlight) if (!response.headersSent) response.shouldKeepAlive = false;
+    for (const { response } of this.#inFlight.snapshot()) if (!response.headersSent) response.shouldKeepAlive = false;
   }
 
   newRequestId(): string {
@@ -120,35 +128,38 @@ export class Dispatcher {
 
   /** Where a guarded request goes. Throws ROUTE_STARTING and what RouteTable.resolve throws. */
   async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<RouteDecision> {
-    const table = this.#ports.routes.table ?? (await this.#ports.routes.first({ signal: connection.gone }));
+    const { routes } = this.#ports;
+    return this.routeBy(routes.table ?? (await routes.first({ signal: connection.gone })), record, head);
+  }
+
+  routeBy(table: RouteTable, record: RequestRecord, head: RequestHead): RouteDecision {
     const { start, request } = record;
     const decision = table.resolve(head.host, head.path, {
       address: start.clientAddress,
       cookie: request.headers.cookie,
       isSecure: this.#options.secureRedirects ? start.isHttps : undefined,
-      fraction: () => this.#random.fraction(),
+      fraction: this.#fraction,
     });
     record.route = decision.route;
     return decision;
   }
 
-  async #serve(exchange: Exchange, isContinueAwaited: boolean): Promise<void> {
-    const { request, response, connection } = exchange;
-    connection.admit();
-    const head = guardRequest(request);
-    exchange.head = head;
-    if (isContinueAwaited) response.writeContinue();
-    const decision = await this.route(exchange, head, connection);
+  readonly #fraction = (): number => this.#random.fraction();
+
+  /** For a request that comes before the first route table. */
+  async #serveLate(exchange: Exchange, head: RequestHead): Promise<void> {
+    await this.#serve(exchange, head, await this.route(exchange, head, exchange.connection));
+  }
+
+  #serve(exchange: Exchange, head: RequestHead, decision: RouteDecision): Promise<void> {
     switch (decision.kind) {
       case 'app':
-        await this.#serveFromInstance(exchange, head, decision);
-        return;
+        return this.#serveFromInstance(exchange, head, decision);
       case 'static':
-        await this.#serveFile(exchange, decision);
-        return;
+        return this.#serveFile(exchange, decision);
       case 'redirect':
-        response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
-        return;
+        exchange.response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
+        return Promise.resolve();
       case 'refused':
         throw new PlatformError(decision.code);
       default:
@@ -220,25 +231,25 @@ export class Dispatcher {
     }
     const { allow } = error.details;
     const answer = errorAnswer(error.code, start.requestId, request.headers.accept, typeof allow === 'string' ? allow : ALLOWED_METHODS);
-    if (CLOSING_CODES.has(error.code) || !request.complete) {
+    // A body that nobody reads stands between this request and the next.
+    if (CLOSING_CODES.has(error.code) || (!request.complete && exchange.head?.hasBody !== false)) {
       response.shouldKeepAlive = false;
-      lingerOnClose(connection.socket, this.#timers);
+      connection.end();
     }
     const hasBody = request.method !== 'HEAD';
     exchange.responseBytes = hasBody ? answer.body.length : 0;
     response.writeHead(answer.status, [...answer.headers]).end(hasBody ? answer.body : undefined);
   }
 
-  #closed(exchange: Exchange): void {
-    exchange.isClosed = true;
-    this.#inFlight.delete(exchange);
+  readonly #onClosed = (exchange: Exchange): void => {
+    this.#inFlight.remove(exchange);
     exchange.attempt?.cancel();
     const { response, body, responseBytes } = exchange;
     const status = response.headersSent ? response.statusCode : STATUS_CLIENT_LEFT;
     this.#ports.requestLog.write(exchange.logRow(this.#clock.monotonicMs(), { status, requestBytes: body?.bytes ?? 0, responseBytes }));
     exchange.connection.answered(exchange);
     if (this.#inFlight.size === 0) this.onIdle?.();
-  }
+  };
 }
 
 /** A client's own fault says nothing about the instance. */

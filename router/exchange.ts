@@ -28,15 +28,36 @@ export class Exchange extends RequestRecord {
   body: RequestBody | undefined;
   attempt: RunningAttempt | undefined;
   responseBytes = 0;
+  /** In the dispatcher's set of requests under way. */
+  place = -1;
   isClosed = false;
   /** Monotonic time since which the client takes nothing of a waiting answer. */
   stalledSinceMs: number | undefined;
   #bodyCheck: { readonly bytes: number; readonly atMs: number } | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, connection: ClientConnection, start: RequestStart) {
+  readonly #onClosed: (exchange: Exchange) => void;
+
+  /** `onClosed` is called once, when the answer is out or the client is gone. */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: ClientConnection,
+    start: RequestStart,
+    onClosed: (exchange: Exchange) => void,
+  ) {
     super(request, connection.address, start);
     this.response = response;
     this.connection = connection;
+    this.#onClosed = onClosed;
+    response.on('close', () => {
+      this.closed();
+    });
+  }
+
+  closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#onClosed(this);
   }
 
   /** The limit of time that is passed now, if any. `nowMs` is monotonic. */

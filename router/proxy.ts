@@ -90,6 +90,7 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
   readonly #settle: (outcome: AttemptOutcome) => void;
   #abort: ((error?: Error) => void) | undefined;
   #head: ResponseHead | undefined;
+  #resume: (() => void) | undefined;
   #bytes = 0;
   #informational = 0;
   #isSettled = false;
@@ -157,8 +158,7 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
       return true;
     }
     if (this.#response.write(chunk)) return true;
-    this.#exchange.stalledSinceMs = this.#clock.monotonicMs();
-    this.#response.once('drain', this.#onDrain);
+    this.#waitForDrain();
     return false;
   }
 
@@ -175,12 +175,13 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
     this.#end({ kind: 'failed', error: failure, wasDelivered: !isInstanceLost, isInstanceLost });
   }
 
-  #resume: () => void = () => undefined;
-
-  readonly #onDrain = (): void => {
-    this.#exchange.stalledSinceMs = undefined;
-    if (!this.#isSettled) this.#resume();
-  };
+  #waitForDrain(): void {
+    this.#exchange.stalledSinceMs = this.#clock.monotonicMs();
+    this.#response.once('drain', () => {
+      this.#exchange.stalledSinceMs = undefined;
+      if (!this.#isSettled) this.#resume?.();
+    });
+  }
 
   #start(status: number, raw: readonly (Buffer | string)[]): void {
     const head = this.#policy.forClient(raw, this.#newBucket);
@@ -199,7 +200,6 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
   #end(outcome: AttemptOutcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#response.off('drain', this.#onDrain);
     if (outcome.kind === 'answered') {
       this.#connection.keep();
     } else {

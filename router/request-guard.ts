@@ -36,7 +36,8 @@ export const STRICT_SERVER: ServerOptions = {
   maxHeaderSize: LIMITS.requestHeaderBytesMax,
   headersTimeout: LIMITS.requestHeaderMs,
   requestTimeout: LIMITS.requestBodyMs,
-  keepAliveTimeout: LIMITS.clientIdleMs,
+  // The server sweeps idle connections itself: Node would set and clear a timer for each request.
+  keepAliveTimeout: 0,
   connectionsCheckingInterval: 1_000,
   noDelay: true,
   highWaterMark: 64 * 1024,

@@ -81,7 +81,10 @@ const listen = async (server: Server | NetServer): Promise<string> => {
   return path;
 };
 
-const ask = (path: string, options: RequestOptions & { body?: string } = {}): Promise<Answer> =>
+const ask = (
+  path: string,
+  options: Omit<RequestOptions, 'headers'> & { headers?: Record<string, string>; body?: string } = {},
+): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const { body, headers, ...rest } = options;
     const request = httpRequest(

@@ -46,6 +46,7 @@ export class RouterServer {
   readonly #upstreams: Upstreams;
   readonly #dispatcher: Dispatcher;
   readonly #upgrades: Upgrades;
+  readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #drainMs: number;
   readonly #server: Server;
@@ -57,6 +58,7 @@ export class RouterServer {
     const { domain, requestDeadlineMs = LIMITS.requestDeadlineMs, secureRedirects = false, trustedProxies = [] } = options;
     const { instances, requestLog } = ports;
     const policy = new HeaderPolicy(domain, requestDeadlineMs);
+    this.#clock = clock;
     this.#timers = timers;
     this.#drainMs = options.drainMs ?? LIMITS.routerDrainMs;
     this.#routes = new CurrentRoutes(ports.routes, timers, log, { domain });
@@ -64,14 +66,7 @@ export class RouterServer {
     const proxy = new Proxy(clock, this.#upstreams, policy);
     const files = new StaticFiles(ports.blobs);
     const dispatchOptions = { requestDeadlineMs, secureRedirects, trustedProxies: new Set(trustedProxies) };
-    this.#dispatcher = new Dispatcher(
-      { routes: this.#routes, instances, requestLog, proxy, files },
-      clock,
-      timers,
-      random,
-      log,
-      dispatchOptions,
-    );
+    this.#dispatcher = new Dispatcher({ routes: this.#routes, instances, requestLog, proxy, files }, clock, random, log, dispatchOptions);
     this.#upgrades = new Upgrades(this.#dispatcher, instances, requestLog, new WebSocketProxy(policy), clock, log);
     this.#server = this.#newServer();
   }
@@ -97,9 +92,7 @@ export class RouterServer {
     });
     this.#closeStack.defer(
       this.#timers.every(SWEEP_MS, () => {
-        this.#dispatcher.sweep();
-        this.#upgrades.sweep();
-        this.#upstreams.sweep();
+        this.#sweep();
       }),
     );
     const port = await this.#listen(listen);
@@ -110,6 +103,14 @@ export class RouterServer {
   /** Stops accepting, lets requests under way finish within the bound, then ends what is left. */
   close(): Promise<void> {
     return this.#closeStack.close();
+  }
+
+  #sweep(): void {
+    this.#dispatcher.sweep();
+    this.#upgrades.sweep();
+    this.#upstreams.sweep();
+    const idleSinceMs = this.#clock.monotonicMs() - LIMITS.clientIdleMs;
+    for (const connection of this.#connections.values()) if (connection.isIdleSince(idleSinceMs)) connection.socket.destroy();
   }
 
   #newServer(): Server {
@@ -145,7 +146,7 @@ export class RouterServer {
   }
 
   #accept(socket: Socket): void {
-    const connection = new ClientConnection(socket, this.#timers);
+    const connection = new ClientConnection(socket, this.#clock, this.#timers);
     const { address } = connection;
     const open = (this.#connectionsByAddress.get(address) ?? 0) + 1;
     if (open > LIMITS.clientConnectionsPerAddressMax) {
@@ -171,8 +172,12 @@ export class RouterServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const connection = this.#connections.get(socket);
-    if (connection) this.#upgrades.handle(request, connection.socket, head, connection);
-    else socket.destroy();
+    if (!connection) {
+      socket.destroy();
+      return;
+    }
+    connection.upgraded();
+    this.#upgrades.handle(request, connection.socket, head, connection);
   }
 
   #parserFailed(error: Error, socket: Duplex): void {

@@ -20,7 +20,8 @@ export class UrlPattern {
   readonly #program: PatternProgram;
   readonly #cost: BacktrackCost;
   readonly #expression: RegExp;
-  readonly #matchesAll: boolean;
+  /** Set when the pattern is a catch-all: what a path must begin with. */
+  readonly #catchAll: '' | '/' | undefined;
 
   /** Throws MANIFEST_INVALID when the text is not in the dialect. */
   constructor(text: string) {
@@ -29,12 +30,12 @@ export class UrlPattern {
     this.#cost = backtrackCost(parsed.root);
     // Anchored at both ends: App Engine matches the whole path.
     this.#expression = new RegExp(`^(?:${expressionSource(parsed.root)})$`);
-    this.#matchesAll = text === '.*' || text === '/.*';
+    this.#catchAll = text === '/.*' ? '/' : text === '.*' ? '' : undefined;
   }
 
   /** The groups when the whole path matches. Throws ROUTE_BAD_REQUEST when the budget runs out. */
   match(path: string, budget: StepBudget): Groups | undefined {
-    if (this.#matchesAll && !path.includes('\n')) return [path];
+    if (this.#catchAll !== undefined && path.startsWith(this.#catchAll) && !path.includes('\n')) return [path];
     if (this.#cost.factor * (path.length + 1) ** this.#cost.degree > BACKTRACKS_MAX) return this.#program.match(path, budget);
     const matched = this.#expression.exec(path);
     // A group that took no part is undefined whatever the types say.

@@ -44,6 +44,8 @@ export class WebSocketProxy {
 
   constructor(policy: HeaderPolicy) {
     this.#policy = policy;
+    // http-proxy reports a client's reset here too, and throws when nobody listens.
+    this.#proxy.on('error', () => undefined);
   }
 
   /**

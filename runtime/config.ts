@@ -1,8 +1,8 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
 
-export const SANDBOX_CHOICES = ['auto', 'bubblewrap', 'process'] as const;
-export type SandboxChoice = (typeof SANDBOX_CHOICES)[number];
+export const SANDBOX_CHOICES: readonly SandboxChoice[] = ['auto', 'bubblewrap', 'process'];
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevelChoice = (typeof LOG_LEVELS)[number];

@@ -1,5 +1,5 @@
 // `appengine serve`: the host process and its roles, from flags to the ready line, and their orderly end.
-// It builds nothing: platform.ts does.
+// It builds nothing: platform/ does, and a role loads only what it needs, so that it is back soon after it died.
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,21 +10,9 @@ import { PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from '../sdk/support/clock.ts';
 import { CloseStack } from '../sdk/support/close-stack.ts';
 import { LOG_LEVELS, type LogLevelChoice, readServeConfig, SANDBOX_CHOICES, type ServeConfig, type ServeFlags } from './config.ts';
-import { DataDirectory } from './host/data-directory.ts';
 import { startRoleProcess } from './host/role-process.ts';
-import { NodeRoleSpawner } from './host/role-spawner.ts';
-import { Supervisor } from './host/supervisor.ts';
 import { createProcessLog } from './observability/process-log.ts';
-import {
-  packageRoot,
-  type PlatformSettings,
-  type PlatformWorld,
-  type RunningRole,
-  startControl,
-  startDatastore,
-  startHost,
-  startRouter,
-} from './platform.ts';
+import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './platform/settings.ts';
 import { LocalRoleLinks, type RoleLinks, SocketRoleLinks } from './role-links.ts';
 
 /** Settings of a role process, in its environment: argument vectors are readable by every user of the machine. */
@@ -108,10 +96,11 @@ async function serve(config: ServeConfig): Promise<void> {
 }
 
 async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
-  const log = createProcessLog(config.logLevel, { role: 'host' });
+  const log = createProcessLog(config.logLevel, { process: 'host' });
   const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
   const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
   if (config.ephemeral) closing.defer(() => rm(dataDirectory, { recursive: true, force: true }));
+  const { DataDirectory } = await import('./host/data-directory.ts');
   const data = DataDirectory.open(dataDirectory, systemClock, systemRandom);
   closing.defer(() => {
     data.close();
@@ -129,6 +118,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
   closing.defer(() => {
     links.close();
   });
+  const { startHost } = await import('./platform/host-role.ts');
   const host = await startHost({ paths, runDirectory, sandbox: config.sandbox, variables: process.env }, links, world);
   closing.defer(() => host.close());
   for (const warning of host.warnings) process.stderr.write(`\n  *** ${warning}\n`);
@@ -149,6 +139,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
 }
 
 async function superviseRoles(settings: RoleSettings, world: PlatformWorld, closing: CloseStack): Promise<void> {
+  const [{ NodeRoleSpawner }, { Supervisor }] = await Promise.all([import('./host/role-spawner.ts'), import('./host/supervisor.ts')]);
   const supervisor = new Supervisor(new NodeRoleSpawner(), world.clock, world.timers, world.log);
   closing.defer(() => supervisor.close());
   const environment = { ...definedVariables(process.env), [SETTINGS_VARIABLE]: JSON.stringify(settings) };
@@ -170,7 +161,7 @@ async function runRole(name: string | undefined): Promise<number> {
     return 1;
   }
   const settings = JSON.parse(text) as RoleSettings;
-  const log = createProcessLog(settings.logLevel, { role });
+  const log = createProcessLog(settings.logLevel, { process: role });
   const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
   const links = new SocketRoleLinks(settings.runDirectory, systemClock, systemTimers, log);
   let running: RunningRole | undefined;
@@ -191,7 +182,7 @@ async function runRole(name: string | undefined): Promise<number> {
   return 0;
 }
 
-function startRole(
+async function startRole(
   role: ChildRole,
   settings: PlatformSettings,
   links: RoleLinks,
@@ -200,11 +191,11 @@ function startRole(
 ): Promise<RunningRole> {
   switch (role) {
     case 'datastore':
-      return startDatastore(settings, links, world, onFailed);
+      return (await import('./platform/datastore-role.ts')).startDatastore(settings, links, world, onFailed);
     case 'control':
-      return startControl(settings, links, world);
+      return (await import('./platform/control-role.ts')).startControl(settings, links, world);
     case 'router':
-      return startRouter(settings, links, world);
+      return (await import('./platform/router-role.ts')).startRouter(settings, links, world);
   }
 }
 

@@ -5,12 +5,15 @@ import { type Key } from '../../sdk/contract/key.ts';
 
 const KEY_FIELD = 1;
 
-/** `message` with `key` as its key, first. `message` must have been decoded before, so that it is well-formed. */
-export function withKey(message: Uint8Array, key: Key): Buffer {
+/**
+ * `message` with `key` as its key, first, in pieces that are views of it. `message` must have been decoded before, so that it
+ * is well-formed.
+ */
+export function withKey(message: Uint8Array, key: Key): readonly Buffer[] {
   const bytes = Buffer.isBuffer(message) ? message : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   const writer = new ProtoWriter();
   writer.bytesField(KEY_FIELD, encodeKey(key));
-  return Buffer.concat([writer.finish(), ...withoutKey(bytes)]);
+  return [writer.finish(), ...withoutKey(bytes)];
 }
 
 /** The stretches of the message between its key fields. */

@@ -19,18 +19,27 @@ export interface EntityRow {
   readonly message: Buffer;
 }
 
-export function encodeEntityRow(row: {
+export interface EntityRowParts {
   readonly version: bigint;
   readonly createdMicros: bigint;
   readonly updatedMicros: bigint;
-  readonly message: Uint8Array;
-}): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + row.message.length);
+  /** The message in pieces, so that it is copied once. */
+  readonly message: readonly Uint8Array[];
+}
+
+export function encodeEntityRow(row: EntityRowParts): Buffer {
+  let length = HEADER_BYTES;
+  for (const piece of row.message) length += piece.length;
+  const bytes = Buffer.allocUnsafe(length);
   bytes[0] = FORMAT_VERSION;
   bytes.writeBigUInt64BE(row.version, 1);
   bytes.writeBigUInt64BE(row.createdMicros, 9);
   bytes.writeBigUInt64BE(row.updatedMicros, 17);
-  bytes.set(row.message, HEADER_BYTES);
+  let offset = HEADER_BYTES;
+  for (const piece of row.message) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
   bytes.writeUInt32BE(checksum(bytes), CRC_AT);
   return bytes;
 }

@@ -4,10 +4,14 @@
 //
 //   submit ─► queue ─► window: validate in order, number, join writes ─► write one batch ─► acknowledge all
 //
+// While writes are quick, a window is half of what waits, so that one half is written while those of the other half are
+// answered and prepare their next commit. While writes are slow, it is all that waits: the fewer of them the better.
+//
 // A window is validated against everything numbered before, its own earlier members included, so the order of `submit`
 // calls is the order of effects.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type Clock } from '../../sdk/support/clock.ts';
 import { type ReadSet } from './read-set.ts';
 import { RecentCommits } from './recent-commits.ts';
 
@@ -16,6 +20,11 @@ export interface Write {
   readonly key: Buffer;
   readonly value: Buffer | undefined;
 }
+
+/** Two half windows beat a whole one while a write takes less than the calls in between: measured with 64 clients. */
+const QUICK_MS = 3;
+/** A window is not halved below this. */
+const COMMITS_MIN = 32;
 
 /** Writes all or none, in order, and resolves when that is durable. */
 export type WriteBatch = (groups: readonly (readonly Write[])[]) => Promise<void>;
@@ -46,9 +55,13 @@ export class GroupCommit {
   #durable = 0;
   #pumping: Promise<void> | undefined;
   #failure: unknown;
+  readonly #clock: Clock | undefined;
+  #lastWriteMs = Infinity;
 
-  constructor(write: WriteBatch, options: { readonly recentWritesMax?: number } = {}) {
+  /** Without a clock, writes count as slow. */
+  constructor(write: WriteBatch, options: { readonly clock?: Clock; readonly recentWritesMax?: number } = {}) {
     this.#write = write;
+    this.#clock = options.clock;
     this.#recent = new RecentCommits(options.recentWritesMax ?? LIMITS.storeRecentWritesMax);
   }
 
@@ -86,8 +99,7 @@ export class GroupCommit {
     }
     return new Promise((resolve, reject) => {
       this.#queue.push({ startSequence: start.sequence, reads, writes, bytes, resolve, reject });
-      // A microtask later, so that commits made in the same turn share the first batch too.
-      this.#pumping ??= Promise.resolve().then(() => this.#pump());
+      this.#pumping ??= turnOver().then(() => this.#pump());
     });
   }
 
@@ -103,12 +115,14 @@ export class GroupCommit {
     while (this.#queue.length > 0) {
       const window = this.#takeWindow();
       if (window.length === 0) continue;
+      const startMs = this.#clock?.monotonicMs();
       try {
         await this.#write(window.map((submission) => submission.writes));
       } catch (cause) {
         this.#fail(window, cause);
         break;
       }
+      if (this.#clock && startMs !== undefined) this.#lastWriteMs = this.#clock.monotonicMs() - startMs;
       this.#durable = this.#submitted;
       this.#recent.forgetUpTo(this.#starts[0]?.sequence ?? this.#durable);
       for (const submission of window) submission.resolve();
@@ -119,10 +133,11 @@ export class GroupCommit {
   /** The next transactions that pass validation; those that do not are told at once. */
   #takeWindow(): readonly Submission[] {
     const window: Submission[] = [];
+    const commitsMax = this.#lastWriteMs < QUICK_MS ? Math.max(COMMITS_MIN, Math.ceil(this.#queue.length / 2)) : Infinity;
     let bytes = 0;
     let taken = 0;
     for (const submission of this.#queue) {
-      if (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax) break;
+      if (taken >= commitsMax || (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax)) break;
       taken++;
       if (this.#recent.conflicts(submission.reads, submission.startSequence)) {
         submission.reject(new PlatformError('DS_TX_CONFLICT'));
@@ -153,4 +168,9 @@ export class GroupCommit {
       ? new PlatformError('DS_CLOSED', 'an earlier write failed', { cause: this.#failure })
       : new PlatformError('DS_CLOSED', 'the store is closed');
   }
+}
+
+/** When everybody who can go on now has done so: all commits that become ready together share the first batch too. */
+function turnOver(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

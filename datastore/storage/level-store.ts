@@ -2,15 +2,29 @@
 // Commits are written by GroupCommit as one synced LevelDB batch; reads use LevelDB's explicit snapshots.
 import { type AbstractSnapshot } from 'abstract-level';
 import { ClassicLevel, type Iterator } from 'classic-level';
+import { type Clock, systemClock } from '../../sdk/support/clock.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { GroupCommit, type Write } from './group-commit.ts';
 import { OptimisticTransaction } from './optimistic-transaction.ts';
-import { type KeyRange, type Row, type RowScan, type ScanOptions, type Store, type StoreSnapshot, type StoreTransaction } from './port.ts';
+import {
+  type BeginOptions,
+  type KeyRange,
+  type Row,
+  type RowScan,
+  type ScanOptions,
+  type Store,
+  type StoreSnapshot,
+  type StoreTransaction,
+} from './port.ts';
+import { ReadCoalescer } from './read-coalescer.ts';
+import { ReadPace } from './read-pace.ts';
 
 export interface LevelStoreOptions {
   /** Uncompressed blocks kept in memory. */
   readonly cacheBytes?: number;
+  /** Times reads and writes, which are made differently when they are slow (read-pace.ts, group-commit.ts). */
+  readonly clock?: Clock;
   /** The memtable; larger means fewer, larger level-0 files and a longer log to replay after a crash. */
   readonly writeBufferBytes?: number;
 }
@@ -24,12 +38,16 @@ export class LevelStore implements Store {
   readonly #location: string;
   readonly #options: LevelStoreOptions;
   readonly #commits: GroupCommit;
+  readonly #pace: ReadPace;
+  readonly #elsewhere = new ReadCoalescer((keys) => readMany(this.#open(), keys, undefined));
   #level: ClassicLevel<Buffer, Buffer> | undefined;
 
   constructor(location: string, options: LevelStoreOptions = {}) {
     this.#location = location;
     this.#options = options;
-    this.#commits = new GroupCommit((groups) => writeSynced(this.#open(), groups));
+    const clock = options.clock ?? systemClock;
+    this.#pace = new ReadPace(clock);
+    this.#commits = new GroupCommit((groups) => writeSynced(this.#open(), groups), { clock });
   }
 
   async start(): Promise<void> {
@@ -58,7 +76,9 @@ export class LevelStore implements Store {
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
-    return readOne(this.#open(), key, undefined);
+    const level = this.#open();
+    const here = this.#pace.try(() => readHere(level, key, undefined));
+    return here ? here.value : this.#elsewhere.get(key);
   }
 
   async getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
@@ -69,14 +89,18 @@ export class LevelStore implements Store {
     return new LevelScan(this.#open(), range, options, undefined);
   }
 
-  begin(): StoreTransaction {
+  begin({ reads = 'snapshot' }: BeginOptions = {}): StoreTransaction {
     const level = this.#open();
     const start = this.#commits.begin();
-    return new OptimisticTransaction(this.#commits, start, new LevelSnapshot(level));
+    return new OptimisticTransaction(
+      this.#commits,
+      start,
+      reads === 'snapshot' ? new LevelSnapshot(level, this.#pace) : new LatestState(this),
+    );
   }
 
   snapshot(): StoreSnapshot {
-    return new LevelSnapshot(this.#open());
+    return new LevelSnapshot(this.#open(), this.#pace);
   }
 
   #open(): ClassicLevel<Buffer, Buffer> {
@@ -85,17 +109,45 @@ export class LevelStore implements Store {
   }
 }
 
+/** The newest state at each read, in the shape of a snapshot. */
+class LatestState implements StoreSnapshot {
+  readonly #store: LevelStore;
+
+  constructor(store: LevelStore) {
+    this.#store = store;
+  }
+
+  get(key: Buffer): Promise<Buffer | undefined> {
+    return this.#store.get(key);
+  }
+
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
+    return this.#store.getMany(keys);
+  }
+
+  scan(range: KeyRange, options?: ScanOptions): RowScan {
+    return this.#store.scan(range, options);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 class LevelSnapshot implements StoreSnapshot {
   readonly #level: ClassicLevel<Buffer, Buffer>;
+  readonly #pace: ReadPace;
   readonly #snapshot: AbstractSnapshot;
 
-  constructor(level: ClassicLevel<Buffer, Buffer>) {
+  constructor(level: ClassicLevel<Buffer, Buffer>, pace: ReadPace) {
     this.#level = level;
+    this.#pace = pace;
     this.#snapshot = level.snapshot();
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
-    return readOne(this.#level, key, this.#snapshot);
+    const here = this.#pace.try(() => readHere(this.#level, key, this.#snapshot));
+    return here ? here.value : readOne(this.#level, key, this.#snapshot);
   }
 
   async getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]> {
@@ -143,6 +195,15 @@ class LevelScan implements RowScan {
 
   async close(): Promise<void> {
     await this.#iterator.close();
+  }
+}
+
+function readHere(level: ClassicLevel<Buffer, Buffer>, key: Buffer, snapshot: AbstractSnapshot | undefined): Buffer | undefined {
+  try {
+    // Options, even empty ones, make it take a slower path.
+    return snapshot ? level.getSync(key, { snapshot }) : level.getSync(key);
+  } catch (error) {
+    throw fromLevel(error);
   }
 }
 

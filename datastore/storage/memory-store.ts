@@ -5,7 +5,16 @@ import { GroupCommit } from './group-commit.ts';
 import { keyAfter } from './key-bytes.ts';
 import { type Tree, treeCollect, treeDelete, treeGet, treePut } from './memory-tree.ts';
 import { OptimisticTransaction } from './optimistic-transaction.ts';
-import { type KeyRange, type Row, type RowScan, type ScanOptions, type Store, type StoreSnapshot, type StoreTransaction } from './port.ts';
+import {
+  type BeginOptions,
+  type KeyRange,
+  type Row,
+  type RowScan,
+  type ScanOptions,
+  type Store,
+  type StoreSnapshot,
+  type StoreTransaction,
+} from './port.ts';
 
 /** Keeps its rows while closed, so that closing and starting again behaves as on disk. */
 export class MemoryStore implements Store {
@@ -51,9 +60,16 @@ export class MemoryStore implements Store {
     return this.snapshot().scan(range, options);
   }
 
-  begin(): StoreTransaction {
-    const snapshot = this.snapshot();
-    return new OptimisticTransaction(this.#commits, this.#commits.begin(), snapshot);
+  begin({ reads = 'snapshot' }: BeginOptions = {}): StoreTransaction {
+    this.#assertOpen(this.#generation);
+    const latest: StoreSnapshot = {
+      get: (key) => this.get(key),
+      getMany: (keys) => this.getMany(keys),
+      scan: (range, options) => this.scan(range, options),
+      close: () => Promise.resolve(),
+    };
+    const start = this.#commits.begin();
+    return new OptimisticTransaction(this.#commits, start, reads === 'latest' ? latest : this.snapshot());
   }
 
   snapshot(): StoreSnapshot {

@@ -16,7 +16,7 @@ export class OptimisticTransaction implements StoreTransaction {
   #bytes = 0;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
-  /** `start` must have been taken before `snapshot`, in the same turn. Owns both. */
+  /** `start` must have been taken no later than `snapshot`. Owns both. */
   constructor(commits: GroupCommit, start: Start, snapshot: StoreSnapshot) {
     this.#commits = commits;
     this.#start = start;

@@ -48,7 +48,7 @@ export interface StoreSnapshot extends StoreReader {
 /**
  * A serialisable read-write transaction.
  *
- * Reads see the state at `begin` and never the transaction's own writes. What it read (keys, and ranges as far as they
+ * Reads see the state at `begin` (or as BeginOptions say) and never the transaction's own writes. What it read (keys, and ranges as far as they
  * were scanned) must be unchanged at `commit`, or the commit fails with DS_TX_CONFLICT and has no effect. A transaction
  * without reads never conflicts. One without writes commits at once, at the state it read.
  */
@@ -66,11 +66,20 @@ export interface StoreTransaction extends StoreReader {
   close(): Promise<void>;
 }
 
+export interface BeginOptions {
+  /**
+   * snapshot (default): all reads see the state at `begin`. latest: each read sees the newest durable state at its own moment,
+   * so reads may not fit together; the commit still fails unless everything read is as it was at `begin`. Cheaper, for
+   * transactions that decide nothing before they commit.
+   */
+  readonly reads?: 'snapshot' | 'latest';
+}
+
 /** Reading the store directly sees the newest durable state. */
 export interface Store extends StoreReader {
   /** Opens the store. Throws DATA_DIR_HELD when another process has it. A closed store may be started again. */
   start(): Promise<void>;
-  begin(): StoreTransaction;
+  begin(options?: BeginOptions): StoreTransaction;
   snapshot(): StoreSnapshot;
   /** Waits for the commits under way, then releases everything; open transactions and scans fail with DS_CLOSED. */
   close(): Promise<void>;

@@ -11,6 +11,8 @@ const BLOCK_WRITES = 1_024;
 
 interface Block {
   readonly keys: Buffer[];
+  /** The keys as strings, for maps. */
+  readonly names: string[];
   readonly sequences: number[];
   /** The keys in order, made when a range first asks a full block. */
   sorted: readonly Buffer[] | undefined;
@@ -38,12 +40,14 @@ export class RecentCommits {
     let block = this.#blocks.at(-1);
     for (const key of keys) {
       if (!block || block.keys.length >= BLOCK_WRITES) {
-        block = { keys: [], sequences: [], sorted: undefined };
+        block = { keys: [], names: [], sequences: [], sorted: undefined };
         this.#blocks.push(block);
       }
+      const name = key.toString('latin1');
       block.keys.push(key);
+      block.names.push(name);
       block.sequences.push(sequence);
-      this.#newest.set(key.toString('latin1'), sequence);
+      this.#newest.set(name, sequence);
     }
     this.#writes += keys.length;
     while (this.#writes > this.#writesMax) this.#dropOldest();
@@ -78,9 +82,8 @@ export class RecentCommits {
   #dropOldest(): void {
     const block = this.#blocks.shift();
     if (!block) return;
-    block.keys.forEach((key, index) => {
-      const text = key.toString('latin1');
-      if (this.#newest.get(text) === block.sequences[index]) this.#newest.delete(text);
+    block.names.forEach((name, index) => {
+      if (this.#newest.get(name) === block.sequences[index]) this.#newest.delete(name);
     });
     this.#writes -= block.keys.length;
     this.#floor = block.sequences.at(-1) ?? this.#floor;

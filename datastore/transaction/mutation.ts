@@ -19,11 +19,6 @@ export interface CheckedMutation {
   readonly content?: { readonly message: Uint8Array; readonly values: IndexedValues };
 }
 
-/** A mutation whose key is complete: ready to be applied. */
-export interface ReadyMutation extends CheckedMutation {
-  readonly wasIncomplete: boolean;
-}
-
 /** `key` as the app's own. Throws DS_FORBIDDEN when it names another. */
 export function ownKey(key: Key, appId: string): Key {
   if (key.projectId === appId) return key;
@@ -52,18 +47,17 @@ export function checkMutation(mutation: WireMutation, appId: string): CheckedMut
   return { op: mutation.op, key, isKeyComplete, content: { message: mutation.entity, values }, ...base };
 }
 
-/** The mutation with its key completed by `id`, if it needed one. */
-export function completed(mutation: CheckedMutation, id: bigint | undefined): ReadyMutation {
-  if (mutation.isKeyComplete || id === undefined) return { ...mutation, wasIncomplete: false };
-  const path = mutation.key.path.map((element, at) => (at === mutation.key.path.length - 1 ? { kind: element.kind, id } : element));
-  return { ...mutation, key: { ...mutation.key, path }, isKeyComplete: true, wasIncomplete: true };
+/** `key` with `id` in its last element. */
+export function completeKey(key: Key, id: bigint): Key {
+  return { ...key, path: key.path.map((element, at) => (at === key.path.length - 1 ? { kind: element.kind, id } : element)) };
 }
 
-/** The bytes to be stored under `key`: what the app wrote, with its key completed. Throws DS_LIMIT. */
-export function messageToStore(message: Uint8Array, key: Key): Buffer {
-  const stored = withKey(message, key);
-  if (stored.length > LIMITS.entityBytesMax) throw entityTooBig(stored.length);
-  return stored;
+/** The bytes to be stored under `key`, in pieces: what the app wrote, with its key completed. Throws DS_LIMIT. */
+export function messageToStore(message: Uint8Array, key: Key): readonly Buffer[] {
+  const pieces = withKey(message, key);
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (bytes > LIMITS.entityBytesMax) throw entityTooBig(bytes);
+  return pieces;
 }
 
 function entityTooBig(bytes: number): PlatformError {

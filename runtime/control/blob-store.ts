@@ -4,27 +4,27 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Clock, type Random } from '../../sdk/support/clock.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type BlobReader } from '../../router/ports.ts';
+import { forEachBounded } from './tree-copy.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Content never changes once it is named by its hash. */
 const BLOB_MODE = 0o444;
 
-export function isSha256(text: string): boolean {
-  return SHA256.test(text);
-}
-
 /**
  * Immutable content by its SHA-256, as files DIRECTORY/ab/ab12…; half-written ones lie in DIRECTORY/incoming. A blob is
  * there whole or not at all: it is written aside, checked, fsynced and renamed. Any number of writers may write the same.
+ * What was put survives a power loss once `sync` has resolved.
  */
 export class BlobStore implements BlobReader {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #random: Random;
+  /** Directories with names that are not on disk for certain. */
+  #unsynced = new Set<string>();
 
   constructor(directory: string, clock: Clock, random: Random) {
     this.#directory = directory;
@@ -53,9 +53,12 @@ export class BlobStore implements BlobReader {
 
   /** Those of `hashes` that are not here, each once, in order. */
   async missing(hashes: Iterable<string>): Promise<string[]> {
-    const missing: string[] = [];
-    for (const sha256 of new Set(hashes)) if (!(await this.has(sha256))) missing.push(sha256);
-    return missing;
+    const wanted = [...new Set(hashes)];
+    const found = new Set<string>();
+    await forEachBounded(wanted, async (sha256) => {
+      if (await this.has(sha256)) found.add(sha256);
+    });
+    return wanted.filter((sha256) => !found.has(sha256));
   }
 
   /**
@@ -67,11 +70,23 @@ export class BlobStore implements BlobReader {
     const temporary = join(this.#incoming, this.#random.bytes(12).toString('hex'));
     try {
       await this.#receive(temporary, sha256, bytes, content);
-      await mkdir(join(target, '..'), { recursive: true });
+      await mkdir(dirname(target), { recursive: true });
       await rename(temporary, target);
-      await syncDirectory(join(target, '..'));
+      this.#unsynced.add(dirname(target)).add(this.#directory);
     } finally {
       await rm(temporary, { force: true });
+    }
+  }
+
+  /** Makes everything that was put so far survive a power loss: one fsync for each directory, not for each blob. */
+  async sync(): Promise<void> {
+    const directories = this.#unsynced;
+    this.#unsynced = new Set();
+    try {
+      await forEachBounded(directories, syncDirectory);
+    } catch (error) {
+      for (const directory of directories) this.#unsynced.add(directory);
+      throw error;
     }
   }
 

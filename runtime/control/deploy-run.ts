@@ -146,7 +146,7 @@ export class DeployRun {
     }
     await this.#runBuild(plan);
     if (key !== undefined) await buildCache.save(key, outputs, bundles.pathOf(deploymentId));
-    this.#end('build', 'done', 'Built');
+    this.#end('build', 'done', plan.buildSteps.map(({ title }) => title).join(', '));
   }
 
   async #runBuild(plan: LanguagePlan): Promise<void> {
@@ -199,7 +199,7 @@ export class DeployRun {
         throw new PlatformError('INDEX_FAILED', `not all were built within ${LIMITS.deployIndexMs / 1_000} s`);
       await sleep(timers, INDEX_POLL_MS, { signal: this.#signal });
     }
-    this.#end('index', 'done', `${definitions.length} composite indexes serve`);
+    this.#end('index', 'done', definitions.length === 1 ? 'The composite index serves' : `${definitions.length} composite indexes serve`);
   }
 
   async #stage(version: string, plan: LanguagePlan): Promise<VersionRecord> {
@@ -222,6 +222,7 @@ export class DeployRun {
       files: files.length,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     };
+    await this.#tools.blobs.sync();
     this.#signal.throwIfAborted();
     // Deferred first: when the outcome of the commit is unknown, the record may be there.
     this.#defer(async () => {

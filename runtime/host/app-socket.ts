@@ -1,9 +1,10 @@
-// Tells when an app listens, and keeps its socket where only the platform can name it.
+// Tells when an app listens, and gives its socket a name that the app cannot change.
 //
-// The app makes `app/app.sock` in a directory that it may write, so it could put a link to any socket of the host there and
-// have the router talk to that. Therefore the platform never connects by that path: it makes a hard link (which follows no
-// symbolic link) in the directory above, which is read-only inside, and checks that what it linked is a socket.
-import { type FSWatcher, linkSync, lstatSync, renameSync, rmSync, watch } from 'node:fs';
+// The app makes its socket in a directory that it may write, so it could put a link to any socket of the host there and
+// have the router talk to that. So the platform never connects by that name: it opens what is there without following
+// links, checks that it is a socket, and publishes a link to the open descriptor, which leads to that very socket
+// whatever becomes of the name.
+import { closeSync, constants, fstatSync, type FSWatcher, openSync, renameSync, rmSync, symlinkSync, watch } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Cancel, type Timers } from '../../sdk/support/clock.ts';
@@ -12,50 +13,90 @@ import { APP_SOCKET } from './instance.ts';
 /** Between the file's appearance and `listen` a connection is refused; the gap is microseconds. */
 const RETRY_MS = 2;
 const CANDIDATE = '.app.sock';
+/** An app makes its socket once or a few times. One that does nothing else is not followed any further. */
+const CHANGES_MAX = 1_000;
+/** Linux: opens a name and nothing behind it. Node has no constant for it. */
+const O_PATH = 0o10_000_000;
+
+export interface AppSocketOptions {
+  /** Where the link is published as `app.sock`: not writable for the app. */
+  readonly directory: string;
+  /** The directory where the app makes its socket; undefined until it is there. */
+  readonly locate: () => string | undefined;
+  /** The app accepts connections; called again when it listens anew. */
+  readonly onListening: () => void;
+}
 
 export class AppSocket {
-  readonly #directory: string;
   readonly #timers: Timers;
-  readonly #onListening: () => void;
+  readonly #options: AppSocketOptions;
+  #watched: string | undefined;
   #watcher: FSWatcher | undefined;
-  #retry: Cancel | undefined;
+  #cancel: Cancel | undefined;
+  #descriptor: number | undefined;
   #probing = false;
-  #changed = false;
+  #again = false;
+  #changes = 0;
+  #closed = false;
 
-  /** `directory` is the instance's, with `app` below it. `onListening` may be called again when the app listens anew. */
-  constructor(directory: string, timers: Timers, onListening: () => void) {
-    this.#directory = directory;
+  constructor(timers: Timers, options: AppSocketOptions) {
     this.#timers = timers;
-    this.#onListening = onListening;
+    this.#options = options;
   }
 
-  /** Call it before the app starts. */
+  /** Looks for the directory every two milliseconds until it is there, then waits for changes of it. */
   start(): void {
-    this.#watcher = watch(join(this.#directory, 'app'), (_event, name) => {
-      if (name === APP_SOCKET) this.#check();
-    });
+    const found = this.#options.locate();
+    if (found === undefined) {
+      this.#soon(() => {
+        this.start();
+      });
+      return;
+    }
+    this.#watched = found;
+    try {
+      this.#watcher = watch(found, () => {
+        this.#onChange();
+      });
+    } catch {
+      // The app has ended already, and its directory with it.
+      return;
+    }
     this.#watcher.on('error', () => undefined);
+    this.#check();
   }
 
   close(): void {
+    this.#closed = true;
     this.#watcher?.close();
-    this.#watcher = undefined;
-    this.#retry?.();
+    this.#cancel?.();
+    rmSync(join(this.#options.directory, APP_SOCKET), { force: true });
+    this.#replaceDescriptor(undefined);
+  }
+
+  #onChange(): void {
+    if (++this.#changes > CHANGES_MAX) this.#watcher?.close();
+    else this.#check();
   }
 
   #check(): void {
-    this.#changed = true;
-    if (this.#probing || !this.#watcher) return;
-    this.#changed = false;
-    if (!this.#linkCandidate()) return;
+    this.#again = true;
+    if (this.#probing || this.#closed) return;
+    this.#again = false;
+    const candidate = this.#openCandidate();
+    if (candidate === undefined) return;
     this.#probing = true;
-    const socket = connect(join(this.#directory, CANDIDATE));
+    const socket = connect(candidate.path);
     const settle = (listening: boolean): void => {
       this.#probing = false;
       socket.destroy();
-      if (!this.#watcher) return;
-      if (listening) this.#publish();
-      if (!listening || this.#changed) this.#checkSoon();
+      if (listening && !this.#closed) this.#publish(candidate);
+      else closeQuietly(candidate.descriptor);
+      if (!listening || this.#again) {
+        this.#soon(() => {
+          this.#check();
+        });
+      }
     };
     socket.once('connect', () => {
       settle(true);
@@ -65,31 +106,54 @@ export class AppSocket {
     });
   }
 
-  #checkSoon(): void {
-    this.#retry?.();
-    this.#retry = this.#timers.after(RETRY_MS, () => {
-      this.#check();
-    });
+  #soon(action: () => void): void {
+    this.#cancel?.();
+    if (!this.#closed) this.#cancel = this.#timers.after(RETRY_MS, action);
   }
 
-  #linkCandidate(): boolean {
-    const candidate = join(this.#directory, CANDIDATE);
+  /** Undefined when there is no socket by that name. */
+  #openCandidate(): Candidate | undefined {
+    const path = join(this.#watched ?? '', APP_SOCKET);
+    // Only Linux opens sockets by name; elsewhere there is no sandbox either, so nothing is lost.
+    if (process.platform !== 'linux') return { path, descriptor: undefined };
+    let descriptor: number;
     try {
-      rmSync(candidate, { force: true });
-      linkSync(join(this.#directory, 'app', APP_SOCKET), candidate);
-      return lstatSync(candidate).isSocket();
+      descriptor = openSync(path, O_PATH | constants.O_NOFOLLOW);
     } catch {
-      // It is gone again, or not something that can be linked; the next change is looked at anew.
-      return false;
+      return undefined;
     }
+    if (fstatSync(descriptor).isSocket()) return { path: `/proc/${process.pid}/fd/${descriptor}`, descriptor };
+    closeQuietly(descriptor);
+    return undefined;
   }
 
-  #publish(): void {
+  #publish({ path, descriptor }: Candidate): void {
+    const { directory, onListening } = this.#options;
+    const link = join(directory, CANDIDATE);
     try {
-      renameSync(join(this.#directory, CANDIDATE), join(this.#directory, APP_SOCKET));
+      rmSync(link, { force: true });
+      symlinkSync(path, link);
+      renameSync(link, join(directory, APP_SOCKET));
     } catch {
+      // The instance's directory is gone, so nobody can ask for it any more.
+      closeQuietly(descriptor);
       return;
     }
-    this.#onListening();
+    this.#replaceDescriptor(descriptor);
+    onListening();
   }
+
+  #replaceDescriptor(next: number | undefined): void {
+    closeQuietly(this.#descriptor);
+    this.#descriptor = next;
+  }
+}
+
+interface Candidate {
+  readonly path: string;
+  readonly descriptor: number | undefined;
+}
+
+function closeQuietly(descriptor: number | undefined): void {
+  if (descriptor !== undefined) closeSync(descriptor);
 }

@@ -8,21 +8,22 @@ import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
 import { type ResourceControl } from '../sandbox/resource-control.ts';
+import { type BuildSettings } from './build-environment.ts';
 import { runBuild } from './build-run.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
 import { type InstanceLogSink } from './instance-log.ts';
 import { type InstanceWatchListener, InstanceWatchers } from './instance-watchers.ts';
 import { type InstanceHost, type InstanceSpec, type InstanceView } from './instance.ts';
 import { LocalInstance } from './local-instance.ts';
-import { SpareSandboxes } from './spare-sandboxes.ts';
+import { type SpareSandbox, SpareSandboxes } from './spare-sandboxes.ts';
 
 export interface LocalInstanceHostOptions {
-  /** Short (the sockets' paths have 107 bytes at most), empty, of mode 0700, on a file system with hard links. */
+  /** Short (the sockets' paths have 107 bytes at most), empty, of mode 0700. */
   readonly runDirectory: string;
   /** The platform's own packages and preloads: see platform-mounts.ts. */
   readonly readOnlyMounts: readonly ReadOnlyMount[];
-  /** Added to every build under its own variables: the operator's registry and proxy. Never secrets. */
-  readonly buildEnvironment?: Readonly<Record<string, string>>;
+  /** Added to every build, under its own variables: see build-environment.ts. */
+  readonly buildSettings?: BuildSettings;
   readonly instancesMax?: number;
   /** Sandboxes kept prepared for the next starts. */
   readonly sparesCount?: number;
@@ -87,7 +88,12 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     if (this.#instances.size >= max || this.#closed) {
       return Promise.reject(new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`));
     }
-    const spare = this.#spares.take();
+    let spare: SpareSandbox;
+    try {
+      spare = this.#spares.take();
+    } catch (cause) {
+      return Promise.reject(new PlatformError('INSTANCE_SPAWN_FAILED', 'no resource group', { cause }));
+    }
     const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
       directory: join(this.#instancesDirectory, spare.id),
       readOnlyMounts: this.#options.readOnlyMounts,
@@ -124,12 +130,13 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     spec: BuildSpec,
     options: { readonly onOutput: (line: string) => void; readonly signal?: AbortSignal },
   ): Promise<BuildResult> {
+    const settings = this.#options.buildSettings;
     await this.#buildSlot();
     try {
-      const environment = { CI: '1', ...this.#options.buildEnvironment, ...spec.environment };
+      const environment = { CI: '1', ...settings?.environment, ...spec.environment };
       return await runBuild({ ...spec, environment }, this.#spares.take(), this.#timers, {
         ...options,
-        readOnlyMounts: this.#options.readOnlyMounts,
+        readOnlyMounts: [...this.#options.readOnlyMounts, ...(settings?.readOnlyMounts ?? [])],
       });
     } finally {
       this.#buildsRunning--;

@@ -69,8 +69,12 @@ export class LocalInstance {
     this.#askedAtMs = clock.monotonicMs();
     const { appId, service, version } = spec;
     this.#log = new InstanceLog(sink, clock, { appId, service, version, instanceId: spare.id });
-    this.#socket = new AppSocket(options.directory, timers, () => {
-      this.#becomeReady();
+    this.#socket = new AppSocket(timers, {
+      directory: options.directory,
+      locate: () => this.#process?.appSocketDirectory(),
+      onListening: () => {
+        this.#becomeReady();
+      },
     });
   }
 
@@ -108,7 +112,6 @@ export class LocalInstance {
   start(): void {
     const { memoryBytesMax, pidsMax, cpuWeight, tmpBytesMax, codeDirectory, command, readyMsMax } = this.#spec;
     mkdirSync(join(this.#options.directory, 'app'), { recursive: true, mode: 0o700 });
-    this.#socket.start();
     this.#spare.group.limit({ memoryBytesMax, pidsMax, cpuWeight });
     const running = this.#spare.prepared.run({
       command,
@@ -120,6 +123,7 @@ export class LocalInstance {
       network: false,
     });
     this.#process = running;
+    this.#socket.start();
     this.#log.attach(running.stdout, 'stdout');
     this.#log.attach(running.stderr, 'stderr');
     this.#cancelReady = this.#timers.after(readyMsMax, () => {

@@ -1,5 +1,5 @@
 // The child's side of the supervisor: says when this process is ready, and ends it in order when asked, when the
-// supervisor is gone, or on SIGTERM. Without a supervisor (`--role=all`, or a role run by hand) the signals alone count.
+// supervisor is gone. Without a supervisor (`--role=all`, or a role run by hand) the signals alone count.
 import { errorBody, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type FromRole, isToRole } from './role-message.ts';
 
@@ -27,9 +27,9 @@ export function startRoleProcess({ onStop }: RoleProcessOptions): RoleProcess {
       },
     );
   };
-  process.on('SIGTERM', stop);
-  // Ctrl-C reaches every process of the terminal at once; only the supervisor knows the order in which they may end.
-  process.on('SIGINT', supervised ? () => undefined : stop);
+  // Ctrl-C reaches every process of the terminal at once, and a service manager's SIGTERM every process of the service;
+  // only the supervisor knows the order in which they may end, and tells.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, supervised ? () => undefined : stop);
   if (supervised) {
     process.on('message', (message) => {
       if (isToRole(message)) stop();

@@ -6,7 +6,7 @@ import { type Log } from '../../sdk/support/log.ts';
 import { type RoleSpawner, type RoleSpec } from './role-spawner.ts';
 import { type RoleStatus, type RoleTimes, SupervisedRole } from './supervised-role.ts';
 
-const TIMES: RoleTimes = { backoffMsMin: 100, backoffMsMax: 5_000, healthyMs: 10_000, readyMsMax: 60_000, stopMsMax: 10_000 };
+const TIMES: RoleTimes = { backoffMsMin: 100, backoffMsMax: 5_000, healthyMs: 2_000, readyMsMax: 60_000, stopMsMax: 10_000 };
 
 export interface SupervisorOptions extends Partial<RoleTimes> {
   /** Called at every start that reached ready, the first included. */

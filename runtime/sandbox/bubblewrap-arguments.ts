@@ -6,7 +6,7 @@
 //
 // Not here yet, and stated in docs/security.md: a filter of system calls (seccomp), and one user id per app, so that an
 // app that broke out would find itself as the user that runs the platform, without privileges.
-import { CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
+import { APP_SOCKET_DIRECTORY, CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
 
 export interface HostLayout {
   /** Top-level directories such as /lib: with a link's target where it is a link, as on merged-/usr systems. */
@@ -23,9 +23,10 @@ export interface HostLayout {
 
 export const SANDBOX_USER_ID = 10_001;
 /** Where Node appears when the host has it outside /usr. */
-export const NODE_PREFIX = '/opt/node';
+const NODE_PREFIX = '/opt/node';
 
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const APP_SOCKET_DIRECTORY_BYTES = 65_536;
 const GENERATED_ETC = ['passwd', 'group', 'nsswitch.conf'];
 
 /** All options before the command. They reach bubblewrap by a pipe, because argument vectors are readable by every user. */
@@ -47,12 +48,16 @@ export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly
     ...['--perms', '1777', '--size', size, '--tmpfs', '/tmp'],
     ...[spec.code.writable ? '--bind' : '--ro-bind', spec.code.directory, CODE_DIRECTORY],
     ...spec.readOnlyMounts.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-    ...(spec.socketDirectory === undefined
-      ? []
-      : ['--ro-bind', spec.socketDirectory, SOCKETS_DIRECTORY, '--bind', `${spec.socketDirectory}/app`, `${SOCKETS_DIRECTORY}/app`]),
+    ...(spec.socketDirectory === undefined ? [] : socketOptions(spec.socketDirectory)),
     ...['--remount-ro', '/', '--chdir', CODE_DIRECTORY],
     ...['--clearenv', ...environmentOptions(spec, host)],
   ];
+}
+
+/** A file system of its own for the app's socket: on the host's, files made there would fill the host's disk. */
+function socketOptions(directory: string): readonly string[] {
+  const own = ['--size', String(APP_SOCKET_DIRECTORY_BYTES), '--perms', '0700', '--tmpfs', APP_SOCKET_DIRECTORY];
+  return ['--ro-bind', directory, SOCKETS_DIRECTORY, ...own];
 }
 
 function environmentOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {

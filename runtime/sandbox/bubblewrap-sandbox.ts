@@ -1,5 +1,6 @@
 // The sandbox of Linux: bubblewrap, https://github.com/containers/bubblewrap, version 0.8 or newer (--disable-userns).
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Readable, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
@@ -9,14 +10,23 @@ import { bubblewrapOptions, type HostLayout } from './bubblewrap-arguments.ts';
 import { readHostLayout } from './host-layout.ts';
 import { launcherArguments, launcherInput } from './launcher.ts';
 import { childrenOf, mainProcesses } from './main-process.ts';
-import { type PreparedSandbox, type Sandbox, type SandboxExit, type SandboxProcess, type SandboxSpec } from './port.ts';
+import {
+  APP_SOCKET_DIRECTORY,
+  type PreparedSandbox,
+  type Sandbox,
+  type SandboxExit,
+  type SandboxProcess,
+  type SandboxSpec,
+} from './port.ts';
 import { type ResourceGroup } from './resource-control.ts';
 import { signalQuietly } from './signal.ts';
 
-export const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
+const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
 
 /** The launcher and bubblewrap run outside: of the app's variables they see none. */
 const OUTSIDE_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin' };
+/** statfs(2). Before it is mounted, the same path shows the directory beneath. */
+const TMPFS_MAGIC = 0x01_02_19_94;
 const ARGUMENTS_DESCRIPTOR = 3;
 const STATUS_DESCRIPTOR = 4;
 /** Shells and bubblewrap report "ended by signal N" as this plus N. */
@@ -115,6 +125,17 @@ class BubblewrapProcess implements SandboxProcess {
         resolve();
       });
     });
+  }
+
+  appSocketDirectory(): string | undefined {
+    if (this.#initPid === undefined || this.#ended) return undefined;
+    // Through the process, because what is mounted inside is not part of the host's own tree.
+    const path = `/proc/${this.#initPid}/root${APP_SOCKET_DIRECTORY}`;
+    try {
+      return statfsSync(path).type === TMPFS_MAGIC ? path : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {

@@ -1,28 +1,14 @@
 // Control groups version 2: one hierarchy for all controllers.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { assert } from '../../sdk/support/assert.ts';
 import { type Timers } from '../../sdk/support/clock.ts';
-import {
-  childGroups,
-  findGroups,
-  killAndRemove,
-  readKeyed,
-  readNumber,
-  readText,
-  tryMakeDirectory,
-  tryWrite,
-  write,
-} from './cgroup-files.ts';
+import { childGroups, findGroups, killAndRemove, readText, tryMakeDirectory, tryWrite } from './cgroup-files.ts';
 import { type CgroupPlace } from './cgroup-mounts.ts';
-import { type ResourceControl, type ResourceGroup, type ResourceLimits, type ResourceUsage } from './resource-control.ts';
+import { type ControllerV2, GroupV2 } from './cgroup-v2-group.ts';
+import { type ResourceControl, type ResourceGroup } from './resource-control.ts';
 
-const CONTROLLERS = { memory: 'memory limit', pids: 'process limit', cpu: 'CPU share' } as const;
-type Controller = keyof typeof CONTROLLERS;
-const CONTROLLER_NAMES = Object.keys(CONTROLLERS) as Controller[];
-
-const CPU_WEIGHT_DEFAULT = 100;
-const CPU_WEIGHT_MAX = 10_000;
+const CONTROLLERS: Readonly<Record<ControllerV2, string>> = { memory: 'memory limit', pids: 'process limit', cpu: 'CPU share' };
+const CONTROLLER_NAMES = ['memory', 'pids', 'cpu'] as const;
 
 export class CgroupV2 implements ResourceControl {
   readonly kind = 'cgroup-v2';
@@ -32,7 +18,7 @@ export class CgroupV2 implements ResourceControl {
   readonly #pid: number;
   readonly #groups = new Set<GroupV2>();
   #parent: string | undefined;
-  #controllers: ReadonlySet<Controller> = new Set();
+  #controllers: ReadonlySet<ControllerV2> = new Set();
 
   /** `parentName` as in CgroupV1; `pid` is this process, which may have to move aside (see #delegate). */
   constructor(place: CgroupPlace, timers: Timers, options: { readonly parentName: string; readonly pid: number }) {
@@ -101,68 +87,4 @@ export class CgroupV2 implements ResourceControl {
 
 function enabledIn(directory: string): readonly string[] {
   return (readText(join(directory, 'cgroup.subtree_control')) ?? '').split(/\s+/);
-}
-
-class GroupV2 implements ResourceGroup {
-  readonly joinFiles: readonly string[];
-  readonly visible: ResourceGroup['visible'];
-  readonly #directory: string;
-  readonly #controllers: ReadonlySet<Controller>;
-  readonly #timers: Timers;
-  readonly #onClosed: () => void;
-  #last: ResourceUsage | undefined;
-  #closing: Promise<void> | undefined;
-
-  constructor(directory: string, controllers: ReadonlySet<Controller>, timers: Timers, onClosed: () => void) {
-    this.#directory = directory;
-    this.#controllers = controllers;
-    this.#timers = timers;
-    this.#onClosed = onClosed;
-    this.joinFiles = [join(directory, 'cgroup.procs')];
-    this.visible = [{ from: directory, to: '/sys/fs/cgroup' }];
-  }
-
-  limit({ memoryBytesMax, pidsMax, cpuWeight }: ResourceLimits): void {
-    assert(memoryBytesMax > 0 && pidsMax > 0 && cpuWeight > 0, 'limits are positive');
-    if (this.#controllers.has('memory')) {
-      write(this.#file('memory.max'), memoryBytesMax);
-      tryWrite(this.#file('memory.swap.max'), 0);
-      // One member over the limit ends the whole instance, rather than leaving half of it.
-      tryWrite(this.#file('memory.oom.group'), 1);
-    }
-    if (this.#controllers.has('pids')) write(this.#file('pids.max'), pidsMax);
-    if (this.#controllers.has('cpu')) {
-      write(this.#file('cpu.weight'), Math.min(CPU_WEIGHT_MAX, Math.max(1, Math.round(CPU_WEIGHT_DEFAULT * cpuWeight))));
-    }
-  }
-
-  usage(): ResourceUsage {
-    return this.#last ?? this.#read();
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  #read(): ResourceUsage {
-    const cpuMicros = readKeyed(this.#file('cpu.stat'), 'usage_usec');
-    const memoryBytes = readNumber(this.#file('memory.current'));
-    const kills = readKeyed(this.#file('memory.events'), 'oom_kill') ?? 0;
-    return {
-      ...(cpuMicros === undefined ? {} : { cpuMicros }),
-      ...(memoryBytes === undefined ? {} : { memoryBytes }),
-      outOfMemory: kills > 0,
-    };
-  }
-
-  #file(name: string): string {
-    return join(this.#directory, name);
-  }
-
-  async #close(): Promise<void> {
-    this.#last = this.#read();
-    await killAndRemove([this.#directory], this.#timers);
-    this.#onClosed();
-  }
 }

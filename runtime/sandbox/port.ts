@@ -12,7 +12,7 @@ export const PACKAGES_DIRECTORY = '/srv/node_modules';
 export const PLATFORM_DIRECTORY = '/srv/platform';
 /** The sockets of the instance: read-only, but for APP_SOCKET_DIRECTORY. */
 export const SOCKETS_DIRECTORY = '/run/appengine';
-/** The one place where the app makes its own socket. */
+/** The one place where the app makes its own socket: small, so that it is no way to fill a disk. */
 export const APP_SOCKET_DIRECTORY = '/run/appengine/app';
 
 export interface ReadOnlyMount {
@@ -29,7 +29,7 @@ export interface SandboxSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** Appears as CODE_DIRECTORY, the working directory. Writable for builds alone. */
   readonly code: { readonly directory: string; readonly writable: boolean };
-  /** Appears as SOCKETS_DIRECTORY; must contain a directory `app`, which is writable inside. */
+  /** Appears as SOCKETS_DIRECTORY; must contain an empty directory `app`, where APP_SOCKET_DIRECTORY appears. */
   readonly socketDirectory?: string;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   /** Size of /tmp, and of /dev/shm beside it. */
@@ -54,6 +54,8 @@ export interface SandboxProcess {
   readonly spawned: Promise<void>;
   /** Resolves when the command ended. Never rejects. What it left behind is the resource group's to kill. */
   readonly exited: Promise<SandboxExit>;
+  /** Where this host finds APP_SOCKET_DIRECTORY; undefined until it is there, and without a socket directory. */
+  appSocketDirectory(): string | undefined;
   /** SIGTERM reaches the app's main process, SIGKILL all of the sandbox. After the exit it does nothing. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }

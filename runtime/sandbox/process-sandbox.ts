@@ -52,7 +52,7 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   input.on('error', () => undefined);
   // The launcher would leave descriptor 3 to the app, so the command closes it first.
   input.end(launcherInput(['/bin/sh', '-c', 'exec "$@" 3<&-', 'close', ...spec.command.map(translate)]));
-  return new PlainProcess(child);
+  return new PlainProcess(child, spec.socketDirectory);
 }
 
 /** Inside path → host path, the longest first. */
@@ -88,9 +88,11 @@ class PlainProcess implements SandboxProcess {
   readonly spawned = Promise.resolve();
   readonly exited: Promise<SandboxExit>;
   readonly #child: ChildProcess;
+  readonly #socketDirectory: string | undefined;
   #ended = false;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, socketDirectory: string | undefined) {
+    this.#socketDirectory = socketDirectory;
     const { stdout, stderr } = child;
     assert(stdout && stderr, 'standard output and error are pipes');
     this.#child = child;
@@ -107,6 +109,10 @@ class PlainProcess implements SandboxProcess {
         if (child.pid === undefined) resolve({ code: null, signal: null, started: false });
       });
     });
+  }
+
+  appSocketDirectory(): string | undefined {
+    return this.#socketDirectory === undefined ? undefined : join(this.#socketDirectory, 'app');
   }
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {

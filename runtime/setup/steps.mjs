@@ -98,11 +98,8 @@ export function build({ quiet = false } = {}) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
   if (!quiet) say('Building …');
   rmSync(stamp, { force: true });
-  if (!run(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-b', '--pretty', 'false'])) {
-    stop('The TypeScript sources do not compile.', 'look at the lines above.');
-  }
   if (!run(process.execPath, [join('runtime', 'setup', 'bundle.mjs')]))
-    stop('The SDK for apps could not be bundled.', 'look at the lines above.');
+    stop('The sources could not be bundled.', 'look at the lines above.');
   writeFileSync(stamp, sources);
 }
 

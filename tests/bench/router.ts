@@ -40,7 +40,7 @@ const HAPROXY = '/usr/sbin/haproxy';
 const MICROS_PER_TICK = 10_000;
 
 export async function run(options: RouterBenchOptions = {}): Promise<BenchTable> {
-  const { requests = 20_000, warmUpRequests = 5_000, rounds = 3, connections = 32, nodeFlags = [] } = options;
+  const { requests = 12_000, warmUpRequests = 3_000, rounds = 3, connections = 32, nodeFlags = [] } = options;
   const folder = await mkdtemp(join(tmpdir(), 'router-bench-'));
   const children: ChildProcess[] = [];
   try {
@@ -67,7 +67,7 @@ export async function run(options: RouterBenchOptions = {}): Promise<BenchTable>
     return { title: `Router: CPU a small proxied request (${requests} requests, ${rounds} rounds, median)`, rows: rowsOf(contenders) };
   } finally {
     for (const child of children) child.kill('SIGTERM');
-    await Promise.all(children.map((child) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined)));
+    for (const child of children) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,8 @@
-// What every ControlStore keeps to. The datastore adapter runs over the service's wire forms, in batches of two.
+// What every ControlStore keeps to. The datastore adapter runs over a real datastore, and over one that answers in batches of two.
 import { describe, expect, it } from 'vitest';
+import { datastoreAdminService } from '../../datastore/api/wire-service.ts';
+import { Datastore } from '../../datastore/datastore.ts';
+import { MemoryStore } from '../../datastore/storage/memory-store.ts';
 import { type ControlRecord, type ControlStore, type VersionRecord } from '../../runtime/control/control-store.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../../runtime/control/datastore-control-store.ts';
 import { MemoryControlStore } from '../../runtime/control/memory-control-store.ts';
@@ -7,7 +10,10 @@ import { type CommitRequest, type RunQueryRequest, type RunQueryResponse } from 
 import { decodeEntityKey, decodeKey } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { describeKey } from '../../sdk/contract/key.ts';
-import { type Rpc } from '../../sdk/contract/wire/client.ts';
+import { InProcessRpc, type Rpc } from '../../sdk/contract/wire/client.ts';
+import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
+import { MemoryLog } from '../../sdk/support/log.ts';
+import { DatastoreIndexBuilder } from '../../runtime/control/index-builder.ts';
 
 /** The part of `datastore-admin` that the adapter uses, over a map. */
 class FakeDatastoreAdmin implements Rpc {
@@ -103,14 +109,21 @@ const traffic: ControlRecord = {
   changedAtMs: 2,
 };
 
-const stores: readonly (readonly [string, () => ControlStore])[] = [
-  ['MemoryControlStore', () => new MemoryControlStore()],
-  ['DatastoreControlStore', () => new DatastoreControlStore(new FakeDatastoreAdmin())],
+async function realDatastore(): Promise<Rpc> {
+  const datastore = new Datastore(new MemoryStore(), systemClock, systemTimers, systemRandom, new MemoryLog(), {});
+  await datastore.start();
+  return new InProcessRpc([datastoreAdminService(datastore)], systemTimers);
+}
+
+const stores: readonly (readonly [string, () => Promise<ControlStore>])[] = [
+  ['MemoryControlStore', () => Promise.resolve(new MemoryControlStore())],
+  ['DatastoreControlStore in small batches', () => Promise.resolve(new DatastoreControlStore(new FakeDatastoreAdmin()))],
+  ['DatastoreControlStore', async () => new DatastoreControlStore(await realDatastore())],
 ];
 
 describe.each(stores)('%s', (_, create) => {
   it('gives back what was put, every kind', async () => {
-    const store = create();
+    const store = await create();
     const records: ControlRecord[] = [app, traffic, version('v1'), version('v2'), version('v3')];
     await store.commit(records.map((record) => ({ op: 'insert', record })));
     const loaded = await store.load();
@@ -119,7 +132,7 @@ describe.each(stores)('%s', (_, create) => {
   });
 
   it('replaces on put and forgets on delete', async () => {
-    const store = create();
+    const store = await create();
     await store.commit([
       { op: 'insert', record: app },
       { op: 'insert', record: version('v1') },
@@ -132,7 +145,7 @@ describe.each(stores)('%s', (_, create) => {
   });
 
   it('refuses to insert what is there, and then applies nothing', async () => {
-    const store = create();
+    const store = await create();
     await store.commit([{ op: 'insert', record: version('v1') }]);
     await expect(
       store.commit([
@@ -144,8 +157,29 @@ describe.each(stores)('%s', (_, create) => {
   });
 
   it('is content to delete what is not there', async () => {
-    const store = create();
+    const store = await create();
     await store.commit([{ op: 'delete', record: app }]);
     expect(await store.load()).toEqual([]);
+  });
+});
+
+describe('DatastoreIndexBuilder', () => {
+  it('makes indexes of an app and sees them serve', async () => {
+    const builder = new DatastoreIndexBuilder(await realDatastore());
+    const definitions = [
+      { kind: 'Greeting', ancestor: true, properties: [{ name: 'date', direction: 'desc' as const }] },
+      {
+        kind: 'Cat',
+        ancestor: false,
+        properties: [
+          { name: 'a', direction: 'asc' as const },
+          { name: 'b', direction: 'asc' as const },
+        ],
+      },
+    ];
+    expect(await builder.states('guestbook', definitions)).toEqual(['building', 'building']);
+    await builder.ensure('guestbook', definitions);
+    await expect.poll(() => builder.states('guestbook', definitions)).toEqual(['serving', 'serving']);
+    expect(await builder.states('other', definitions)).toEqual(['building', 'building']);
   });
 });

@@ -1,5 +1,5 @@
 // The contract of runtime/sandbox/port.ts, for every adapter; what only a real sandbox gives is in tests/hostile.
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Readable } from 'node:stream';
@@ -113,7 +113,7 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
     expect(await readFile(join(directory, 'code/app/made.txt'), 'utf8')).toBe('built\n');
   });
 
-  test.runIf(available)('lets the app make a socket in its socket directory', async () => {
+  test.runIf(available)('lets the app make a socket where the host finds it', async () => {
     const { running, finish } = begin(
       ['node', '-e', `require('net').createServer().listen(process.env.WHERE, () => console.log('listening'))`],
       {
@@ -121,9 +121,11 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
       },
     );
     await new Promise((resolve) => running.stdout.once('data', resolve));
+    const found = running.appSocketDirectory();
+    expect(await readdir(found ?? '')).toEqual(['app.sock']);
     running.kill('SIGKILL');
     expect(await finish()).toMatchObject({ stdout: 'listening\n', signal: 'SIGKILL' });
-    await rm(join(directory, 'sockets/app/app.sock'));
+    await rm(join(directory, 'sockets/app/app.sock'), { force: true });
   });
 
   test.runIf(available).each([

@@ -74,6 +74,27 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
     await fixture.host.stop(app.id, { graceMs: 100 });
   });
 
+  test('3 the directory of its socket is no way to fill the disk', async () => {
+    const app = await fixture.start(
+      `const fs = require('fs');
+       serve(() => { try { for (;;) fs.appendFileSync(require('path').dirname(process.env.APPENGINE_LISTEN) + '/fill', Buffer.alloc(4096)) } catch (error) { return error.code } });`,
+    );
+    await app.reached('ready');
+    expect(await app.get()).toBe('ENOSPC');
+    await fixture.host.stop(app.id, { graceMs: 100 });
+  });
+
+  test('3 8 an app that changes that directory without end is not followed, and still answers', async () => {
+    const app = await fixture.start(
+      `const fs = require('fs'); const file = require('path').dirname(process.env.APPENGINE_LISTEN) + '/x';
+       serve(() => { for (let n = 0; n < 20000; n++) { fs.writeFileSync(file, ''); fs.unlinkSync(file) } return 'done' });`,
+    );
+    await app.reached('ready');
+    expect(await app.get()).toBe('done');
+    expect(await app.get()).toBe('done');
+    await fixture.host.stop(app.id, { graceMs: 100 });
+  });
+
   test('4 a million small files in /tmp end that instance at the latest', async (context) => {
     if (!limited()) context.skip('control groups cannot be written here: run as root');
     const app = await fixture.start(

@@ -1,0 +1,85 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ConsoleServer } from '../../admin-console/server.ts';
+import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { appIdentityService } from '../api/app-identity.ts';
+import { InstanceGateway } from '../api/instance-gateway.ts';
+import { AppRegistry } from '../control/app-registry.ts';
+import { AppUrls } from '../control/app-urls.ts';
+import { BlobStore } from '../control/blob-store.ts';
+import { BuildCache } from '../control/build-cache.ts';
+import { BundleStore } from '../control/bundle-store.ts';
+import { ControlPlane } from '../control/control-plane.ts';
+import { DatastoreControlStore } from '../control/datastore-control-store.ts';
+import { DeployRunner } from '../control/deploy-run.ts';
+import { Deployer } from '../control/deployer.ts';
+import { DatastoreIndexBuilder } from '../control/index-builder.ts';
+import { OpenDeployments } from '../control/open-deployments.ts';
+import { Retirement } from '../control/retirement.ts';
+import { RouteFeed } from '../control/route-feed.ts';
+import { RpcInstanceHost } from '../host/host-rpc.ts';
+import { API_SOCKET } from '../host/instance.ts';
+import { findLanguage } from '../languages/language-table.ts';
+import { LogReader } from '../observability/log-store-reader.ts';
+import { type RoleLinks } from '../role-links.ts';
+import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
+import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
+
+/** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
+export async function startControl(settings: PlatformSettings, links: RoleLinks, world: PlatformWorld): Promise<RunningRole> {
+  const { clock, timers, random, log } = world;
+  const { paths } = settings;
+  const closing = new CloseStack();
+  try {
+    const host = new RpcInstanceHost(links.connect('host'), timers);
+    const datastore = links.connect('datastore');
+    const blobs = new BlobStore(paths.blobs, clock, random);
+    const bundles = new BundleStore(paths.bundles, blobs);
+    const buildCache = new BuildCache(join(paths.cache, 'builds'), clock, random);
+    const open = new OpenDeployments(join(paths.cache, 'deployments'), clock, random);
+    for (const part of [blobs, bundles, buildCache, open]) await part.start();
+    const registry = new AppRegistry(new DatastoreControlStore(datastore), clock, timers, log);
+    await registry.start();
+    closing.defer(() => registry.close());
+
+    const urls = new AppUrls(() => `http://{id}.${settings.domain}:${settings.ports.router}/`);
+    const retirement = new Retirement(host, bundles, clock, timers, log);
+    const runner = new DeployRunner({
+      ...{ registry, blobs, bundles, buildCache, retirement, urls, clock, timers, log, findLanguage },
+      indexBuilder: new DatastoreIndexBuilder(datastore),
+      buildHost: host,
+      warmer: new RpcSchedulerClient(links.connect('router')),
+    });
+    const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
+    await deployer.start();
+
+    const routes = new RouteFeed(registry, blobs, bundles, log);
+    closing.defer(await links.offer('control', [routes.service()]));
+    closing.defer(() => {
+      routes.close();
+    });
+    const gateway = new InstanceGateway(host, timers, log, {
+      socketName: API_SOCKET,
+      servicesOf: (instance) => [appIdentityService(instance, settings.domain)],
+    });
+    gateway.start();
+    closing.defer(() => gateway.close());
+
+    const apps = new ControlPlane(registry, retirement, host, urls, () => ({
+      release: settings.release,
+      appUrlTemplate: urls.template,
+      sandbox: settings.sandbox,
+      warnings: settings.warnings,
+    }));
+    const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
+    const server = new ConsoleServer({ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) }, timers, log, {
+      ownerToken: token,
+    });
+    await server.start({ host: settings.bind, port: settings.ports.console });
+    closing.defer(() => server.close());
+    return { close: () => closing.close() };
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+}

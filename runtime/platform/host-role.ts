@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { type DataPaths } from '../host/data-directory.ts';
+import { buildSettings } from '../host/build-environment.ts';
+import { hostService } from '../host/host-rpc.ts';
+import { LocalInstanceHost } from '../host/instance-host.ts';
+import { platformMounts } from '../host/platform-mounts.ts';
+import { InstanceLogStore, LogWriter } from '../observability/log-store-writer.ts';
+import { type RoleLinks } from '../role-links.ts';
+import { startResourceControl } from '../sandbox/resource-control-choice.ts';
+import { type SandboxChoice, startSandbox } from '../sandbox/sandbox-choice.ts';
+import { packageRoot, type PlatformWorld, type RunningRole } from './settings.ts';
+
+export interface HostSettings {
+  readonly paths: DataPaths;
+  readonly runDirectory: string;
+  readonly sandbox: SandboxChoice;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+}
+
+export interface RunningHost extends RunningRole {
+  readonly sandbox: 'bubblewrap' | 'process';
+  /** For people, to be said at every start. */
+  readonly warnings: readonly string[];
+}
+
+/** The host: every instance and every build. Throws INSTANCE_SPAWN_FAILED when the sandbox asked for does not work. */
+export async function startHost(settings: HostSettings, links: RoleLinks, world: PlatformWorld): Promise<RunningHost> {
+  const { clock, timers, random, log } = world;
+  const closing = new CloseStack();
+  const warnings: string[] = [];
+  try {
+    const sandbox = await startSandbox(settings.sandbox, log, { scratchDirectory: settings.runDirectory });
+    const resources = await startResourceControl(settings.paths.root, timers, log);
+    closing.defer(() => resources.close());
+    warnings.push(...sandbox.warnings);
+    if (resources.missing.length > 0)
+      warnings.push(`Apps run without limits on ${resources.missing.join(', ')}: this machine's control groups cannot be used.`);
+    const logs = new LogWriter(settings.paths.logs, 'app', clock, timers, log);
+    closing.defer(() => logs.close());
+    const root = packageRoot();
+    const host = new LocalInstanceHost(sandbox, resources, new InstanceLogStore(logs), clock, timers, random, {
+      runDirectory: settings.runDirectory,
+      readOnlyMounts: platformMounts({
+        sdkDirectory: join(root, 'dist', 'app-sdk'),
+        languagesDirectory: join(root, 'dist', 'runtime', 'languages'),
+      }),
+      buildSettings: buildSettings(settings.variables),
+    });
+    host.open();
+    closing.defer(() => host.close());
+    closing.defer(await links.offer('host', [hostService(host)]));
+    return { sandbox: sandbox.kind, warnings, close: () => closing.close() };
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+// The composition root: the one place that knows which adapter stands behind which port, and which part runs in which
+// role. One file a role, loaded by that role alone; main.ts decides whether a role is a process of its own.
+// Read next: ../role-links.ts, then router-role.ts.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
+import { type Log } from '../../sdk/support/log.ts';
+import { type DataPaths } from '../host/data-directory.ts';
+
+/** What every role is told; plain data, so that it crosses a process border. */
+export interface PlatformSettings {
+  readonly release: string;
+  readonly paths: DataPaths;
+  readonly runDirectory: string;
+  readonly bind: string;
+  readonly domain: string;
+  readonly ephemeral: boolean;
+  readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
+  /** What the host found out about this machine, for the status. */
+  readonly sandbox: 'bubblewrap' | 'process';
+  readonly warnings: readonly string[];
+}
+
+/** The world of one process. */
+export interface PlatformWorld {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface RunningRole {
+  close(): Promise<void>;
+}
+
+/** Directory of package.json, whether this runs from the sources or from dist/. */
+export function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json')) && dirname(directory) !== directory) directory = dirname(directory);
+  return directory;
+}

@@ -1,0 +1,37 @@
+// The command line in its own process: the real terminal, the real clock, Ctrl-C.
+import { systemClock, systemTimers } from '../support/clock.ts';
+import { runCommandLine } from './main.ts';
+import { type OutputStream, Terminal } from './terminal.ts';
+
+const COLUMNS_DEFAULT = 80;
+
+/** Resolves with the exit code. */
+export async function runInProcess(words: readonly string[], release: string): Promise<number> {
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => {
+    interrupt.abort();
+  });
+  // A reader that went away, as in `appengine logs tail | head`, is an end and no error.
+  process.stdout.on('error', () => process.exit(0));
+  const world = {
+    terminal: new Terminal({ stdout: streamOf(process.stdout), stderr: streamOf(process.stderr), environment: process.env }),
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    clock: systemClock,
+    timers: systemTimers,
+    signal: interrupt.signal,
+  };
+  return runCommandLine(words, world, release);
+}
+
+function streamOf(target: NodeJS.WriteStream): OutputStream {
+  return {
+    write: (text) => {
+      target.write(text);
+    },
+    isTerminal: target.isTTY,
+    get columns() {
+      return target.columns || COLUMNS_DEFAULT;
+    },
+  };
+}
