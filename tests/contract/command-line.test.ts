@@ -1,0 +1,322 @@
+// The command line against the real admin server over HTTP, with scripted apps behind it: what is printed where, the exit
+// code, and that both sides read the admin API the same way.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type ConsoleApis } from '../../admin-console/console-app.ts';
+import { ConsoleServer } from '../../admin-console/server.ts';
+import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin.ts';
+import { errorBody, PlatformError } from '../../sdk/contract/errors.ts';
+import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
+import { MemoryLog } from '../../sdk/support/log.ts';
+import { runCommandLine } from '../../sdk/cli/main.ts';
+import { Terminal } from '../../sdk/cli/terminal.ts';
+
+const TOKEN = 'the-owner-token';
+const APP: AppView = {
+  id: 'shop',
+  url: 'http://shop.localhost:8080/',
+  createdAtMs: Date.UTC(2026, 0, 2, 3, 4, 5),
+  services: [{ service: 'default', url: 'http://shop.localhost:8080/', split: { v1: 1 }, versions: 1 }],
+};
+const VERSION: VersionView = {
+  appId: 'shop',
+  service: 'default',
+  version: 'v1',
+  url: 'http://v1-dot-default-dot-shop.localhost:8080/',
+  runtime: 'nodejs',
+  createdAtMs: APP.createdAtMs,
+  trafficShare: 0.125,
+  instances: 2,
+};
+const ROWS: LogRow[] = [
+  { kind: 'app', atMs: 1_000, service: 'default', version: 'v1', instanceId: 'ab12', stream: 'stderr', text: 'clear \u001b[2J screen' },
+  {
+    kind: 'request',
+    atMs: 2_000,
+    service: 'default',
+    version: 'v1',
+    requestId: 'r',
+    method: 'GET',
+    target: '/x',
+    status: 503,
+    latencyMs: 12.4,
+    responseBytes: 7,
+    isLoadingRequest: true,
+    errorCode: 'ROUTE_QUEUE_FULL',
+  },
+];
+
+let apps: AppView[];
+let events: DeployEvent[];
+let deployRequest: DeployRequest | undefined;
+const uploaded: string[] = [];
+
+const apis: ConsoleApis = {
+  apps: {
+    status: () => ({ release: '9.9.9', appUrlTemplate: 'http://{id}.localhost:8080/', sandbox: 'process', warnings: ['No sandbox here'] }),
+    apps: () => Promise.resolve(apps),
+    app: () => Promise.resolve(APP),
+    versions: (id) => (id === 'shop' ? Promise.resolve([VERSION]) : Promise.reject(new PlatformError('APP_NOT_FOUND', id))),
+    instances: () =>
+      Promise.resolve([
+        {
+          id: 'ab12',
+          service: 'default',
+          version: 'v1',
+          state: 'ready',
+          startedAtMs: Date.now() - 5_000,
+          readyMs: 81.4,
+          cpuMicros: 1_250_000,
+          memoryBytes: 31_000_000,
+        },
+      ]),
+    deleteVersion: () => Promise.resolve(),
+    setTraffic: (_app, _service, request) => Promise.resolve([{ ...VERSION, trafficShare: request.split['v1'] ?? 0 }]),
+  },
+  deploys: {
+    begin: (_app, request) => {
+      deployRequest = request;
+      return Promise.resolve({
+        deploymentId: 'd1',
+        missing: request.files.filter((file) => file.path !== 'known.txt').map((file) => file.sha256),
+      });
+    },
+    putBlob: async (_app, _deployment, _hash, content) => {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of content) chunks.push(chunk);
+      uploaded.push(Buffer.concat(chunks).toString());
+    },
+    finish: (_app, _deployment, { onEvent }) => {
+      events.forEach(onEvent);
+      return Promise.resolve();
+    },
+  },
+  logs: {
+    read: async function* () {
+      yield* ROWS;
+    },
+  },
+};
+
+let server: ConsoleServer;
+let directory: string;
+
+beforeAll(async () => {
+  server = new ConsoleServer(apis, systemTimers, new MemoryLog(), { ownerToken: TOKEN });
+  await server.start({ host: '127.0.0.1', port: 0 });
+  directory = await mkdtemp(join(tmpdir(), 'cli-'));
+  await writeFile(join(directory, 'app.yaml'), 'runtime: nodejs\n');
+  await writeFile(join(directory, 'known.txt'), 'known');
+  await writeFile(join(directory, 'server.js'), 'new');
+});
+
+afterAll(async () => {
+  await server.close();
+  await rm(directory, { recursive: true });
+});
+
+beforeEach(() => {
+  apps = [APP];
+  uploaded.length = 0;
+  events = [
+    { kind: 'step', step: 'validate', state: 'running', message: 'Reading app.yaml' },
+    { kind: 'step', step: 'validate', state: 'done', message: 'runtime nodejs' },
+    { kind: 'output', step: 'build', line: 'added 68 packages' },
+    { kind: 'done', appId: 'shop', service: 'default', version: 'v2', url: APP.url, versionUrl: VERSION.url, promoted: true },
+  ];
+});
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function appengine(
+  words: string,
+  options: { readonly terminal?: boolean; readonly environment?: Record<string, string> } = {},
+): Promise<Said> {
+  let out = '';
+  let err = '';
+  const isTerminal = options.terminal ?? false;
+  const environment = { APPENGINE_TOKEN: TOKEN, APPENGINE_SERVER: `http://127.0.0.1:${server.port}`, ...options.environment };
+  const terminal = new Terminal({
+    stdout: { write: (text) => (out += text), isTerminal, columns: 80 },
+    stderr: { write: (text) => (err += text), isTerminal, columns: 80 },
+    environment,
+  });
+  const world = {
+    terminal,
+    environment,
+    workingDirectory: directory,
+    clock: systemClock,
+    timers: systemTimers,
+    signal: new AbortController().signal,
+  };
+  const code = await runCommandLine(
+    words.split(' ').filter((word) => word !== ''),
+    world,
+    '9.9.9',
+  );
+  return { code, out, err };
+}
+
+describe('help', () => {
+  test.each(['', 'deploy', 'apps list', 'versions list', 'versions delete', 'traffic set', 'instances list', 'logs tail', 'status'])(
+    'appengine %s --help explains and succeeds',
+    async (words) => {
+      const { code, out, err } = await appengine(`${words} --help`);
+      expect({ code, err }).toEqual({ code: 0, err: '' });
+      expect(out).toContain('Usage: appengine');
+      if (words !== '') expect(out).toMatch(/Examples:\n {2}\$ appengine /);
+    },
+  );
+
+  test('a wrong option or a missing one is said on stderr, with the way to help', async () => {
+    const wrong = await appengine('apps list --jsn');
+    expect(wrong.code).not.toBe(0);
+    expect(wrong.err).toMatch(/unknown option.*--jsn[\s\S]*--json[\s\S]*--help/);
+    const missing = await appengine('deploy');
+    expect(missing.code).not.toBe(0);
+    expect(missing.err).toContain('--app <id>');
+    expect(missing.out).toBe('');
+  });
+
+  test('--version prints the release, and deploy has a --version of its own', async () => {
+    expect(await appengine('--version')).toEqual({ code: 0, out: '9.9.9\n', err: '' });
+    await appengine(`deploy ${directory} --app shop --version v7`);
+    expect(deployRequest?.version).toBe('v7');
+  });
+});
+
+describe('lists', () => {
+  test('are tables for people', async () => {
+    expect((await appengine('apps list')).out).toBe(
+      'APP   SERVICES  URL                          CREATED (UTC)\nshop  default   http://shop.localhost:8080/  2026-01-02 03:04:05\n',
+    );
+    expect((await appengine('versions list --app shop')).out).toMatch(/^SERVICE +VERSION +TRAFFIC.*\ndefault +v1 +12\.5 % +2 +nodejs/);
+    expect((await appengine('instances list --app shop')).out).toMatch(/ab12 +default +v1 +ready +5 s +81 ms +1\.25 s +31\.0 MB/);
+    expect((await appengine('status')).out).toContain('No sandbox here');
+  });
+
+  test('are one JSON document with --json', async () => {
+    expect(JSON.parse((await appengine('apps list --json')).out)).toEqual({ apps: [APP] });
+    expect(JSON.parse((await appengine('versions list --app shop --json')).out)).toEqual({ versions: [VERSION] });
+    expect(JSON.parse((await appengine('traffic set --app shop --split v1=0.5,v2=.5 --json')).out)).toEqual({
+      versions: [{ ...VERSION, trafficShare: 0.5 }],
+    });
+  });
+
+  test('say what to do when there is nothing', async () => {
+    apps = [];
+    expect(await appengine('apps list')).toEqual({ code: 0, out: '', err: 'No apps yet. Deploy one: appengine deploy DIR --app ID\n' });
+  });
+
+  test.each(['v1', 'v1=2', 'v1=-1', 'v1=0.5;v2=0.5', 'v1=0.1234'])('a split of "%s" is refused before anything is asked', async (split) => {
+    expect(await appengine(`traffic set --app shop --split ${split}`)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('USAGE'),
+    });
+  });
+});
+
+describe('deploy', () => {
+  test('sends only what is new and prints the URL alone on stdout', async () => {
+    const { code, out, err } = await appengine(`deploy ${directory} --app shop`);
+    expect({ code, out }).toEqual({ code: 0, out: 'http://shop.localhost:8080/\n' });
+    expect(uploaded.sort()).toEqual(['new', 'runtime: nodejs\n']);
+    expect(err).toMatch(
+      /Found +3 files[\s\S]*Uploaded +2 new files.*1 unchanged[\s\S]*runtime nodejs[\s\S]*\| added 68 packages[\s\S]*Deployed version v2/,
+    );
+    expect(err).not.toContain('\u001b');
+  });
+
+  test('says nothing else with --quiet, and everything as data with --json', async () => {
+    expect(await appengine(`deploy ${directory} --app shop --quiet`)).toEqual({ code: 0, out: 'http://shop.localhost:8080/\n', err: '' });
+    const { out, err } = await appengine(`deploy ${directory} --app shop --json`);
+    expect(err).toBe('');
+    expect(JSON.parse(out)).toEqual({
+      ...{ url: APP.url, versionUrl: VERSION.url, app: 'shop', service: 'default', version: 'v2', promoted: true },
+      ...{ uploadedFiles: 2, uploadedBytes: 19, unchangedFiles: 1, seconds: expect.any(Number) },
+    });
+  });
+
+  test('without promotion prints the URL of the version', async () => {
+    events = [{ ...(events.at(-1) as Extract<DeployEvent, { kind: 'done' }>), promoted: false }];
+    expect((await appengine(`deploy ${directory} --app shop --no-promote`)).out).toBe(`${VERSION.url}\n`);
+    expect(deployRequest?.promote).toBe(false);
+  });
+
+  test("that fails shows the app's own last lines, harmless to the terminal", async () => {
+    const error = new PlatformError('INSTANCE_EXITED', 'with code 1', { details: { stderrTail: 'Error: boom\u001b[31m\n    at x.js:1' } });
+    events = [{ kind: 'failed', step: 'start', error: errorBody(error) }];
+    const { code, out, err } = await appengine(`deploy ${directory} --app shop`);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain('Error: The app exited while it started: with code 1 (INSTANCE_EXITED)');
+    expect(err).toContain('| Error: boom\ufffd[31m');
+    expect(err).toContain('To mend it: ');
+  });
+
+  test('that is cut off says that nothing is known', async () => {
+    events = events.slice(0, 2);
+    expect(await appengine(`deploy ${directory} --app shop`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('RPC_CONNECTION_LOST'),
+    });
+  });
+
+  test('moves in one line on a terminal', async () => {
+    const { err } = await appengine(`deploy ${directory} --app shop`, { terminal: true, environment: { TERM: 'xterm' } });
+    expect(err).toContain('\r\u001b[2K');
+  });
+});
+
+describe('logs tail', () => {
+  test('prints a line for each row and lets no control character through', async () => {
+    const { out } = await appengine('logs tail --app shop --no-follow');
+    expect(out).toBe(
+      '1970-01-01T00:00:01.000Z default/v1 ab12 clear \ufffd[2J screen\n1970-01-01T00:00:02.000Z default/v1 503 GET /x 12 ms 7 B loading ROUTE_QUEUE_FULL\n',
+    );
+  });
+
+  test('prints a JSON line for each row with --json', async () => {
+    const { out } = await appengine('logs tail --app shop --no-follow --json');
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual(ROWS);
+  });
+});
+
+describe('colour', () => {
+  const failing = 'versions list --app nobody';
+
+  test('is for terminals', async () => {
+    expect((await appengine(failing)).err).not.toContain('\u001b[');
+    expect((await appengine(failing, { terminal: true, environment: { TERM: 'xterm' } })).err).toContain('\u001b[');
+  });
+
+  test('is off with NO_COLOR', async () => {
+    expect((await appengine(failing, { terminal: true, environment: { TERM: 'xterm', NO_COLOR: '1' } })).err).not.toContain('\u001b[');
+  });
+});
+
+describe('who may', () => {
+  test('a wrong token is refused with where to find the right one', async () => {
+    expect(await appengine('apps list', { environment: { APPENGINE_TOKEN: 'guess' } })).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('credentials/owner-token'),
+    });
+  });
+
+  test('a server that is something else, and an address that is none, are told apart', async () => {
+    expect((await appengine('apps list --server nonsense')).err).toContain('--server is "nonsense"');
+    expect((await appengine('apps list --server http://127.0.0.1:9')).err).toContain('SERVER_UNREACHABLE');
+  });
+});
