@@ -22,11 +22,11 @@ module.exports = {
       name: 'support-below-contract',
       severity: 'error',
       from: { path: '^sdk/support/' },
-      to: { path: '^sdk/(contract|client|cli|index)' },
+      to: { path: '^sdk/(contract/|client/|cli/|index\\.ts)' },
     },
-    { name: 'contract-below-client', severity: 'error', from: { path: '^sdk/contract/' }, to: { path: '^sdk/(client|cli|index)' } },
-    { name: 'client-not-to-cli', severity: 'error', from: { path: '^sdk/client/' }, to: { path: '^sdk/(cli|index)' } },
-    { name: 'cli-not-to-client', severity: 'error', from: { path: '^sdk/cli/' }, to: { path: '^sdk/(client|index)' } },
+    { name: 'contract-below-client', severity: 'error', from: { path: '^sdk/contract/' }, to: { path: '^sdk/(client/|cli/|index\\.ts)' } },
+    { name: 'client-not-to-cli', severity: 'error', from: { path: '^sdk/client/' }, to: { path: '^sdk/(cli/|index\\.ts)' } },
+    { name: 'cli-not-to-client', severity: 'error', from: { path: '^sdk/cli/' }, to: { path: '^sdk/(client/|index\\.ts)' } },
     ...servers.map((folder) => ({
       name: `${folder}-imports-only-the-contract`,
       severity: 'error',
@@ -41,7 +41,7 @@ module.exports = {
       name: 'runtime-not-to-client-or-cli',
       severity: 'error',
       from: { path: '^runtime/', pathNot: '^runtime/languages/' },
-      to: { path: '^sdk/(cli|index)' },
+      to: { path: '^sdk/(cli/|index\\.ts)' },
     },
     {
       name: 'only-the-composition-root-builds-storage',
@@ -77,7 +77,7 @@ module.exports = {
     {
       name: 'query-and-transaction-below-facade',
       severity: 'error',
-      from: { path: '^datastore/(query|transaction)/' },
+      from: { path: '^datastore/(query|transaction)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^datastore/(api|datastore)' },
     },
     // Libraries with one home.

@@ -55,8 +55,8 @@ export class ClientConnection {
   }
 
   answered(request: ConnectionRequest): void {
-    const place = this.#requests.indexOf(request);
-    if (place >= 0) this.#requests.splice(place, 1);
+    if (this.#requests.at(-1) === request) this.#requests.pop();
+    else this.#requests.splice(this.#requests.indexOf(request), 1);
     if (this.#requests.length > 0) return;
     this.#idleSinceMs = this.#clock.monotonicMs();
     if (this.#malformed) this.#answerMalformed();
@@ -102,9 +102,9 @@ export class ClientConnection {
     else if (!last) this.#answerMalformed();
   }
 
-  /** Throws when a request's body can no longer come whole. */
-  checkBody({ request }: ConnectionRequest): void {
-    if (this.#malformed && !request.complete) throw new PlatformError(this.#malformed.code);
+  /** Why a request's body can no longer come whole, if so. */
+  bodyError({ request }: ConnectionRequest): ErrorCode | undefined {
+    return this.#malformed && !request.complete ? this.#malformed.code : undefined;
   }
 
   closed(): void {

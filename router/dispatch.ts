@@ -10,7 +10,7 @@ import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
-import { type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
+import { type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { type AttemptOutcome, type Proxy } from './proxy.ts';
 import { RequestIds } from './request-ids.ts';
 import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard.ts';
@@ -34,6 +34,8 @@ export interface DispatchPorts {
   readonly proxy: Proxy;
   readonly files: StaticFiles;
 }
+
+type AppDecision = Extract<RouteDecision, { readonly kind: 'app' }>;
 
 /** After these the connection's framing or pace cannot be trusted. */
 const CLOSING_CODES: ReadonlySet<ErrorCode> = new Set([
@@ -77,20 +79,16 @@ export class Dispatcher {
     this.#inFlight.add(exchange);
     connection.opened(exchange);
     if (this.#isDraining) response.shouldKeepAlive = false;
-    const fail = (thrown: unknown): void => {
-      this.#answerError(exchange, thrown);
-    };
     try {
       connection.admit();
       const head = guardRequest(request);
       exchange.head = head;
       if (isContinueAwaited) response.writeContinue();
-      // Without a promise where there need be none: this is every request's way.
       const { table } = this.#ports.routes;
-      const served = table ? this.#serve(exchange, head, this.routeBy(table, exchange, head)) : this.#serveLate(exchange, head);
-      served.catch(fail);
+      if (table) this.#serve(exchange, head, this.routeBy(table, exchange, head));
+      else this.#serveLate(exchange, head).catch((thrown: unknown) => this.#answerError(exchange, thrown));
     } catch (thrown) {
-      fail(thrown);
+      this.#answerError(exchange, thrown);
     }
   }
 
@@ -148,43 +146,58 @@ export class Dispatcher {
 
   /** For a request that comes before the first route table. */
   async #serveLate(exchange: Exchange, head: RequestHead): Promise<void> {
-    await this.#serve(exchange, head, await this.route(exchange, head, exchange.connection));
+    this.#serve(exchange, head, await this.route(exchange, head, exchange.connection));
   }
 
-  #serve(exchange: Exchange, head: RequestHead, decision: RouteDecision): Promise<void> {
+  #serve(exchange: Exchange, head: RequestHead, decision: RouteDecision): void {
     switch (decision.kind) {
       case 'app':
-        return this.#serveFromInstance(exchange, head, decision);
+        this.#serveFromInstance(exchange, head, decision);
+        return;
       case 'static':
-        return this.#serveFile(exchange, decision);
+        this.#serveFile(exchange, decision).catch((thrown: unknown) => this.#answerError(exchange, thrown));
+        return;
       case 'redirect':
         exchange.response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
-        return Promise.resolve();
+        return;
       case 'refused':
         throw new PlatformError(decision.code);
       default:
-        return assertNever(decision);
+        assertNever(decision);
     }
   }
 
-  async #serveFromInstance(exchange: Exchange, head: RequestHead, decision: RouteDecision & { readonly kind: 'app' }): Promise<void> {
-    const { route, newBucket } = decision;
-    const { instances, proxy } = this.#ports;
-    for (;;) {
-      const lease = await instances.acquire(route.target, { signal: exchange.connection.gone });
-      exchange.useLease(lease);
-      let outcome: AttemptOutcome = { kind: 'cancelled' };
-      try {
-        exchange.connection.checkBody(exchange);
-        // The client may have left in the moment in which the lease was granted.
-        if (!exchange.isClosed) outcome = await proxy.forward(exchange, { head, route, newBucket, socketPath: lease.socketPath });
-      } finally {
-        lease.release(leaseOutcome(outcome));
-      }
-      if (outcome.kind !== 'failed') return;
-      if (!this.#mayRetry(exchange, head, outcome)) throw outcome.error;
-      exchange.retries++;
+  /** Acquire, attempt, release; then done, once more, or an error. In callbacks: every promise here costs each request. */
+  #serveFromInstance(exchange: Exchange, head: RequestHead, decision: AppDecision): void {
+    this.#ports.instances.acquire(decision.route.target, { signal: exchange.connection.gone }).then(
+      (lease) => this.#attempt(exchange, head, decision, lease),
+      (thrown: unknown) => this.#answerError(exchange, thrown),
+    );
+  }
+
+  #attempt(exchange: Exchange, head: RequestHead, decision: AppDecision, lease: InstanceLease): void {
+    exchange.useLease(lease);
+    // The client may have left, or broken off its body, in the moment in which the lease was granted.
+    const refused = exchange.isClosed ? 'CANCELLED' : exchange.connection.bodyError(exchange);
+    if (refused) {
+      lease.release('cancelled');
+      this.#answerError(exchange, new PlatformError(refused));
+      return;
     }
+    this.#ports.proxy.forward(
+      exchange,
+      { head, route: decision.route, newBucket: decision.newBucket, socketPath: lease.socketPath },
+      (outcome) => {
+        lease.release(leaseOutcome(outcome));
+        if (outcome.kind !== 'failed') return;
+        if (this.#mayRetry(exchange, head, outcome)) {
+          exchange.retries++;
+          this.#serveFromInstance(exchange, head, decision);
+        } else {
+          this.#answerError(exchange, outcome.error);
+        }
+      },
+    );
   }
 
   #mayRetry(exchange: Exchange, head: RequestHead, failed: AttemptOutcome & { readonly kind: 'failed' }): boolean {

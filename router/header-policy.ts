@@ -69,7 +69,7 @@ export class HeaderPolicy {
           headers.push(name, value);
           break;
         case 'connection':
-          if (!PLAIN_CONNECTION.test(value)) named = addNames(named, value);
+          if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
           break;
         case 'forwarded-for':
           forwardedFor += `${value}, `;
@@ -134,7 +134,7 @@ export class HeaderPolicy {
       const value = latin1(raw[index + 1]);
       switch (verdict) {
         case 'connection':
-          if (!PLAIN_CONNECTION.test(value)) named = addNames(named, value);
+          if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
           continue;
         case 'length':
           contentLength = lengthOf(value, contentLength);

@@ -38,23 +38,22 @@ export class Proxy {
   }
 
   /**
-   * Sends the request and streams the answer to the client. Resolves when the instance is done with the request or
-   * lost it; never rejects. The exchange's `attempt` stands for it meanwhile. Answers nothing itself when it fails.
+   * Sends the request and streams the answer to the client. Calls `settle` once, when the instance is done with the
+   * request or lost it, perhaps before this returns; never throws. The exchange's `attempt` stands for it meanwhile.
+   * Answers nothing itself when it fails.
    */
-  forward(exchange: Exchange, proxied: ProxiedRequest): Promise<AttemptOutcome> {
+  forward(exchange: Exchange, proxied: ProxiedRequest, settle: (outcome: AttemptOutcome) => void): void {
     const { head, route, socketPath } = proxied;
     const headers = this.#policy.forInstance(exchange.request.rawHeaders, factsOf(exchange, head, route));
     const body = head.hasBody ? bodyOf(exchange) : null;
     const connection = this.#upstreams.take(socketPath);
-    return new Promise((resolve) => {
-      const attempt = new Attempt(exchange, proxied.newBucket, connection, this.#policy, this.#clock, (outcome) => {
-        exchange.attempt = undefined;
-        if (outcome.kind === 'failed' && outcome.isInstanceLost) this.#upstreams.forget(socketPath);
-        resolve(outcome);
-      });
-      exchange.attempt = attempt;
-      connection.dispatch({ path: head.target, method: head.method, headers, body }, attempt);
+    const attempt = new Attempt(exchange, proxied.newBucket, connection, this.#policy, this.#clock, (outcome) => {
+      exchange.attempt = undefined;
+      if (outcome.kind === 'failed' && outcome.isInstanceLost) this.#upstreams.forget(socketPath);
+      settle(outcome);
     });
+    exchange.attempt = attempt;
+    connection.dispatch({ path: head.target, method: head.method, headers, body }, attempt);
   }
 }
 

@@ -17,7 +17,7 @@ describe('entity row', () => {
 
   it('starts with its format version and matches the documented bytes', () => {
     expect(encodeEntityRow(parts).toString('hex')).toBe(
-      '01' + '0000000000000003' + '0000000000000001' + '0000000000000002' + '775280c2' + '6d657373616765',
+      '01' + 'f68b7c75' + '0000000000000003' + '0000000000000001' + '0000000000000002' + '6d657373616765',
     );
   });
 

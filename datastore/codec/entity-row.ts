@@ -1,14 +1,15 @@
 // The value of an entity row.
 //
-//   entity row := 01 version:u64 created:u64 updated:u64 crc:u32 message
+//   entity row := 01 crc:u32 version:u64 created:u64 updated:u64 message
 //
 // The times are microseconds; the version is the commit time, forced to increase. The checksum (CRC-32, as in zip files)
-// covers everything else, because LevelDB itself does not check what it reads.
+// covers everything behind it, because LevelDB itself does not check what it reads.
 import { crc32 } from 'node:zlib';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 
 const FORMAT_VERSION = 0x01;
-const CRC_AT = 25;
+const CRC_AT = 1;
+const VERSION_AT = 5;
 const HEADER_BYTES = 29;
 
 export interface EntityRow {
@@ -32,9 +33,9 @@ export function encodeEntityRow(row: EntityRowParts): Buffer {
   for (const piece of row.message) length += piece.length;
   const bytes = Buffer.allocUnsafe(length);
   bytes[0] = FORMAT_VERSION;
-  bytes.writeBigUInt64BE(row.version, 1);
-  bytes.writeBigUInt64BE(row.createdMicros, 9);
-  bytes.writeBigUInt64BE(row.updatedMicros, 17);
+  bytes.writeBigUInt64BE(row.version, VERSION_AT);
+  bytes.writeBigUInt64BE(row.createdMicros, VERSION_AT + 8);
+  bytes.writeBigUInt64BE(row.updatedMicros, VERSION_AT + 16);
   let offset = HEADER_BYTES;
   for (const piece of row.message) {
     bytes.set(piece, offset);
@@ -50,13 +51,13 @@ export function decodeEntityRow(bytes: Buffer): EntityRow {
   if (bytes[0] !== FORMAT_VERSION) throw new PlatformError('DS_CORRUPT', `entity row of format ${bytes[0] ?? 'none'}`);
   if (bytes.readUInt32BE(CRC_AT) !== checksum(bytes)) throw new PlatformError('DS_CORRUPT', 'an entity row has a wrong checksum');
   return {
-    version: bytes.readBigUInt64BE(1),
-    createdMicros: bytes.readBigUInt64BE(9),
-    updatedMicros: bytes.readBigUInt64BE(17),
+    version: bytes.readBigUInt64BE(VERSION_AT),
+    createdMicros: bytes.readBigUInt64BE(VERSION_AT + 8),
+    updatedMicros: bytes.readBigUInt64BE(VERSION_AT + 16),
     message: bytes.subarray(HEADER_BYTES),
   };
 }
 
 function checksum(bytes: Buffer): number {
-  return crc32(bytes.subarray(HEADER_BYTES), crc32(bytes.subarray(0, CRC_AT)));
+  return crc32(bytes.subarray(VERSION_AT));
 }

@@ -1,12 +1,16 @@
 // The datastore as an app sees it: keys, entities, GQL and transactions over the instance's own socket.
 import {
+  type AllocateIdsRequest,
   type AllocateIdsResponse,
+  type BeginTransactionRequest,
   type BeginTransactionResponse,
   type CommitRequest,
   type CommitResponse,
   DATASTORE_SERVICE,
   type DatastoreMethod,
+  type LookupRequest,
   type LookupResponse,
+  type RollbackRequest,
   type RunQueryRequest,
   type RunQueryResponse,
   type WireGqlArgument,
@@ -76,7 +80,7 @@ class Reader {
     for (let start = 0; start < keys.length; start += LIMITS.lookupKeysMax) {
       let wanted: readonly Uint8Array[] = keys.slice(start, start + LIMITS.lookupKeysMax).map(encodeKey);
       while (wanted.length > 0) {
-        const response = (await this.read('lookup', { keys: wanted })) as LookupResponse;
+        const response = (await this.read('lookup', { keys: wanted } satisfies LookupRequest)) as LookupResponse;
         for (const { entity } of response.found) {
           const decoded = appEntity(decodeEntity(entity));
           found.set(decoded.key.toString(), decoded);
@@ -189,7 +193,9 @@ export class Datastore extends Reader {
   /** `count` complete keys with ids that nobody else gets, for an incomplete `key`. */
   async allocateIds(key: DatastoreKey, count: number): Promise<DatastoreKey[]> {
     const keys = Array.from({ length: count }, () => encodeKey(key));
-    const response = (await this.rpc.call(DATASTORE_SERVICE, 'allocateIds', { keys }, { idempotent: true })) as AllocateIdsResponse;
+    const response = (await this.rpc.call(DATASTORE_SERVICE, 'allocateIds', { keys } satisfies AllocateIdsRequest, {
+      idempotent: true,
+    })) as AllocateIdsResponse;
     return response.keys.map((bytes) => DatastoreKey.from(decodeKey(bytes)));
   }
 
@@ -224,7 +230,9 @@ export class Datastore extends Reader {
       result = await work(transaction);
     } catch (error) {
       // The rollback only frees the server earlier: what `work` threw is what the caller needs to see.
-      await this.rpc.call(DATASTORE_SERVICE, 'rollback', { transaction: begun.transaction }).catch(() => undefined);
+      await this.rpc
+        .call(DATASTORE_SERVICE, 'rollback', { transaction: begun.transaction } satisfies RollbackRequest)
+        .catch(() => undefined);
       throw error;
     }
     await this.#commit({ mutations: transaction.mutations, transaction: begun.transaction });

@@ -16,6 +16,7 @@ import { LevelStore } from '../../datastore/storage/level-store.ts';
 import { type WireMutation } from '../../sdk/contract/datastore-wire.ts';
 import { encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';
+import { type Key } from '../../sdk/contract/key.ts';
 import { type Query } from '../../sdk/contract/query.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
@@ -44,6 +45,12 @@ interface Item {
   readonly rowKey: Buffer;
   readonly rows: readonly Row[];
   readonly entity: Entity;
+}
+
+type Stored = Pick<Item, 'keyMessage' | 'rowKey'> & { readonly key: Key };
+
+function pick({ keyMessage, rowKey, entity }: Item): Stored {
+  return { keyMessage, rowKey, key: entity.key };
 }
 
 const payload = Array.from(systemRandom.bytes(PAYLOAD_BYTES * 2), (byte) => String.fromCharCode(32 + (byte % 95))).join('');
@@ -163,13 +170,21 @@ export async function run(options: { readonly json?: string } = {}): Promise<Ben
 }
 
 async function measure(datastore: Datastore, level: ClassicLevel<Buffer, Buffer>): Promise<readonly BenchRow[]> {
-  const items = Array.from({ length: PUTS * ROUNDS }, (_, id) => makeItem(id));
-  const at = (index: number): Item => items[(index * 104_729) % items.length]!;
   const raw = new RawGroupCommit(level);
+  // Made round by round and not kept, so that the heap stays as small as a server's.
+  const itemsOf = (round: number): readonly Item[] => Array.from({ length: PUTS }, (_, index) => makeItem(round * PUTS + index));
   const puts = await compare(
-    (round) => rate(PUT_CLIENTS, PUTS, (index) => datastore.commit(SCOPE, [items[round * PUTS + index]!.mutation])),
-    (round) => rate(PUT_CLIENTS, PUTS, (index) => raw.put(items[round * PUTS + index]!.rows)),
+    (round) => {
+      const mutations = itemsOf(round).map(({ mutation }) => mutation);
+      return rate(PUT_CLIENTS, PUTS, (index) => datastore.commit(SCOPE, [mutations[index]!]));
+    },
+    (round) => {
+      const rows = itemsOf(round).map((item) => item.rows);
+      return rate(PUT_CLIENTS, PUTS, (index) => raw.put(rows[index]!));
+    },
   );
+  const items = Array.from({ length: PUTS * ROUNDS }, (_, id) => pick(makeItem(id)));
+  const at = (index: number): Stored => items[(index * 104_729) % items.length]!;
   const gets = await compare(
     () => rate(GETS_IN_FLIGHT, GETS, (index) => datastore.lookup(SCOPE, [at(index).keyMessage])),
     () => rate(GETS_IN_FLIGHT, GETS, (index) => level.get(at(index).rowKey)),
@@ -179,7 +194,7 @@ async function measure(datastore: Datastore, level: ClassicLevel<Buffer, Buffer>
     databaseId: '',
     namespace: '',
     entityKind: 'Item',
-    filter: { kind: 'property', property: '__key__', operator: '>=', value: { kind: 'key', value: at(index).entity.key } },
+    filter: { kind: 'property', property: '__key__', operator: '>=', value: { kind: 'key', value: at(index).key } },
     orders: [],
     offset: 0,
     limit: QUERY_RESULTS,

@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MemoryLog } from '../../sdk/support/log.ts';
+import { VirtualTime } from '../../sdk/support/virtual-time.ts';
+import { APP, key, openDatastore, query, remove, write } from '../fixture.ts';
+import { MemoryStore } from '../storage/memory-store.ts';
+import { type Store, type StoreTransaction } from '../storage/port.ts';
+import { TabletMap } from './tablet-map.ts';
+import { TabletServer } from './tablet-server.ts';
+
+const tablet = (id: number, start: string) => ({ id, start: Buffer.from(start), rows: 0, bytes: 0, rowsRead: 0, rowsWritten: 0 });
+
+/** Rows and bytes of the whole store, by walking it. */
+async function count(store: Store): Promise<{ readonly rows: number; readonly bytes: number }> {
+  const scan = store.scan({ from: Buffer.alloc(0), to: Buffer.from([0xff]) });
+  let [rows, bytes] = [0, 0];
+  for (let chunk = await scan.next(500); chunk.length > 0; chunk = await scan.next(500)) {
+    for (const row of chunk) {
+      // Only what commits write is counted as it is written; upkeep rows are few and counted when tablets are.
+      if (!'CEKP'.includes(row.key.toString('latin1', 0, 1))) continue;
+      rows++;
+      bytes += row.key.length + row.value.length;
+    }
+  }
+  await scan.close();
+  return { rows, bytes };
+}
+
+const sum = (tablets: readonly { readonly rows: number; readonly bytes: number }[]): { readonly rows: number; readonly bytes: number } => ({
+  rows: tablets.reduce((total, one) => total + one.rows, 0),
+  bytes: tablets.reduce((total, one) => total + one.bytes, 0),
+});
+
+describe('tablet map', () => {
+  it('routes every key to the last tablet that starts at or before it', () => {
+    const starts = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 3, unit: fc.constantFrom('a', 'b', 'c') }), { maxLength: 6 });
+    fc.assert(
+      fc.property(starts, fc.string({ maxLength: 4, unit: fc.constantFrom('a', 'b', 'c', 'd') }), (some, text) => {
+        const sorted = ['', ...some.sort()];
+        const map = new TabletMap(sorted.map((start, at) => tablet(at, start)));
+        expect(map.route(Buffer.from(text)).start.toString()).toBe(sorted.filter((start) => start <= text).at(-1));
+      }),
+    );
+  });
+
+  it('leaves no gap and no overlap after any cuts', () => {
+    const map = new TabletMap([tablet(1, '')]);
+    for (const [id, at] of [
+      [2, 'm'],
+      [3, 'f'],
+      [4, 'x'],
+      [5, 'fa'],
+    ] as const)
+      map.split(map.route(Buffer.from(at)), tablet(id, at));
+    const list = map.list();
+    expect(list.map(({ start }) => start.toString())).toEqual(['', 'f', 'fa', 'm', 'x']);
+    expect(list.map(({ end }) => end?.toString())).toEqual(['f', 'fa', 'm', 'x', undefined]);
+    expect(() => map.split(map.route(Buffer.from('m')), tablet(9, 'm'))).toThrow('not cut at its start');
+  });
+});
+
+describe('tablets of a datastore', () => {
+  it('count the rows and bytes that commits write, change and delete, exactly', async () => {
+    const { datastore, store } = await openDatastore();
+    for (let at = 0; at < 30; at++)
+      await datastore.commit(APP, [write('upsert', key('K', `n${at % 20}`), { a: ['x', `y${at}`], b: BigInt(at) })]);
+    await datastore.commit(APP, [remove(key('K', 'n3')), remove(key('K', 'never'))]);
+    expect(sum(datastore.tablets())).toEqual(await count(store));
+    await datastore.runQuery(APP, query('K'));
+    const [only] = datastore.tablets();
+    expect(only?.rowsRead).toBe(38);
+    expect(only?.rowsWritten).toBeGreaterThan(100);
+    await datastore.close();
+  });
+
+  it('are cut when they grow, stay cut over a restart, and keep their totals', async () => {
+    const open = await openDatastore({ tabletSplitBytes: 20_000 });
+    for (let at = 0; at < 400; at++) await open.datastore.commit(APP, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(100) })]);
+    for (let round = 0; round < 8; round++) {
+      open.time.advance(5_000);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const before = open.datastore.tablets();
+    expect(before.length).toBeGreaterThan(4);
+    expect(sum(before)).toEqual(await count(open.store));
+    expect(Math.max(...before.map(({ bytes }) => bytes))).toBeLessThan(21_000);
+    await open.datastore.close();
+    const again = await openDatastore({ store: open.store });
+    const identity = ({ id, start, rows, bytes }: (typeof before)[number]) => ({ id, start: start.toString('hex'), rows, bytes });
+    expect(again.datastore.tablets().map(identity)).toEqual(before.map(identity));
+    await again.datastore.close();
+  });
+
+  it('are counted anew after a crash', async () => {
+    const { datastore, store } = await openDatastore({ tabletSplitBytes: 20_000 });
+    for (let at = 0; at < 50; at++) await datastore.commit(APP, [write('upsert', key('K', `n${at}`), { n: BigInt(at) })]);
+    // No close: what the statistics on disk say is old.
+    await store.close();
+    await store.start();
+    const tablets = new TabletServer(store, new VirtualTime(), new MemoryLog());
+    await tablets.start();
+    await tablets.maintain();
+    const total = sum(tablets.list());
+    const counted = await count(store);
+    expect(total.rows).toBeGreaterThanOrEqual(counted.rows);
+    expect(total.rows).toBeLessThan(counted.rows + 10);
+    await tablets.close();
+    await store.close();
+  });
+
+  it('are the same set before or after a cut that fails, never something in between', async () => {
+    const store = new MemoryStore();
+    let failing = false;
+    const begin = store.begin.bind(store);
+    store.begin = (options): StoreTransaction => {
+      const transaction = begin(options);
+      if (failing) transaction.commit = () => Promise.reject(new Error('power cut'));
+      return transaction;
+    };
+    const { datastore, time, log } = await openDatastore({ store, tabletSplitBytes: 10_000 });
+    for (let at = 0; at < 200; at++) await datastore.commit(APP, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(100) })]);
+    failing = true;
+    time.advance(5_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    failing = false;
+    expect(log.lines.some(({ message }) => message === 'Tablets could not be maintained')).toBe(true);
+    expect(datastore.tablets()).toHaveLength(1);
+    await datastore.close();
+    const again = await openDatastore({ store, tabletSplitBytes: 10_000_000 });
+    expect(again.datastore.tablets()).toHaveLength(1);
+    await again.datastore.close();
+  });
+});
