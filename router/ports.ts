@@ -119,6 +119,7 @@ export interface RequestLogRow {
   readonly requestId: string;
   /** Wall clock at the first byte of the request, milliseconds since 1970. */
   readonly startedAtMs: number;
+  /** Empty, with service and version, when the request reached no app. */
   readonly appId: string;
   readonly service: string;
   readonly version: string;
@@ -127,10 +128,12 @@ export interface RequestLogRow {
   readonly host: string;
   /** Path and query. */
   readonly target: string;
+  /** 101 for a WebSocket; 499 when the client left before the answer. */
   readonly status: number;
   readonly latencyMs: number;
   readonly pendingMs: number;
   readonly isLoadingRequest: boolean;
+  /** Bytes of the bodies; of a WebSocket, all that passed after the upgrade request. */
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly clientAddress: string;

@@ -297,6 +297,33 @@ describe('a plain request', () => {
     expect(instances.released).toEqual([{ instanceId: 'instance-0', outcome: 'failed' }]);
   });
 
+  it('lets a client that asks first send its body, or refuses it unsent', async () => {
+    instances.socketPaths = [await upstream((request, response) => void request.pipe(response))];
+    await startRouter();
+    const request = httpRequest({
+      host: '127.0.0.1',
+      port,
+      method: 'POST',
+      headers: { host: 'hello.localhost', expect: '100-continue' },
+      agent: false,
+    });
+    request.flushHeaders();
+    await once(request, 'continue');
+    request.end('asked');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    const [chunk] = (await once(response, 'data')) as [Buffer];
+    expect(chunk.toString()).toBe('asked');
+    const tooLarge = `POST / HTTP/1.1\r\nHost: hello.localhost\r\nExpect: 100-continue\r\nContent-Length: ${LIMITS.requestBodyBytesMax + 1}\r\n\r\n`;
+    expect(await raw(tooLarge)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  it('keeps the connection after an answer of the platform', async () => {
+    await startRouter();
+    const get = 'GET / HTTP/1.1\r\nHost: nobody.localhost\r\n';
+    const answers = await raw(`${get}\r\n${get}Connection: close\r\n\r\n`);
+    expect(answers.match(/HTTP\/1.1 404/g)).toHaveLength(2);
+  });
+
   it('refuses a body over the limit before the instance sees it', async () => {
     await startRouter();
     const answer = await raw(`POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: ${LIMITS.requestBodyBytesMax + 1}\r\n\r\n`);

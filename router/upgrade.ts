@@ -116,6 +116,11 @@ export class Upgrades {
       let outcome: LeaseOutcome = 'failed';
       try {
         const upstream = await connectTo(lease.socketPath);
+        if (socket.destroyed) {
+          upstream.destroy();
+          outcome = 'cancelled';
+          return STATUS_CLIENT_LEFT;
+        }
         const facts = factsOf(record, head, route);
         const webSocket = { request: record.request, client: socket, firstBytes, facts, target: head.target };
         let refusal: ErrorCode | undefined;

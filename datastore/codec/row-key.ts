@@ -99,11 +99,7 @@ export function compositePrefix(partition: Partition, indexId: number): Buffer {
   return writer.clear().raw(partition.composites).uint32(indexId).take();
 }
 
-/** `X app`, to be followed by an index id. */
-export function indexDefinitionPrefix(appId: string): Buffer {
-  return writer.clear().byte(FAMILY.index).text(appId).take();
-}
-
+/** `X app index`. */
 export function indexDefinitionKey(appId: string, indexId: number): Buffer {
   return writer.clear().byte(FAMILY.index).text(appId).uint32(indexId).take();
 }

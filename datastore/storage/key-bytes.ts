@@ -30,10 +30,6 @@ export function prefixRange(prefix: Buffer): KeyRange {
   return { from: prefix, to };
 }
 
-export function isInRange(key: Buffer, range: KeyRange): boolean {
-  return Buffer.compare(key, range.from) >= 0 && Buffer.compare(key, range.to) < 0;
-}
-
 /** The position of the first key of `sorted` that is not below `key`. */
 export function lowerBound(sorted: readonly Buffer[], key: Buffer): number {
   let low = 0;

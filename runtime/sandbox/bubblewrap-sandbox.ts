@@ -23,8 +23,8 @@ import { signalQuietly } from './signal.ts';
 
 const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
 
-/** The launcher and bubblewrap run outside: of the app's variables they see none. */
-const OUTSIDE_ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin' };
+/** The launcher and bubblewrap run outside: of the app's variables they see none. Found where the operator's shell finds it. */
+const OUTSIDE_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' };
 /** statfs(2). Before it is mounted, the same path shows the directory beneath. */
 const TMPFS_MAGIC = 0x01_02_19_94;
 const ARGUMENTS_DESCRIPTOR = 3;

@@ -39,7 +39,11 @@ afterAll(async () => {
 /** A new directory with these files, app.yaml and package.json unless they are named. */
 async function appDirectory(files: Readonly<Record<string, string | undefined>>): Promise<string> {
   const directory = await mkdtemp(join(scratch, 'app-'));
-  const all: Readonly<Record<string, string | undefined>> = { 'app.yaml': 'runtime: nodejs\n', 'package.json': '{ "type": "module" }', ...files };
+  const all: Readonly<Record<string, string | undefined>> = {
+    'app.yaml': 'runtime: nodejs\n',
+    'package.json': '{ "type": "module" }',
+    ...files,
+  };
   for (const [path, text] of Object.entries(all)) {
     if (text === undefined) continue;
     await mkdir(join(directory, path, '..'), { recursive: true });

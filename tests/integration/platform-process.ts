@@ -60,6 +60,35 @@ export function run(
   });
 }
 
+export interface HttpOptions {
+  readonly method?: string;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly msMax?: number;
+  readonly agent?: Agent;
+}
+
+/** A request to a port of this machine with a Host header of its own. */
+export function httpByHost(port: number, host: string, path: string, options: HttpOptions = {}): Promise<Answer> {
+  const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString();
+  const form = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
+  const method = options.method ?? (body === undefined ? 'GET' : 'POST');
+  const agent = options.agent === undefined ? {} : { agent: options.agent };
+  return new Promise((resolve, reject) => {
+    const settings = { host: '127.0.0.1', port, path, method, headers: { host, ...form }, timeout: options.msMax ?? 30_000, ...agent };
+    const outgoing = request(settings, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }),
+      );
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error('the client waited too long')));
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
 interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
@@ -183,40 +212,8 @@ export class PlatformProcess {
   }
 
   /** A request to an app, by its host name. */
-  http(
-    host: string,
-    path: string,
-    options: { readonly method?: string; readonly form?: Readonly<Record<string, string>>; readonly msMax?: number } = {},
-  ): Promise<Answer> {
-    const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString();
-    const headers = {
-      host: `${host}.localhost`,
-      ...(body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) }),
-    };
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          host: '127.0.0.1',
-          port: this.routerPort,
-          path,
-          method: options.method ?? (body === undefined ? 'GET' : 'POST'),
-          headers,
-          agent: this.#agent,
-          timeout: options.msMax ?? 30_000,
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', reject);
-          response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }),
-          );
-        },
-      );
-      outgoing.on('timeout', () => outgoing.destroy(new Error('the client waited too long')));
-      outgoing.on('error', reject);
-      outgoing.end(body);
-    });
+  http(host: string, path: string, options: HttpOptions = {}): Promise<Answer> {
+    return httpByHost(this.routerPort, `${host}.localhost`, path, { agent: this.#agent, ...options });
   }
 
   /** `appengine ARGS` against this platform. */

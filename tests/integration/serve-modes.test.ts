@@ -1,0 +1,82 @@
+// `serve` in its other forms: every role in one process, and nothing kept.
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { command, PlatformProcess, processesBelow, run } from './platform-process.ts';
+
+/** The counter of the README, without Express, as CommonJS, with what else an app may ask of the platform. */
+const COUNTER = `
+const { datastore, instance, PlatformError } = require('appengine');
+require('node:http').createServer(async (request, response) => {
+  if (request.url === '/conflict') {
+    const outcome = await datastore.insert({ key: datastore.key('Counter', 'visits'), properties: {} }).catch((error) => error instanceof PlatformError && error.code);
+    response.end(String(outcome));
+    return;
+  }
+  const visits = await datastore.transaction(async (transaction) => {
+    const key = datastore.key('Counter', 'visits');
+    const count = ((await transaction.get(key))?.properties.count ?? 0) + 1;
+    transaction.put({ key, properties: { count } });
+    return count;
+  }, { attempts: 20 });
+  response.end(JSON.stringify({ visits, app: instance.applicationId }));
+}).listen(process.env.PORT);
+`;
+
+let app: string;
+
+beforeAll(async () => {
+  app = await mkdtemp(join(tmpdir(), 'counter-'));
+  await writeFile(join(app, 'app.yaml'), 'runtime: nodejs20\n');
+  await writeFile(join(app, 'server.js'), COUNTER);
+});
+
+afterAll(() => rm(app, { recursive: true }));
+
+describe.each([
+  ['every role in one process', ['--role=all'], 0],
+  ['every role in a process of its own', [], 3],
+])('serve with %s', (_what, options, roles) => {
+  let platform: PlatformProcess;
+
+  beforeAll(async () => {
+    platform = await PlatformProcess.start(...options);
+    await platform.appengineJson('deploy', app, '--app', 'counter');
+  });
+
+  afterAll(() => platform.remove());
+
+  test('runs that many role processes', () => {
+    expect(processesBelow(platform.pid).filter((row) => / role \w+$/.test(row.commandLine))).toHaveLength(roles);
+  });
+
+  test('counts every visit once, however many come at the same time', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => platform.http('counter', '/')));
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
+    const visits = answers.map((answer) => (JSON.parse(answer.text) as { visits: number }).visits);
+    expect(visits.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  test('tells an app errors by their code', async () => {
+    expect((await platform.http('counter', '/conflict')).text).toBe('DS_ALREADY_EXISTS');
+  });
+
+  test('keeps apps apart', async () => {
+    await platform.appengineJson('deploy', app, '--app', 'other');
+    expect(JSON.parse((await platform.http('other', '/')).text)).toEqual({ visits: 1, app: 'other' });
+  });
+});
+
+test('an ephemeral platform serves, says where its token is meanwhile, and leaves nothing', async () => {
+  const platform = await PlatformProcess.start('--ephemeral');
+  const directory = /data in (\S+), which goes when this ends/.exec(platform.output)?.[1] ?? '';
+  const words = ['deploy', app, '--app', 'brief', '--server', platform.consoleUrl, '--data-dir', directory];
+  expect(await run(process.execPath, [command, ...words])).toMatchObject({ code: 0 });
+  expect((await platform.http('brief', '/')).text).toContain('"visits":1');
+  expect(existsSync(join(directory, 'blobs'))).toBe(true);
+  expect(await platform.stop()).toBe(0);
+  expect(existsSync(directory)).toBe(false);
+  await platform.remove();
+});
