@@ -28,7 +28,7 @@ import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { IndexBuilder } from './index/index-builder.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
-import { cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
+import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
 import { runBatch, type Window } from './query/executor.ts';
 import { Meter, type Reading } from './query/hit-source.ts';
 import { normalize } from './query/normal-query.ts';
@@ -213,7 +213,7 @@ export class Datastore {
       const batch = await runBatch(plan, window, this.#readingOf(reader, meter));
       return {
         resultKind: plan.query.resultKind,
-        results: batch.results.map(({ entity, version, behind }) => ({ entity, version, cursor: encodeCursor(header, behind) })),
+        results: batch.results.map(({ entity, version, position }) => ({ entity, version, cursor: cursorBehind(header, position) })),
         skipped: batch.skipped,
         endCursor: encodeCursor(header, batch.reached),
         more: batch.more,

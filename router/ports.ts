@@ -107,8 +107,8 @@ export interface InstanceLease {
 export interface InstanceSource {
   /**
    * The fullest instance with room, waiting in the bounded hold queue when there is none.
-   * Throws ROUTE_QUEUE_FULL, ROUTE_PENDING_TIMEOUT, ROUTE_START_FAILED, INSTANCE_EXITED, INSTANCE_NEVER_LISTENED,
-   * or the signal's reason when the client leaves first.
+   * Throws ROUTE_QUEUE_FULL, ROUTE_PENDING_TIMEOUT, ROUTE_START_FAILED, ROUTE_NOTHING_SERVING, ROUTE_STARTING,
+   * INSTANCE_EXITED, INSTANCE_NEVER_LISTENED, or the signal's reason when the client leaves first.
    */
   acquire(target: InstanceTarget, options: { readonly signal: AbortSignal }): Promise<InstanceLease>;
 }

@@ -1,9 +1,10 @@
 // The key of an Entity message replaced without touching the rest, so that what an app wrote is stored byte for byte.
-import { ProtoWriter } from '../../sdk/contract/protobuf.ts';
 import { encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Key } from '../../sdk/contract/key.ts';
 
 const KEY_FIELD = 1;
+/** The field's number and its type, bytes. */
+const KEY_TAG = (KEY_FIELD << 3) | 2;
 
 /**
  * `message` with `key` as its key, first, in pieces that are views of it. `message` must have been decoded before, so that it
@@ -11,9 +12,15 @@ const KEY_FIELD = 1;
  */
 export function withKey(message: Uint8Array, key: Key): readonly Buffer[] {
   const bytes = Buffer.isBuffer(message) ? message : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  const writer = new ProtoWriter();
-  writer.bytesField(KEY_FIELD, encodeKey(key));
-  return [writer.finish(), ...withoutKey(bytes)];
+  const keyMessage = encodeKey(key);
+  return [Buffer.from([KEY_TAG, ...varint(keyMessage.length)]), keyMessage, ...withoutKey(bytes)];
+}
+
+function varint(value: number): readonly number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  return [...bytes, rest];
 }
 
 /** The stretches of the message between its key fields. */

@@ -81,7 +81,7 @@ export function keyFromPath(partition: Partition, path: Buffer): Key {
 
 /** `E app db ns path`. */
 export function entityRowKey(partition: Partition, path: Buffer): Buffer {
-  return Buffer.concat([partition.entities, path]);
+  return writer.clear().raw(partition.entities).raw(path).take();
 }
 
 /** `K app db ns kind`, to be followed by a path. */

@@ -9,7 +9,7 @@
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
-import { ancestorPrefixes, compositePrefix, kindPrefix, type Partition } from '../codec/row-key.ts';
+import { ancestorPrefixes, compositePrefix, type Partition } from '../codec/row-key.ts';
 import { complement } from '../codec/value-code.ts';
 import { type CompositeIndex } from './composite-index.ts';
 import { type IndexedValues, tooManyEntries } from './indexed-values.ts';
@@ -36,7 +36,7 @@ export function indexRows(
   values: IndexedValues,
   composites: readonly CompositeIndex[],
 ): readonly IndexRow[] {
-  const rows: IndexRow[] = [{ key: Buffer.concat([kindPrefix(partition, kind), path]), value: ONLY }];
+  const rows: IndexRow[] = [{ key: writer.clear().raw(partition.kinds).text(kind).raw(path).take(), value: ONLY }];
   const prefix = writer.clear().raw(partition.properties).text(kind).take();
   for (const [property, ofProperty] of values) {
     const rowValue = ofProperty.length > 1 ? ONE_OF_MANY : ONLY;

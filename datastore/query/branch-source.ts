@@ -56,6 +56,8 @@ function hitSource({ scans }: BranchPlan, reading: Reading, from: Buffer): HitSo
 }
 
 function candidateOf({ place, isOneOfMany }: Hit, plan: QueryPlan, branch: BranchPlan): Candidate | undefined {
+  // Most queries: the place is the path, in its own order.
+  if (plan.layout.length === 0 && plan.keyDirection === 'asc') return { position: place, path: place, isOneOfMany };
   const ends = columnEnds(place, branch.columns);
   for (const [at, range] of branch.columnChecks.entries()) {
     if (range && !isInColumnRange(place.subarray(ends[at - 1] ?? 0, ends[at]), range)) return undefined;

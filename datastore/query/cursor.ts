@@ -25,6 +25,15 @@ export function encodeCursor(header: Buffer, position: Buffer): Buffer {
   return Buffer.concat([header, position]);
 }
 
+/** The cursor right behind the result at `position`. */
+export function cursorBehind(header: Buffer, position: Buffer): Buffer {
+  const cursor = Buffer.allocUnsafe(header.length + position.length + 1);
+  cursor.set(header, 0);
+  cursor.set(position, header.length);
+  cursor[cursor.length - 1] = 0;
+  return cursor;
+}
+
 /** The position. Throws DS_INVALID for what is no cursor or one of another query, DS_FORBIDDEN for one of another app. */
 export function decodeCursor(header: Buffer, cursor: Uint8Array): Buffer {
   const bytes = Buffer.from(cursor);

@@ -7,11 +7,12 @@ import { type MoreResults } from '../../sdk/contract/query.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { keyFromPath } from '../codec/row-key.ts';
 import { readValue } from '../codec/value-code.ts';
+import { keyAfter } from '../storage/key-bytes.ts';
 import { INDEX_VALUE_MEANING } from '../index/entity-check.ts';
 import { type Candidate } from './branch-source.ts';
 import { NOWHERE, type Reading } from './hit-source.ts';
 import { type QueryPlan } from './plan.ts';
-import { type Accepted, behind, ResultScan } from './result-scan.ts';
+import { type Accepted, ResultScan } from './result-scan.ts';
 
 export interface Window {
   readonly limit?: number;
@@ -22,8 +23,7 @@ export interface Window {
 }
 
 export interface PositionedEntity extends StoredEntity {
-  /** Right behind this result. */
-  readonly behind: Buffer;
+  readonly position: Buffer;
 }
 
 export interface ResultBatch {
@@ -67,13 +67,13 @@ async function collect(plan: QueryPlan, window: Window, scan: ResultScan, readin
     const skip = batch.accepted.slice(0, toSkip);
     skipped += skip.length;
     const lastSkipped = skip.at(-1);
-    if (lastSkipped) reached = behind(lastSkipped);
+    if (lastSkipped) reached = keyAfter(lastSkipped.position);
     const chosen = batch.accepted.slice(skip.length, skip.length + resultsMax - results.length);
     for (const result of await toResults(plan, chosen, scan)) {
       bytes += result.entity.length;
       if (results.length > 0 && bytes > LIMITS.queryBatchBytesMax) return end('not-finished');
       results.push(result);
-      reached = result.behind;
+      reached = keyAfter(result.position);
     }
     if (skip.length + chosen.length < batch.accepted.length) continue;
     reached = batch.reached;
@@ -90,13 +90,13 @@ async function toResults(plan: QueryPlan, chosen: readonly Accepted[], scan: Res
     const rows = await scan.load(chosen);
     return chosen.map((candidate, at) => {
       const row = rows[at];
-      return { entity: row?.message ?? NOWHERE, version: row?.version ?? 0n, behind: behind(candidate) };
+      return { entity: row?.message ?? NOWHERE, version: row?.version ?? 0n, position: candidate.position };
     });
   }
   return chosen.map((candidate) => {
     const properties = resultKind === 'projection' ? projected(plan, candidate, projection) : {};
     const entity = encodeEntity({ key: keyFromPath(partition, candidate.path), properties });
-    return { entity, version: 0n, behind: behind(candidate) };
+    return { entity, version: 0n, position: candidate.position };
   });
 }
 

@@ -5,7 +5,6 @@ import { PlatformError } from '../../sdk/contract/errors.ts';
 import { decodeEntityRow, type EntityRow } from '../codec/entity-row.ts';
 import { entityRowKey } from '../codec/row-key.ts';
 import { indexedValues } from '../index/indexed-values.ts';
-import { keyAfter } from '../storage/key-bytes.ts';
 import { branchSource, type Candidate, type CandidateSource } from './branch-source.ts';
 import { firstPosition } from './first-position.ts';
 import { type Reading } from './hit-source.ts';
@@ -129,9 +128,4 @@ export class ResultScan {
         return firstPosition(this.#plan, values, path)?.equals(position) === true;
       });
   }
-}
-
-/** The position right behind a result. */
-export function behind({ position }: Candidate): Buffer {
-  return keyAfter(position);
 }

@@ -87,20 +87,9 @@ export class Committer {
   }
 
   async #prepare(appId: string, mutations: readonly WireMutation[]): Promise<Work> {
-    if (mutations.length > LIMITS.commitMutationsMax) {
-      throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.commitMutationsMax} mutations, this one ${mutations.length}`);
-    }
-    let bytes = 0;
-    const checked: CheckedMutation[] = [];
-    for (const mutation of mutations) {
-      bytes += mutation.op === 'delete' ? mutation.key.length : mutation.entity.length;
-      if (bytes > LIMITS.transactionBytesMax)
-        throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.transactionBytesMax} bytes`);
-      checked.push(checkMutation(mutation, appId));
-    }
     const steps: Step[] = [];
     const targets = new Map<string, Target>();
-    for (const mutation of checked) {
+    for (const mutation of checkAll(appId, mutations)) {
       const fresh = new Target(mutation.isKeyComplete ? mutation.key : await this.#completed(appId, mutation.key));
       const name = fresh.rowKey.toString('latin1');
       const target = targets.get(name) ?? fresh;
@@ -156,6 +145,19 @@ export class Committer {
       writeDifference(transaction, before, NO_ROWS, changes);
     }
   }
+}
+
+/** All are checked before anything is read. */
+function checkAll(appId: string, mutations: readonly WireMutation[]): readonly CheckedMutation[] {
+  if (mutations.length > LIMITS.commitMutationsMax) {
+    throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.commitMutationsMax} mutations, this one ${mutations.length}`);
+  }
+  let bytes = 0;
+  return mutations.map((mutation) => {
+    bytes += mutation.op === 'delete' ? mutation.key.length : mutation.entity.length;
+    if (bytes > LIMITS.transactionBytesMax) throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.transactionBytesMax} bytes`);
+    return checkMutation(mutation, appId);
+  });
 }
 
 async function load(transaction: StoreTransaction, targets: readonly Target[]): Promise<void> {

@@ -2,21 +2,36 @@
 // Only for fairness and thrift: correctness is the store's.
 
 export class KeyLatches {
-  readonly #tails = new Map<string, Promise<void>>();
+  /** Held names, each with those who wait for it in order. */
+  readonly #held = new Map<string, (() => void)[] | undefined>();
 
-  /** Runs `action` when no earlier action with one of `names` is under way. */
+  /** Runs `action` alone among the actions that share one of `names`, which must not repeat. First come, first served. */
   async hold<T>(names: readonly string[], action: () => Promise<T>): Promise<T> {
-    // All names are taken in this turn, so two actions can never wait for each other.
-    const earlier = names.map((name) => this.#tails.get(name)).filter((tail) => tail !== undefined);
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
-    for (const name of names) this.#tails.set(name, held);
+    // In one order for all, so that two can never wait for each other.
+    const ordered = names.length > 1 ? [...names].sort() : names;
+    for (const name of ordered) {
+      if (this.#held.has(name)) await this.#wait(name);
+      else this.#held.set(name, undefined);
+    }
     try {
-      if (earlier.length > 0) await Promise.all(earlier);
       return await action();
     } finally {
-      for (const name of names) if (this.#tails.get(name) === held) this.#tails.delete(name);
-      release();
+      for (const name of ordered) this.#release(name);
     }
+  }
+
+  #wait(name: string): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.#held.get(name);
+      if (waiting) waiting.push(resolve);
+      else this.#held.set(name, [resolve]);
+    });
+  }
+
+  /** Hands the name over to who waits longest. */
+  #release(name: string): void {
+    const next = this.#held.get(name)?.shift();
+    if (next) next();
+    else this.#held.delete(name);
   }
 }

@@ -72,7 +72,6 @@ export const LIMIT_ROWS = {
   requestDeadlineMs: limit(600_000, 'App Engine second generation, automatic scaling: 10 minutes'),
   pendingMsMax: limit(10_000, 'App Engine: a request waits at most this long for an instance'),
   holdQueueEntriesMax: limit(1_000, 'Requests of one version that wait for an instance'),
-  holdQueueBodyBytesMax: limit(16 * MiB, 'Body bytes that the router holds for waiting requests of one version'),
   clientConnectionsPerAddressMax: limit(1_000, 'Open connections from one client address'),
   clientRequestsPerConnectionMax: limit(100, 'Requests under way on one client connection (pipelining); no browser sends more than one'),
   clientIdleMs: limit(60_000, 'An idle client connection is closed after this time; proxies in front keep theirs about as long'),
