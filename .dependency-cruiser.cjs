@@ -46,7 +46,7 @@ module.exports = {
     {
       name: 'only-the-composition-root-builds-storage',
       severity: 'error',
-      from: { path: '^(runtime|router|admin-console)/', pathNot: '^runtime/platform' },
+      from: { path: '^(runtime|router|admin-console)/', pathNot: '^runtime/platform/' },
       to: { path: '^datastore/storage/' },
     },
     // Inside the datastore: storage < codec, tablet < index < transaction, query < datastore.ts, api.

@@ -2,6 +2,7 @@
 // Nothing here works outside an instance, and nothing is connected before its first use.
 // Read next: client/datastore.ts.
 import { join } from 'node:path';
+import { AppIdentityClient } from './client/app-identity.ts';
 import { Datastore } from './client/datastore.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
 import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
@@ -9,6 +10,7 @@ import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
 
 export { Cursor, Datastore, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
+export { type AppIdentity } from './contract/app-identity.ts';
 export { type AppEntity, DatastoreKey, Double, GeoPoint } from './client/natural-value.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';
@@ -38,3 +40,6 @@ class InstanceSocket implements Rpc {
 
 /** The app's own datastore. */
 export const datastore = new Datastore(new InstanceSocket('datastore.sock'), systemTimers, systemRandom);
+
+/** Who the platform says this instance is. */
+export const appIdentity = new AppIdentityClient(new InstanceSocket('api.sock'));

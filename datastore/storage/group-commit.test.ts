@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { GroupCommit, type Write } from './group-commit.ts';
 import { ReadSet } from './read-set.ts';
 
@@ -73,42 +72,6 @@ describe('group commit', () => {
     await expect(second).rejects.toMatchObject({ code: 'DS_TX_CONFLICT' });
     disk.batches[0]?.finish();
     await first;
-  });
-
-  it('writes half of what waits while writes are quick, and all of it while they are slow', async () => {
-    const time = new VirtualTime();
-    const { disk, commits } = opened({ clock: time });
-    const start = commits.begin();
-    const submit = (count: number): Promise<unknown> =>
-      Promise.all(Array.from({ length: count }, () => commits.submit(start, NO_READS, [put('a')], 1)));
-    const sizes: (number | undefined)[] = [];
-    const writeTaking = async (ms: number): Promise<void> => {
-      await turn();
-      const batch = disk.batches.at(-1);
-      sizes.push(batch?.size);
-      time.advance(ms);
-      batch?.finish();
-    };
-    const all = [submit(100)];
-    await writeTaking(1);
-    all.push(submit(100));
-    for (const ms of [1, 1, 10]) await writeTaking(ms);
-    all.push(submit(100));
-    for (const ms of [1, 1, 1, 1, 1]) await writeTaking(ms);
-    await Promise.all(all);
-    expect(sizes).toMatchInlineSnapshot(`
-      [
-        100,
-        50,
-        32,
-        18,
-        100,
-        100,
-        100,
-        100,
-        100,
-      ]
-    `);
   });
 
   it('takes no more writes after a failed batch until it is reset, and says why', async () => {

@@ -4,14 +4,10 @@
 //
 //   submit ─► queue ─► window: validate in order, number, join writes ─► write one batch ─► acknowledge all
 //
-// While writes are quick, a window is half of what waits, so that one half is written while those of the other half are
-// answered and prepare their next commit. While writes are slow, it is all that waits: the fewer of them the better.
-//
 // A window is validated against everything numbered before, its own earlier members included, so the order of `submit`
 // calls is the order of effects.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
-import { type Clock } from '../../sdk/support/clock.ts';
 import { type ReadSet } from './read-set.ts';
 import { RecentCommits } from './recent-commits.ts';
 
@@ -20,11 +16,6 @@ export interface Write {
   readonly key: Buffer;
   readonly value: Buffer | undefined;
 }
-
-/** Two half windows beat a whole one while a write takes less than the calls in between: measured with 64 clients. */
-const QUICK_MS = 3;
-/** A window is not halved below this. */
-const COMMITS_MIN = 32;
 
 /** Writes all or none, in order, and resolves when that is durable. */
 export type WriteBatch = (groups: readonly (readonly Write[])[]) => Promise<void>;
@@ -55,13 +46,9 @@ export class GroupCommit {
   #durable = 0;
   #pumping: Promise<void> | undefined;
   #failure: unknown;
-  readonly #clock: Clock | undefined;
-  #lastWriteMs = Infinity;
 
-  /** Without a clock, writes count as slow. */
-  constructor(write: WriteBatch, options: { readonly clock?: Clock; readonly recentWritesMax?: number } = {}) {
+  constructor(write: WriteBatch, options: { readonly recentWritesMax?: number } = {}) {
     this.#write = write;
-    this.#clock = options.clock;
     this.#recent = new RecentCommits(options.recentWritesMax ?? LIMITS.storeRecentWritesMax);
   }
 
@@ -115,14 +102,12 @@ export class GroupCommit {
     while (this.#queue.length > 0) {
       const window = this.#takeWindow();
       if (window.length === 0) continue;
-      const startMs = this.#clock?.monotonicMs();
       try {
         await this.#write(window.map((submission) => submission.writes));
       } catch (cause) {
         this.#fail(window, cause);
         break;
       }
-      if (this.#clock && startMs !== undefined) this.#lastWriteMs = this.#clock.monotonicMs() - startMs;
       this.#durable = this.#submitted;
       this.#recent.forgetUpTo(this.#starts[0]?.sequence ?? this.#durable);
       for (const submission of window) submission.resolve();
@@ -133,11 +118,10 @@ export class GroupCommit {
   /** The next transactions that pass validation; those that do not are told at once. */
   #takeWindow(): readonly Submission[] {
     const window: Submission[] = [];
-    const commitsMax = this.#lastWriteMs < QUICK_MS ? Math.max(COMMITS_MIN, Math.ceil(this.#queue.length / 2)) : Infinity;
     let bytes = 0;
     let taken = 0;
     for (const submission of this.#queue) {
-      if (taken >= commitsMax || (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax)) break;
+      if (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax) break;
       taken++;
       if (this.#recent.conflicts(submission.reads, submission.startSequence)) {
         submission.reject(new PlatformError('DS_TX_CONFLICT'));

@@ -23,7 +23,7 @@ import { ReadPace } from './read-pace.ts';
 export interface LevelStoreOptions {
   /** Uncompressed blocks kept in memory. */
   readonly cacheBytes?: number;
-  /** Times reads and writes, which are made differently when they are slow (read-pace.ts, group-commit.ts). */
+  /** Times reads, to make them in this thread only while they are quick (read-pace.ts). */
   readonly clock?: Clock;
   /** The memtable; larger means fewer, larger level-0 files and a longer log to replay after a crash. */
   readonly writeBufferBytes?: number;
@@ -45,9 +45,8 @@ export class LevelStore implements Store {
   constructor(location: string, options: LevelStoreOptions = {}) {
     this.#location = location;
     this.#options = options;
-    const clock = options.clock ?? systemClock;
-    this.#pace = new ReadPace(clock);
-    this.#commits = new GroupCommit((groups) => writeSynced(this.#open(), groups), { clock });
+    this.#pace = new ReadPace(options.clock ?? systemClock);
+    this.#commits = new GroupCommit((groups) => writeSynced(this.#open(), groups));
   }
 
   async start(): Promise<void> {

@@ -1,15 +1,8 @@
-// The app identity service: what an instance may ask about itself (App Engine: app_identity).
+// The app identity service: what an instance may ask about itself.
 import { z } from 'zod';
+import { APP_IDENTITY_SERVICE, type AppIdentity } from '../../sdk/contract/app-identity.ts';
 import { method, type Service } from '../../sdk/contract/wire/service.ts';
 import { type InstanceView } from '../host/instance.ts';
-
-export interface AppIdentity {
-  readonly applicationId: string;
-  readonly service: string;
-  readonly version: string;
-  readonly instanceId: string;
-  readonly defaultVersionHostname: string;
-}
 
 export function appIdentityService(instance: InstanceView, domain: string): Service {
   const identity: AppIdentity = {
@@ -19,5 +12,5 @@ export function appIdentityService(instance: InstanceView, domain: string): Serv
     instanceId: instance.id,
     defaultVersionHostname: `${instance.appId}.${domain}`,
   };
-  return { name: 'app_identity', methods: { get: method(z.strictObject({}), () => identity) } };
+  return { name: APP_IDENTITY_SERVICE, methods: { get: method(z.strictObject({}), () => identity) } };
 }

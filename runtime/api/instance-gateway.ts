@@ -1,6 +1,6 @@
 // The calls that instances make: one listening socket for each instance, whose place in the file system is its identity.
 // It must not know any service: whoever builds it says what an instance may call.
-// Read next: app-identity.ts for a service; ../platform.ts for who builds which gateway.
+// Read next: app-identity.ts for a service; ../platform/ for who builds which gateway.
 import { join } from 'node:path';
 import { RpcServer } from '../../sdk/contract/wire/server.ts';
 import { type Service } from '../../sdk/contract/wire/service.ts';

@@ -8,7 +8,7 @@ import { command, PlatformProcess, processesBelow, run } from './platform-proces
 
 /** The counter of the README, without Express, as CommonJS, with what else an app may ask of the platform. */
 const COUNTER = `
-const { datastore, instance, PlatformError } = require('appengine');
+const { appIdentity, datastore, PlatformError } = require('appengine');
 require('node:http').createServer(async (request, response) => {
   if (request.url === '/conflict') {
     const outcome = await datastore.insert({ key: datastore.key('Counter', 'visits'), properties: {} }).catch((error) => error instanceof PlatformError && error.code);
@@ -21,7 +21,7 @@ require('node:http').createServer(async (request, response) => {
     transaction.put({ key, properties: { count } });
     return count;
   }, { attempts: 20 });
-  response.end(JSON.stringify({ visits, app: instance.applicationId }));
+  response.end(JSON.stringify({ visits, app: (await appIdentity.get()).applicationId }));
 }).listen(process.env.PORT);
 `;
 
