@@ -221,7 +221,7 @@ export class Datastore extends Reader {
     const begun = (await this.rpc.call(
       DATASTORE_SERVICE,
       'beginTransaction',
-      { readOnly },
+      { readOnly } satisfies BeginTransactionRequest,
       { idempotent: true },
     )) as BeginTransactionResponse;
     const transaction = new Transaction(this.rpc, begun.transaction);
