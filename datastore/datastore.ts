@@ -31,6 +31,7 @@ import { type AggregateValue, aggregatedProperties, runAggregations } from './qu
 import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
 import { runBatch, type Window } from './query/executor.ts';
 import { Meter, type Reading } from './query/hit-source.ts';
+import { KindLayout } from './query/kind-layout.ts';
 import { normalize } from './query/normal-query.ts';
 import { planLines, type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
@@ -108,6 +109,7 @@ export class Datastore {
   readonly #transactions: TransactionRegistry;
   readonly #committer: Committer;
   readonly #gql = new GqlCache();
+  readonly #layout = new KindLayout();
   #close = new CloseStack();
   #hasFailed = false;
 
@@ -345,6 +347,7 @@ export class Datastore {
     return {
       reader,
       meter,
+      layout: this.#layout,
       onRead: (key, rows) => {
         map.read(key, rows);
       },

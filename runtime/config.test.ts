@@ -31,5 +31,7 @@ test.each([
   [{ sandbox: 'docker' }, {}, '--sandbox is "docker", want one of auto, bubblewrap, process'],
   [{ logLevel: 'loud' }, {}, '--log-level'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
-  expect(() => readServeConfig(flags, variables)).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }));
+  expect(() => readServeConfig(flags, variables)).toThrow(
+    expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }),
+  );
 });

@@ -79,7 +79,10 @@ export class OrderedReader {
 
   skipStr(): void {
     for (;;) {
-      if (this.byte() === 0 && this.byte() === 0x01) return;
+      const zero = this.#bytes.indexOf(this.#mask, this.offset);
+      if (zero === -1) throw endsEarly();
+      this.offset = zero + 1;
+      if (this.byte() === 0x01) return;
     }
   }
 

@@ -65,3 +65,15 @@ export function elementEnds(path: Buffer, reader: OrderedReader): readonly numbe
   }
   return ends;
 }
+
+/** The offset of the kind of a path's last element. */
+export function lastKindStart(reader: OrderedReader): number {
+  let start = 0;
+  while (reader.byte() !== PATH_END) {
+    start = reader.offset;
+    reader.skipStr();
+    if (reader.byte() === ID) reader.skip(8);
+    else reader.skipStr();
+  }
+  return start;
+}

@@ -2,7 +2,7 @@
 import { type Key, type PathElement } from '../../sdk/contract/key.ts';
 import { OrderedReader } from './ordered-reader.ts';
 import { OrderedWriter } from './ordered-writer.ts';
-import { elementEnds, readPath, writePath, writePathPrefix } from './path-code.ts';
+import { elementEnds, lastKindStart, readPath, writePath, writePathPrefix } from './path-code.ts';
 
 export const FAMILY = Object.freeze({
   composite: 0x43, // C
@@ -77,6 +77,17 @@ export function keyFromPath(partition: Partition, path: Buffer): Key {
     namespace: partition.namespace,
     path: pathFromBytes(path),
   };
+}
+
+/** A kind as it stands in paths. */
+export function encodedKind(kind: string): Buffer {
+  return writer.clear().text(kind).take();
+}
+
+/** Whether the last element of an encoded path is of an encoded kind. */
+export function pathEndsInKind(path: Buffer, kind: Buffer): boolean {
+  const start = lastKindStart(new OrderedReader(path));
+  return path.compare(kind, 0, kind.length, start, start + kind.length) === 0;
 }
 
 /** `E app db ns path`. */

@@ -1,4 +1,5 @@
 // The hits of one branch as candidates for results: checked against what its scans' ranges do not see to.
+import { type EntityRow } from '../codec/entity-row.ts';
 import { contains, isInColumnRange } from './bounds.ts';
 import { type Hit, type HitSource, type Reading } from './hit-source.ts';
 import { IndexScan } from './index-scan.ts';
@@ -13,6 +14,8 @@ export interface Candidate {
   readonly path: Buffer;
   /** Whether the entity may come up at other positions too. */
   readonly isOneOfMany: boolean;
+  /** The entity's row, where it has been read already. */
+  readonly row?: EntityRow;
 }
 
 export interface CandidateBatch {
@@ -32,6 +35,10 @@ export interface CandidateSource {
 export function branchSource(plan: QueryPlan, branch: BranchPlan, reading: Reading, from: Buffer): CandidateSource | undefined {
   const place = placeFrom(from, plan, branch);
   if (!place) return undefined;
+  return indexSource(plan, branch, reading, place, from);
+}
+
+function indexSource(plan: QueryPlan, branch: BranchPlan, reading: Reading, place: Buffer, from: Buffer): CandidateSource {
   const source = hitSource(branch, reading, place);
   let lastPosition = from;
   return {

@@ -12,7 +12,7 @@ import { INDEX_VALUE_MEANING } from '../index/entity-check.ts';
 import { type Candidate } from './branch-source.ts';
 import { NOWHERE, type Reading } from './hit-source.ts';
 import { type QueryPlan } from './plan.ts';
-import { type Accepted, ResultScan } from './result-scan.ts';
+import { ResultScan } from './result-scan.ts';
 
 export interface Window {
   readonly limit?: number;
@@ -84,7 +84,7 @@ async function collect(plan: QueryPlan, window: Window, scan: ResultScan, readin
   }
 }
 
-async function toResults(plan: QueryPlan, chosen: readonly Accepted[], scan: ResultScan): Promise<readonly PositionedEntity[]> {
+async function toResults(plan: QueryPlan, chosen: readonly Candidate[], scan: ResultScan): Promise<readonly PositionedEntity[]> {
   const { partition, resultKind, projection } = plan.query;
   if (resultKind === 'full') {
     const rows = await scan.load(chosen);

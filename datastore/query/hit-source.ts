@@ -1,5 +1,6 @@
 // Hits: what index rows become on their way to results, in the order of results.
 import { type StoreReader } from '../storage/port.ts';
+import { type KindLayout } from './kind-layout.ts';
 
 /** One index row, or several that agree. */
 export interface Hit {
@@ -41,6 +42,7 @@ export class Meter {
 export interface Reading {
   readonly reader: StoreReader;
   readonly meter: Meter;
+  readonly layout: KindLayout;
   /** Told of rows read at a key, for the statistics of its tablet. */
   readonly onRead: (key: Buffer, rows: number) => void;
 }

@@ -18,6 +18,8 @@ export interface ScanPlan {
   readonly prefix: Buffer;
   /** Of suffixes, in the order of rows. */
   readonly range: ColumnRange;
+  /** Set when the suffixes are paths of whole kinds, so that entity rows in key order can be read instead (entity-scan.ts). */
+  readonly kindRows?: true;
   /** Whether rows can say that their entity has several (index-rows.ts). */
   readonly hasFlags: boolean;
   /** For people: the index and how it is read. */

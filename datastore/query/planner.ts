@@ -121,8 +121,8 @@ function keyScans(query: NormalQuery, disjunct: Disjunct, indexes: readonly Comp
   const kind = keyDirection === 'asc' ? 'forward' : 'backward';
   const range = pathRange(disjunct);
   const scan = (prefix: Buffer, name: string, hasFlags = true): ScanPlan => ({ kind, prefix, range, hasFlags, label: `${name}, ${kind}` });
-  if (entityKind === undefined) return [scan(partition.entities, 'entities by key', false)];
-  if (disjunct.equalities.size === 0) return [scan(kindPrefix(partition, entityKind), `kind ${entityKind}`, false)];
+  if (entityKind === undefined) return [{ ...scan(partition.entities, 'entities by key', false), kindRows: true }];
+  if (disjunct.equalities.size === 0) return [{ ...scan(kindPrefix(partition, entityKind), `kind ${entityKind}`, false), kindRows: true }];
   const perfect = perfectIndex(disjunct, indexes);
   if (perfect) {
     const prefix = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);

@@ -134,6 +134,24 @@ describe('queries on a datastore', () => {
       expect(await oneByOne(query('K', { filter: where('__key__', '!=', key('K', 'c')) }))).toEqual(['a', 'b', 'd', 'e']);
     });
 
+    it('read whole kinds from the entities themselves, and from the kind index where others lie between', async () => {
+      const flat = Array.from({ length: 40 }, (_, at) => write('upsert', key('Flat', BigInt(at + 1)), {}));
+      const books = Array.from({ length: 40 }, (_, at) => write('upsert', key('Book', BigInt(at + 1)), {}));
+      const pages = Array.from({ length: 400 }, (_, at) => write('upsert', key('Book', BigInt((at % 40) + 1), 'Page', BigInt(at + 1)), {}));
+      await datastore.commit(APP, [...flat, ...books]);
+      await datastore.commit(APP, pages);
+      const explained = async (kind: string): Promise<readonly unknown[]> => {
+        const { results, plan } = await datastore.runQuery(APP, query(kind), { explain: true });
+        return [results.length, plan?.indexRowsRead, plan?.entitiesRead];
+      };
+      expect(await explained('Flat')).toEqual([40, 1, 40]);
+      // Once to find out, at the price of a chunk; then never again.
+      expect((await explained('Book'))[0]).toBe(40);
+      expect(await explained('Book')).toEqual([40, 40, 40]);
+      expect(namesOf(await datastore.runQuery(APP, query('Book')))).toEqual(Array.from({ length: 40 }, (_, at) => String(at + 1)));
+      expect((await explained('Page'))[0]).toBe(300);
+    });
+
     it('find descendants of an ancestor, itself included, of one kind or of all', async () => {
       const keys = [key('P', 'p'), key('P', 'p', 'K', 'a'), key('P', 'p', 'Q', 'q', 'K', 'b'), key('P', 'q', 'K', 'c'), key('K', 'd')];
       await datastore.commit(

@@ -7,18 +7,14 @@ import { entityRowKey } from '../codec/row-key.ts';
 import { indexedValues } from '../index/indexed-values.ts';
 import { branchSource, type Candidate, type CandidateSource } from './branch-source.ts';
 import { firstPosition } from './first-position.ts';
+import { EntityScan } from './entity-scan.ts';
 import { type Reading } from './hit-source.ts';
 import { MergeSource } from './merge-source.ts';
 import { type QueryPlan } from './plan.ts';
 import { columnEnds, columnsBehindCursor } from './position.ts';
 
-export interface Accepted extends Candidate {
-  /** Read already, to see whether this is the entity's first place. */
-  readonly row?: EntityRow;
-}
-
 export interface AcceptedBatch {
-  readonly accepted: readonly Accepted[];
+  readonly accepted: readonly Candidate[];
   readonly reached: Buffer;
   /** `more` also when the meter says to pause. */
   readonly state: 'more' | 'done' | 'at-end-cursor';
@@ -42,11 +38,10 @@ export class ResultScan {
     this.#reading = reading;
     this.#unit = unit;
     this.#end = window.end;
-    const sources = plan.branches
-      .map((branch) => branchSource(plan, branch, reading, window.from))
-      .filter((source) => source !== undefined);
-    const [only] = sources;
-    this.#source = only && sources.length === 1 ? only : new MergeSource(sources, window.from);
+    this.#source =
+      unit === 'entity' && EntityScan.isFor(plan, reading)
+        ? new EntityScan(plan, reading, window.from)
+        : indexSources(plan, reading, window.from);
     if (plan.query.distinctOn.length > 0) {
       this.#lastGroup = columnsBehindCursor(window.from, plan, plan.query.distinctOn.length);
     }
@@ -67,7 +62,7 @@ export class ResultScan {
   }
 
   /** Rows of `candidates` that are not read yet. Throws DS_CORRUPT when an index row has no entity. */
-  async load(candidates: readonly Accepted[]): Promise<readonly EntityRow[]> {
+  async load(candidates: readonly Candidate[]): Promise<readonly EntityRow[]> {
     const { partition } = this.#plan.query;
     const missing = candidates.filter(({ row }) => !row);
     const keys = missing.map(({ path }) => entityRowKey(partition, path));
@@ -112,13 +107,13 @@ export class ResultScan {
     });
   }
 
-  async #eachOnce(candidates: readonly Candidate[]): Promise<readonly Accepted[]> {
+  async #eachOnce(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
     const canRepeat = this.#unit === 'entity' && (this.#plan.branches.length > 1 || this.#plan.layout.length > 0);
     const doubtful = canRepeat ? candidates.filter(({ isOneOfMany }) => isOneOfMany) : [];
     if (doubtful.length === 0) return candidates;
     const rows = new Map((await this.load(doubtful)).map((row, at) => [doubtful[at], row]));
     return candidates
-      .map((candidate): Accepted => {
+      .map((candidate): Candidate => {
         const row = rows.get(candidate);
         return row ? { ...candidate, row } : candidate;
       })
@@ -128,4 +123,10 @@ export class ResultScan {
         return firstPosition(this.#plan, values, path)?.equals(position) === true;
       });
   }
+}
+
+function indexSources(plan: QueryPlan, reading: Reading, from: Buffer): CandidateSource {
+  const sources = plan.branches.map((branch) => branchSource(plan, branch, reading, from)).filter((source) => source !== undefined);
+  const [only] = sources;
+  return only && sources.length === 1 ? only : new MergeSource(sources, from);
 }

@@ -1,7 +1,7 @@
-// The default adapter: classic-level (LevelDB), one database in one directory, one process.
+// The default adapter: level, which is classic-level on Node (LevelDB), one database in one directory, one process.
 // Commits are written by GroupCommit as one synced LevelDB batch; reads use LevelDB's explicit snapshots.
-import { type AbstractSnapshot } from 'abstract-level';
-import { ClassicLevel, type Iterator } from 'classic-level';
+import { type AbstractIterator, type AbstractSnapshot } from 'abstract-level';
+import { Level } from 'level';
 import { type Clock, systemClock } from '../../sdk/support/clock.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
@@ -40,7 +40,8 @@ export class LevelStore implements Store {
   readonly #commits: GroupCommit;
   readonly #pace: ReadPace;
   readonly #elsewhere = new ReadCoalescer((keys) => readMany(this.#open(), keys, undefined));
-  #level: ClassicLevel<Buffer, Buffer> | undefined;
+  readonly #latest = new LatestState(this);
+  #level: Level<Buffer, Buffer> | undefined;
 
   constructor(location: string, options: LevelStoreOptions = {}) {
     this.#location = location;
@@ -51,7 +52,7 @@ export class LevelStore implements Store {
 
   async start(): Promise<void> {
     assert(this.#level === undefined, 'a store is started once before it is closed');
-    const level = new ClassicLevel<Buffer, Buffer>(this.#location, {
+    const level = new Level<Buffer, Buffer>(this.#location, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       cacheSize: this.#options.cacheBytes ?? 64 * MiB,
@@ -91,18 +92,14 @@ export class LevelStore implements Store {
   begin({ reads = 'snapshot' }: BeginOptions = {}): StoreTransaction {
     const level = this.#open();
     const start = this.#commits.begin();
-    return new OptimisticTransaction(
-      this.#commits,
-      start,
-      reads === 'snapshot' ? new LevelSnapshot(level, this.#pace) : new LatestState(this),
-    );
+    return new OptimisticTransaction(this.#commits, start, reads === 'snapshot' ? new LevelSnapshot(level, this.#pace) : this.#latest);
   }
 
   snapshot(): StoreSnapshot {
     return new LevelSnapshot(this.#open(), this.#pace);
   }
 
-  #open(): ClassicLevel<Buffer, Buffer> {
+  #open(): Level<Buffer, Buffer> {
     if (!this.#level) throw new PlatformError('DS_CLOSED', 'the store is closed');
     return this.#level;
   }
@@ -134,11 +131,11 @@ class LatestState implements StoreSnapshot {
 }
 
 class LevelSnapshot implements StoreSnapshot {
-  readonly #level: ClassicLevel<Buffer, Buffer>;
+  readonly #level: Level<Buffer, Buffer>;
   readonly #pace: ReadPace;
   readonly #snapshot: AbstractSnapshot;
 
-  constructor(level: ClassicLevel<Buffer, Buffer>, pace: ReadPace) {
+  constructor(level: Level<Buffer, Buffer>, pace: ReadPace) {
     this.#level = level;
     this.#pace = pace;
     this.#snapshot = level.snapshot();
@@ -164,9 +161,9 @@ class LevelSnapshot implements StoreSnapshot {
 
 class LevelScan implements RowScan {
   readonly #keysOnly: boolean;
-  readonly #iterator: Iterator<ClassicLevel<Buffer, Buffer>, Buffer, Buffer>;
+  readonly #iterator: AbstractIterator<Level<Buffer, Buffer>, Buffer, Buffer>;
 
-  constructor(level: ClassicLevel<Buffer, Buffer>, range: KeyRange, options: ScanOptions, snapshot: AbstractSnapshot | undefined) {
+  constructor(level: Level<Buffer, Buffer>, range: KeyRange, options: ScanOptions, snapshot: AbstractSnapshot | undefined) {
     this.#keysOnly = options.keysOnly === true;
     try {
       this.#iterator = level.iterator({
@@ -197,7 +194,7 @@ class LevelScan implements RowScan {
   }
 }
 
-function readHere(level: ClassicLevel<Buffer, Buffer>, key: Buffer, snapshot: AbstractSnapshot | undefined): Buffer | undefined {
+function readHere(level: Level<Buffer, Buffer>, key: Buffer, snapshot: AbstractSnapshot | undefined): Buffer | undefined {
   try {
     // Options, even empty ones, make it take a slower path.
     return snapshot ? level.getSync(key, { snapshot }) : level.getSync(key);
@@ -206,11 +203,7 @@ function readHere(level: ClassicLevel<Buffer, Buffer>, key: Buffer, snapshot: Ab
   }
 }
 
-async function readOne(
-  level: ClassicLevel<Buffer, Buffer>,
-  key: Buffer,
-  snapshot: AbstractSnapshot | undefined,
-): Promise<Buffer | undefined> {
+async function readOne(level: Level<Buffer, Buffer>, key: Buffer, snapshot: AbstractSnapshot | undefined): Promise<Buffer | undefined> {
   try {
     return await level.get(key, { snapshot });
   } catch (error) {
@@ -219,7 +212,7 @@ async function readOne(
 }
 
 async function readMany(
-  level: ClassicLevel<Buffer, Buffer>,
+  level: Level<Buffer, Buffer>,
   keys: readonly Buffer[],
   snapshot: AbstractSnapshot | undefined,
 ): Promise<readonly (Buffer | undefined)[]> {
@@ -231,7 +224,7 @@ async function readMany(
 }
 
 /** A chained batch crosses into LevelDB row by row, which here is twice as fast as a list of operations. */
-async function writeSynced(level: ClassicLevel<Buffer, Buffer>, groups: readonly (readonly Write[])[]): Promise<void> {
+async function writeSynced(level: Level<Buffer, Buffer>, groups: readonly (readonly Write[])[]): Promise<void> {
   const batch = level.batch();
   for (const writes of groups) {
     for (const { key, value } of writes) {

@@ -68,7 +68,7 @@ describe('tablets of a datastore', () => {
     expect(sum(datastore.tablets())).toEqual(await count(store));
     await datastore.runQuery(APP, query('K'));
     const [only] = datastore.tablets();
-    expect(only?.rowsRead).toBe(38);
+    expect(only?.rowsRead).toBe(20);
     expect(only?.rowsWritten).toBeGreaterThan(100);
     await datastore.close();
   });

@@ -110,7 +110,9 @@ export class Committer {
   }
 
   async #apply(transaction: StoreTransaction, appId: string, { steps, targets }: Work): Promise<CommitOutcome> {
-    await load(transaction, [...targets.values()]);
+    const [only] = targets.size === 1 ? targets.values() : [];
+    if (only) only.load(await transaction.get(only.rowKey));
+    else await load(transaction, [...targets.values()]);
     for (const { mutation, target } of steps) target.apply(mutation);
     // From here to the submission in one turn: versions and the catalog must not change in between.
     const version = this.#versions.next();
@@ -161,11 +163,6 @@ function checkAll(appId: string, mutations: readonly WireMutation[]): readonly C
 }
 
 async function load(transaction: StoreTransaction, targets: readonly Target[]): Promise<void> {
-  const [only] = targets;
-  if (only && targets.length === 1) {
-    only.load(await transaction.get(only.rowKey));
-    return;
-  }
   const rows = await transaction.getMany(targets.map(({ rowKey }) => rowKey));
   targets.forEach((target, at) => {
     target.load(rows[at]);
@@ -179,9 +176,16 @@ function writeDifference(
   after: readonly IndexRow[],
   changes: RowChange[],
 ): void {
+  if (before.length === 0) {
+    for (const { key, value } of after) {
+      transaction.put(key, value);
+      changes.push(change(key, undefined, value.length));
+    }
+    return;
+  }
   const old = new Map(before.map((row) => [row.key.toString('latin1'), row]));
   for (const { key, value } of after) {
-    const name = old.size > 0 ? key.toString('latin1') : '';
+    const name = key.toString('latin1');
     const known = old.get(name);
     old.delete(name);
     if (known?.value.equals(value)) continue;

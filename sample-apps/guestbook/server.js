@@ -10,10 +10,9 @@ app.use(express.urlencoded({ extended: false, limit: '64kb' }));
 const guestbook = datastore.key('Guestbook', 'main');
 
 app.get('/', async (request, response) => {
-  const { entities } = await datastore.gql(
-    'SELECT * FROM Greeting WHERE __key__ HAS ANCESTOR @guestbook ORDER BY date DESC LIMIT 10',
-    { guestbook },
-  );
+  const { entities } = await datastore.gql('SELECT * FROM Greeting WHERE __key__ HAS ANCESTOR @guestbook ORDER BY date DESC LIMIT 10', {
+    guestbook,
+  });
   const greetings = entities.map((entity) => entity.properties);
   response.send(page({ greetings, instance }));
 });

@@ -218,12 +218,9 @@ export class Datastore extends Reader {
   }
 
   async #attempt<T>(work: (transaction: Transaction) => Promise<T> | T, readOnly: boolean): Promise<T> {
-    const begun = (await this.rpc.call(
-      DATASTORE_SERVICE,
-      'beginTransaction',
-      { readOnly } satisfies BeginTransactionRequest,
-      { idempotent: true },
-    )) as BeginTransactionResponse;
+    const begun = (await this.rpc.call(DATASTORE_SERVICE, 'beginTransaction', { readOnly } satisfies BeginTransactionRequest, {
+      idempotent: true,
+    })) as BeginTransactionResponse;
     const transaction = new Transaction(this.rpc, begun.transaction);
     let result: T;
     try {

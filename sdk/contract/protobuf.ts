@@ -182,9 +182,13 @@ export class ProtoReader {
   }
 
   string(): string {
-    const bytes = this.bytes();
-    if (!isUtf8(bytes)) throw malformed('a string is not UTF-8');
-    return bytes.toString('utf8');
+    this.#want(BYTES);
+    const length = this.#varint32();
+    const start = this.#advance(length);
+    const text = this.#buffer.toString('utf8', start, start + length);
+    // Bytes that are not UTF-8 come out as U+FFFD; only then is it worth asking whether that was written there.
+    if (text.includes('\ufffd') && !isUtf8(this.#buffer.subarray(start, start + length))) throw malformed('a string is not UTF-8');
+    return text;
   }
 
   /** A reader of a nested message. */
