@@ -1,10 +1,9 @@
 // The datastore against the LevelDB under it: the same rows, the same group commit, the same number of clients.
 //
-//   npx tsx tests/bench/datastore.ts [--json FILE]
+//   npx tsx tests/bench/datastore.ts
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ClassicLevel } from 'classic-level';
 import { encodeEntityRow } from '../../datastore/codec/entity-row.ts';
 import { entityRowKey, partitionOf, pathBytes } from '../../datastore/codec/row-key.ts';
@@ -20,7 +19,7 @@ import { type Key } from '../../sdk/contract/key.ts';
 import { type Query } from '../../sdk/contract/query.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
-import { type BenchRow, type BenchTable, printTable, writeJson } from './table.ts';
+import { type BenchRow, type BenchTable, printTable } from './table.ts';
 
 const SCOPE = { appId: 'bench' };
 const PUT_CLIENTS = 64;
@@ -145,7 +144,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((left, right) => left - right)[values.length >> 1] ?? 0;
 }
 
-export async function run(options: { readonly json?: string } = {}): Promise<BenchTable> {
+export async function run(): Promise<BenchTable> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-datastore-'));
   const datastore = new Datastore(new LevelStore(join(folder, 'ours')), systemClock, systemTimers, systemRandom, new MemoryLog());
   const level = new ClassicLevel<Buffer, Buffer>(join(folder, 'peer'), {
@@ -159,8 +158,6 @@ export async function run(options: { readonly json?: string } = {}): Promise<Ben
   await level.open();
   try {
     const table = { title: 'Datastore against raw LevelDB (classic-level), 1 kB entities', rows: await measure(datastore, level) };
-    printTable(table);
-    if (options.json) await writeJson(options.json, [table]);
     return table;
   } finally {
     await level.close();
@@ -221,8 +218,4 @@ async function measure(datastore: Datastore, level: ClassicLevel<Buffer, Buffer>
   ];
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const flag = process.argv.indexOf('--json');
-  const file = flag === -1 ? undefined : process.argv[flag + 1];
-  await run(file === undefined ? {} : { json: file });
-}
+if (process.argv[1] === import.meta.filename) printTable(await run());
