@@ -245,6 +245,7 @@ export class DeployRun {
     const { appId, service, version } = record;
     this.#begin('traffic', promote ? 'Moving traffic' : 'Making the version reachable');
     await this.#tools.registry.serve(record, { promote });
+    if (promote) await this.#awaitRouted(record);
     this.#end(
       'traffic',
       promote ? 'done' : 'skipped',
@@ -260,6 +261,15 @@ export class DeployRun {
       promoted: promote,
     });
     this.#tools.log.info('Deployed a version', { appId, service, version, deploymentId: record.deploymentId, promoted: promote });
+  }
+
+  /** So that whoever reads the URL finds the new version there. The traffic has moved: a router that is away changes nothing. */
+  async #awaitRouted({ deploymentId }: VersionRecord): Promise<void> {
+    try {
+      await this.#tools.warmer.awaitServing(deploymentId);
+    } catch (error) {
+      this.#tools.log.warn('The router does not yet say that it routes to a new version', { deploymentId, error });
+    }
   }
 
   async #fail(thrown: unknown): Promise<void> {

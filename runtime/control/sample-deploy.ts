@@ -122,6 +122,7 @@ export class SampleControl {
           this.warmed.push(deploymentId);
           await this.onWarm(deploymentId);
         },
+        awaitServing: () => Promise.resolve(),
       },
       findLanguage: sampleFindLanguage,
       urls,

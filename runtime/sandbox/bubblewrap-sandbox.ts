@@ -67,6 +67,8 @@ export class BubblewrapSandbox implements Sandbox {
       env: OUTSIDE_ENVIRONMENT,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      // Out of reach of a Ctrl-C, which would end the app in the middle of a request: the host ends it in order.
+      detached: true,
     });
     // A failed spawn shows as an exit; without a listener it would end this process.
     child.on('error', () => undefined);

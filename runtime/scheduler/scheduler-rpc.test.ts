@@ -26,7 +26,7 @@ const VIEW: SchedulerView = {
 };
 
 const clientOf = (warm: (deploymentId: string) => Promise<void>): { readonly client: RpcSchedulerClient; readonly rpc: InProcessRpc } => {
-  const rpc = new InProcessRpc([schedulerService({ warm, view: () => VIEW })], new VirtualTime());
+  const rpc = new InProcessRpc([schedulerService({ warm, awaitServing: warm, view: () => VIEW })], new VirtualTime());
   return { client: new RpcSchedulerClient(rpc), rpc };
 };
 
@@ -38,7 +38,8 @@ describe('the scheduler over RPC', () => {
       return Promise.resolve();
     });
     await client.warm('d1');
-    expect(warmed).toEqual(['d1']);
+    await client.awaitServing('d2');
+    expect(warmed).toEqual(['d1', 'd2']);
     expect(await client.view()).toEqual(VIEW);
   });
 

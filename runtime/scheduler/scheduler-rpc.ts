@@ -8,6 +8,8 @@ import { type SchedulerView, schedulerViewSchema } from './scheduler-view.ts';
 export interface InstanceWarmer {
   /** Resolves once the deployment has a ready instance. Throws what its start says: INSTANCE_* with `stderrTail`. */
   warm(deploymentId: string): Promise<void>;
+  /** Resolves once requests are routed to the deployment, which it was just given. Throws DEADLINE_EXCEEDED. */
+  awaitServing(deploymentId: string): Promise<void>;
 }
 
 /** What the service offers of the scheduler. */
@@ -23,14 +25,21 @@ export interface SchedulerClient extends InstanceWarmer {
 const SERVICE = 'scheduler';
 /** A start takes at most 30 s by default and a warm-up 10 s more; the router may be restarting on top of that. */
 const WARM_MS_MAX = 120_000;
+const SERVING_MS_MAX = 10_000;
 const DEPLOYMENT_ID_CHARACTERS_MAX = 200;
+
+const deployment = z.object({ deploymentId: z.string().min(1).max(DEPLOYMENT_ID_CHARACTERS_MAX) });
 
 export function schedulerService(scheduler: SchedulerFront): Service {
   return {
     name: SERVICE,
     methods: {
-      warm: method(z.object({ deploymentId: z.string().min(1).max(DEPLOYMENT_ID_CHARACTERS_MAX) }), async ({ deploymentId }) => {
+      warm: method(deployment, async ({ deploymentId }) => {
         await scheduler.warm(deploymentId);
+        return {};
+      }),
+      awaitServing: method(deployment, async ({ deploymentId }) => {
+        await scheduler.awaitServing(deploymentId);
         return {};
       }),
       view: method(z.object({}), () => scheduler.view()),
@@ -48,6 +57,10 @@ export class RpcSchedulerClient implements SchedulerClient {
 
   async warm(deploymentId: string): Promise<void> {
     await this.#rpc.call(SERVICE, 'warm', { deploymentId }, { deadlineMs: WARM_MS_MAX, idempotent: true });
+  }
+
+  async awaitServing(deploymentId: string): Promise<void> {
+    await this.#rpc.call(SERVICE, 'awaitServing', { deploymentId }, { deadlineMs: SERVING_MS_MAX, idempotent: true });
   }
 
   async view(): Promise<SchedulerView> {

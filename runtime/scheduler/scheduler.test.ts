@@ -153,6 +153,18 @@ describe('a request', () => {
     expect(fixture.host.started).toHaveLength(2);
   });
 
+  it('says when a deployment serves, and when that was not heard of in time', async () => {
+    const fixture = await started();
+    const heard = fixture.scheduler.awaitServing('a');
+    await fixture.time.advanceAsync(100);
+    fixture.scheduler.setServing(new Set(['a']));
+    await fixture.time.advanceAsync(10);
+    await heard;
+    const unheard = fixture.scheduler.awaitServing('b').catch((error: unknown) => error);
+    await fixture.time.advanceAsync(6_000);
+    expect(await unheard).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
   it('leaves the queue with its client', async () => {
     const fixture = await started();
     fixture.plan('a');

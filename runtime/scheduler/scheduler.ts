@@ -30,6 +30,7 @@ const DOUBT_MS = 50;
 /** An instance idle for less is not taken from its version to make room: it may be needed again at once. */
 const EVICT_IDLE_MS_MIN = 1_000;
 const PLAN_POLL_MS = 25;
+const SERVING_POLL_MS = 2;
 
 /**
  * All versions' pools over one host. Instances that the host runs already are adopted, so that a router may die and come
@@ -122,6 +123,17 @@ export class Scheduler implements InstanceSource {
   async warm(deploymentId: string): Promise<void> {
     const plan = await this.#awaitPlan(deploymentId);
     await this.#poolOf(plan.spec).warm();
+  }
+
+  /** Resolves once `setServing` has named the deployment. Throws DEADLINE_EXCEEDED after `launchPlanWaitMs`. */
+  async awaitServing(deploymentId: string): Promise<void> {
+    const endMs = this.#clock.monotonicMs() + LIMITS.launchPlanWaitMs;
+    while (!this.#serving.has(deploymentId)) {
+      if (this.#isClosed || this.#clock.monotonicMs() >= endMs) {
+        throw new PlatformError('DEADLINE_EXCEEDED', 'the router has not heard that it serves', { details: { deploymentId } });
+      }
+      await sleep(this.#timers, SERVING_POLL_MS);
+    }
   }
 
   /** Drains the deployment's instances and stops them; resolves when they are gone. */

@@ -163,6 +163,8 @@ export class PlatformProcess {
     const child = spawn(process.execPath, [command, 'serve', '--data-dir', this.dataDirectory, ...ports, ...this.#options], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, as a shell gives to a command.
+      detached: true,
     });
     this.#child = child;
     this.#exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
@@ -191,6 +193,12 @@ export class PlatformProcess {
   /** Orderly end; resolves with the exit code. */
   async stop(): Promise<number | null> {
     this.#child?.kill('SIGTERM');
+    return this.#exited;
+  }
+
+  /** What a terminal does: SIGINT to every process of the group. */
+  async pressCtrlC(): Promise<number | null> {
+    process.kill(-this.pid, 'SIGINT');
     return this.#exited;
   }
 

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { command, PlatformProcess, processesBelow, run } from './platform-process.ts';
+import { command, isAlive, PlatformProcess, processesBelow, run, waitFor } from './platform-process.ts';
 
 /** The counter of the README, without Express, as CommonJS, with what else an app may ask of the platform. */
 const COUNTER = `
@@ -79,4 +79,42 @@ test('an ephemeral platform serves, says where its token is meanwhile, and leave
   expect(await platform.stop()).toBe(0);
   expect(existsSync(directory)).toBe(false);
   await platform.remove();
+});
+
+test.each(['Ctrl-C', 'SIGTERM'])('%s lets a request that is under way finish, then ends everything', async (how) => {
+  const platform = await PlatformProcess.start();
+  const slow = await mkdtemp(join(tmpdir(), 'slow-'));
+  await writeFile(join(slow, 'app.yaml'), 'runtime: nodejs\n');
+  await writeFile(
+    join(slow, 'server.js'),
+    "require('node:http').createServer((q, r) => { r.write('begun '); setTimeout(() => r.end('and finished'), 700); }).listen(process.env.PORT);",
+  );
+  try {
+    await platform.appengineJson('deploy', slow, '--app', 'slow');
+    expect((await platform.http('slow', '/')).text).toBe('begun and finished');
+    const pids = processesBelow(platform.pid).map((row) => row.pid);
+    const answer = platform.http('slow', '/');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await (how === 'Ctrl-C' ? platform.pressCtrlC() : platform.stop())).toBe(0);
+    expect((await answer).text).toBe('begun and finished');
+    expect(pids.filter(isAlive)).toEqual([]);
+  } finally {
+    await platform.remove();
+    await rm(slow, { recursive: true });
+  }
+});
+
+test('kill -9 of the host alone ends what it started, and the next start takes over', async () => {
+  const platform = await PlatformProcess.start();
+  try {
+    await platform.appengineJson('deploy', app, '--app', 'counter');
+    expect((await platform.http('counter', '/')).text).toContain('"visits":1');
+    const pids = processesBelow(platform.pid).map((row) => row.pid);
+    process.kill(platform.pid, 'SIGKILL');
+    await waitFor('every process to end', () => pids.filter(isAlive).length === 0);
+    await platform.start();
+    expect((await platform.http('counter', '/')).text).toContain('"visits":2');
+  } finally {
+    await platform.remove();
+  }
 });
