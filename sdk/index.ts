@@ -9,7 +9,7 @@ import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client
 import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
 
-export { Cursor, Datastore, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
+export { Cursor, Datastore, type GqlArguments, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
 export { type AppIdentity } from './contract/app-identity.ts';
 export { type AppEntity, DatastoreKey, Double, GeoPoint } from './client/natural-value.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';

@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CommitResponse, type LookupResponse, queryToWire, type RunQueryResponse } from '../../sdk/contract/datastore-wire.ts';
+import {
+  type CommitResponse,
+  type LookupResponse,
+  queryToWire,
+  type RunAggregationResponse,
+  type RunQueryResponse,
+} from '../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, decodeValue, encodeKey, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { decodeBody, encodeFrame } from '../../sdk/contract/wire/frame.ts';
 import { type Datastore } from '../datastore.ts';
 import { APP, key, openDatastore, query, value, where, write } from '../fixture.ts';
-import { datastoreAdminService, datastoreService, type RunAggregationResponse } from './wire-service.ts';
+import { datastoreAdminService, datastoreService } from './wire-service.ts';
 
 describe('datastore over the wire', () => {
   let datastore: Datastore;

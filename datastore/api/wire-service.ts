@@ -1,6 +1,12 @@
 // The datastore as services of the binary wire: `datastore` on an instance's socket, for the one app that owns it, and
 // `datastore-admin` on the host's private socket, for any app.
-import { DATASTORE_SERVICE, queryFromWire, queryToWire, type RunQueryResponse } from '../../sdk/contract/datastore-wire.ts';
+import {
+  DATASTORE_SERVICE,
+  queryFromWire,
+  queryToWire,
+  type RunAggregationResponse,
+  type RunQueryResponse,
+} from '../../sdk/contract/datastore-wire.ts';
 import { decodeValue, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { method, type Service } from '../../sdk/contract/wire/service.ts';
@@ -10,12 +16,6 @@ import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRe
 import { appId, type GqlPayload, indexDefinitions, PAYLOADS } from './payload.ts';
 
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
-
-/** What `runAggregation` answers; each value is a Value message. */
-export interface RunAggregationResponse {
-  readonly values: readonly { readonly alias: string; readonly value: Uint8Array }[];
-  readonly plan?: AggregationAnswer['plan'];
-}
 
 /** The service of one app. */
 export function datastoreService(datastore: Datastore, scope: DatastoreScope): Service {

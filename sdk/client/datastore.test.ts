@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { encodeEntity, encodeKey } from '../contract/entity-proto.ts';
+import { encodeEntity, encodeKey, encodeValue } from '../contract/entity-proto.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { InProcessRpc } from '../contract/wire/client.ts';
 import { type MethodHandler } from '../contract/wire/service.ts';
@@ -73,6 +73,18 @@ test('gql collects batches and goes on where the last one ended', async () => {
   expect(requests[1]).toEqual({
     query: { databaseId: '', namespace: '', orders: [], offset: 0, limit: 1, startCursor: Buffer.from('after-1') },
   });
+});
+
+test('aggregate answers values by name', async () => {
+  const { datastore } = datastoreOver({
+    runAggregation: (payload) => {
+      expect(payload).toMatchObject({
+        gql: { text: 'SELECT COUNT(*) AS n FROM K WHERE a = @1', named: {}, positional: [{ value: expect.any(Buffer) }] },
+      });
+      return { values: [{ alias: 'n', value: encodeValue({ kind: 'integer', value: 12n }) }] };
+    },
+  });
+  expect(await datastore.aggregate('SELECT COUNT(*) AS n FROM K WHERE a = @1', ['x'])).toEqual({ n: 12 });
 });
 
 test('a transaction runs again after a conflict, with a pause, and returns what its function returned', async () => {

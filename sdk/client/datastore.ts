@@ -11,17 +11,22 @@ import {
   type LookupRequest,
   type LookupResponse,
   type RollbackRequest,
+  type RunAggregationRequest,
+  type RunAggregationResponse,
   type RunQueryRequest,
   type RunQueryResponse,
   type WireGqlArgument,
   type WireMutation,
 } from '../contract/datastore-wire.ts';
-import { decodeEntity, decodeKey, encodeEntity, encodeKey, encodeValue } from '../contract/entity-proto.ts';
+import { decodeEntity, decodeKey, decodeValue, encodeEntity, encodeKey, encodeValue } from '../contract/entity-proto.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type Rpc } from '../contract/wire/client.ts';
 import { type Random, sleep, type Timers } from '../support/clock.ts';
-import { type AppEntity, appEntity, DatastoreKey, propertiesFromNatural, valueFromNatural } from './natural-value.ts';
+import { type AppEntity, appEntity, DatastoreKey, naturalFromValue, propertiesFromNatural, valueFromNatural } from './natural-value.ts';
+
+/** A list for `@1 @2` (or `:1 :2`), an object for `@name` (or `:name`). */
+export type GqlArguments = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 export interface GqlResult {
   readonly entities: readonly AppEntity[];
@@ -92,10 +97,9 @@ class Reader {
   }
 
   /**
-   * Runs a GQL statement. `args` is a list for `@1 @2` (or `:1 :2`), an object for `@name` (or `:name`).
-   * Collects every result: give the statement a LIMIT.
+   * Runs a GQL statement and collects every result: give the statement a LIMIT.
    */
-  async gql(text: string, args: readonly unknown[] | Readonly<Record<string, unknown>> = {}): Promise<GqlResult> {
+  async gql(text: string, args: GqlArguments = {}): Promise<GqlResult> {
     const entities: AppEntity[] = [];
     let request: RunQueryRequest = { gql: { text, databaseId: '', namespace: '', ...gqlArguments(args) } };
     for (;;) {
@@ -112,6 +116,16 @@ class Reader {
         },
       };
     }
+  }
+
+  /**
+   * Runs a GQL statement that counts, sums or averages. The results by their names: `SELECT COUNT(*) AS books FROM Book`
+   * answers `{ books: 12 }`; without a name they are `property_1`, `property_2`, …
+   */
+  async aggregate(text: string, args: GqlArguments = {}): Promise<Readonly<Record<string, unknown>>> {
+    const request: RunAggregationRequest = { gql: { text, databaseId: '', namespace: '', ...gqlArguments(args) } };
+    const { values } = (await this.read('runAggregation', request)) as RunAggregationResponse;
+    return Object.fromEntries(values.map(({ alias, value }) => [alias, naturalFromValue(decodeValue(value))]));
   }
 
   protected read(method: DatastoreMethod, payload: object): Promise<unknown> {
@@ -265,7 +279,7 @@ function entityBytes(entity: AppEntity): Buffer {
   return encodeEntity({ key: entity.key, properties: propertiesFromNatural(entity.properties, entity.unindexed ?? []) });
 }
 
-function gqlArguments(args: readonly unknown[] | Readonly<Record<string, unknown>>): {
+function gqlArguments(args: GqlArguments): {
   named: Record<string, WireGqlArgument>;
   positional: WireGqlArgument[];
 } {

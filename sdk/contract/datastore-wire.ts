@@ -2,7 +2,7 @@
 // bytes of the public v1 protobuf messages (entity-proto.ts), so that the server stores and returns them as they are.
 // The project id inside a key is empty or the instance's own app: the socket is the identity.
 import { decodeValue, encodeValue } from './entity-proto.ts';
-import { type Filter, type MoreResults, type PropertyOperator, type Query } from './query.ts';
+import { type AggregationQuery, type Filter, type MoreResults, type PropertyOperator, type Query } from './query.ts';
 
 export const DATASTORE_SERVICE = 'datastore';
 
@@ -78,6 +78,20 @@ export interface QueryPlanView {
   readonly scans: readonly string[];
   readonly indexRowsRead: number;
   readonly entitiesRead: number;
+}
+
+export interface RunAggregationRequest {
+  /** Exactly one of `query` and `gql`. */
+  readonly query?: Omit<AggregationQuery, 'nested'> & { readonly nested: WireQuery };
+  readonly gql?: WireGql;
+  readonly transaction?: Uint8Array;
+  readonly explain?: boolean;
+}
+
+export interface RunAggregationResponse {
+  /** Each value is a Value message. */
+  readonly values: readonly { readonly alias: string; readonly value: Uint8Array }[];
+  readonly plan?: QueryPlanView;
 }
 
 export interface BeginTransactionRequest {

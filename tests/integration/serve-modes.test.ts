@@ -15,6 +15,10 @@ require('node:http').createServer(async (request, response) => {
     response.end(String(outcome));
     return;
   }
+  if (request.url === '/count') {
+    response.end(JSON.stringify(await datastore.aggregate('SELECT COUNT(*) AS n, SUM(count) AS sum FROM Counter')));
+    return;
+  }
   const visits = await datastore.transaction(async (transaction) => {
     const key = datastore.key('Counter', 'visits');
     const count = ((await transaction.get(key))?.properties.count ?? 0) + 1;
@@ -57,6 +61,10 @@ describe.each([
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
     const visits = answers.map((answer) => (JSON.parse(answer.text) as { visits: number }).visits);
     expect(visits.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  test('aggregates', async () => {
+    expect(JSON.parse((await platform.http('counter', '/count')).text)).toEqual({ n: 1, sum: 20 });
   });
 
   test('tells an app errors by their code', async () => {
