@@ -1,4 +1,5 @@
 // The command line in its own process: the real terminal, the real clock, Ctrl-C.
+import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
 import { runCommandLine } from './main.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
@@ -24,12 +25,12 @@ export async function runInProcess(words: readonly string[], release: string): P
   return runCommandLine(words, world, release);
 }
 
-function streamOf(target: NodeJS.WriteStream): OutputStream {
+function streamOf(target: NodeJS.WriteStream & { readonly fd: number }): OutputStream {
   return {
     write: (text) => {
       target.write(text);
     },
-    isTerminal: target.isTTY,
+    isTerminal: isatty(target.fd),
     get columns() {
       return target.columns || COLUMNS_DEFAULT;
     },

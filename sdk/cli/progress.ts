@@ -45,6 +45,7 @@ class PlainProgress implements Progress {
   }
 
   output(line: string): void {
+    if (line.trim() === '') return;
     this.#terminal.say(`  ${' '.repeat(TITLE_WIDTH)} | ${withoutControl(line)}`);
   }
 
@@ -78,6 +79,7 @@ class MovingProgress implements Progress {
   }
 
   output(line: string): void {
+    if (line.trim() === '') return;
     this.#terminal.stderr.write(
       `${CLEAR_LINE}  ${' '.repeat(TITLE_WIDTH)} ${this.#terminal.errColours.dim(`| ${withoutControl(line)}`)}\n`,
     );

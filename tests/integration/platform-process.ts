@@ -39,6 +39,9 @@ export async function waitFor<T>(
   }
 }
 
+/** The test runner asks its children for colour; a user's shell does not. */
+const PLAIN_ENVIRONMENT: NodeJS.ProcessEnv = { ...process.env, FORCE_COLOR: undefined };
+
 /** Runs a program to its end. */
 export function run(
   program: string,
@@ -46,7 +49,11 @@ export function run(
   options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly msMax?: number } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: options.cwd ?? root, env: options.env ?? process.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, {
+      cwd: options.cwd ?? root,
+      env: options.env ?? PLAIN_ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     const timer = setTimeout(() => child.kill('SIGKILL'), options.msMax ?? 120_000);

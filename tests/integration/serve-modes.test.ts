@@ -16,13 +16,13 @@ require('node:http').createServer(async (request, response) => {
     return;
   }
   if (request.url === '/count') {
-    response.end(JSON.stringify(await datastore.aggregate('SELECT COUNT(*) AS n, SUM(count) AS sum FROM Counter')));
+    response.end(JSON.stringify(await datastore.aggregate('SELECT COUNT(*) AS n, SUM(total) AS visits FROM Counter')));
     return;
   }
   const visits = await datastore.transaction(async (transaction) => {
     const key = datastore.key('Counter', 'visits');
-    const count = ((await transaction.get(key))?.properties.count ?? 0) + 1;
-    transaction.put({ key, properties: { count } });
+    const count = ((await transaction.get(key))?.properties.total ?? 0) + 1;
+    transaction.put({ key, properties: { total: count } });
     return count;
   }, { attempts: 20 });
   response.end(JSON.stringify({ visits, app: (await appIdentity.get()).applicationId }));
@@ -64,7 +64,7 @@ describe.each([
   });
 
   test('aggregates', async () => {
-    expect(JSON.parse((await platform.http('counter', '/count')).text)).toEqual({ n: 1, sum: 20 });
+    expect(JSON.parse((await platform.http('counter', '/count')).text)).toEqual({ n: 1, visits: 20 });
   });
 
   test('tells an app errors by their code', async () => {
