@@ -9,8 +9,6 @@ export interface RoleSpec {
   /** Executable first. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Argument vector of later starts, from what the first one announced: for example with the port that it picked. */
-  readonly argvAfterReady?: (payload: unknown) => readonly string[];
 }
 
 export interface RoleExit {

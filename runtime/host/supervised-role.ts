@@ -59,7 +59,6 @@ export class SupervisedRole {
   #sinceMs: number;
   #readyAtMs: number | undefined;
   #child: RoleChild | undefined;
-  #argv: readonly string[];
   #restarts = 0;
   #backoffMs: number;
   #lastExit: RoleExit | undefined;
@@ -80,7 +79,6 @@ export class SupervisedRole {
     this.#log = log.child({ role: spec.name });
     this.#times = options;
     this.#onReady = options.onReady;
-    this.#argv = spec.argv;
     this.#backoffMs = options.backoffMsMin;
     this.#sinceMs = clock.nowMs();
     this.#firstReady = new Promise((resolve, reject) => {
@@ -130,8 +128,8 @@ export class SupervisedRole {
   }
 
   #spawn(): void {
-    const { name, environment } = this.#spec;
-    const child = this.#spawner.spawn({ name, argv: this.#argv, environment });
+    const { name, argv, environment } = this.#spec;
+    const child = this.#spawner.spawn({ name, argv, environment });
     this.#child = child;
     child.onMessage((message) => {
       if (this.#child === child) this.#onMessage(message);
@@ -157,7 +155,6 @@ export class SupervisedRole {
     this.#cancel();
     this.#readyAtMs = this.#clock.monotonicMs();
     this.#transition('ready');
-    this.#argv = this.#spec.argvAfterReady?.(message.payload) ?? this.#argv;
     this.#resolveFirst(message.payload);
     this.#onReady(message.payload);
   }

@@ -70,15 +70,6 @@ describe('Supervisor', () => {
     expect(states()).toEqual(['datastore waiting', 'router ready']);
   });
 
-  it('starts a role again with what its first start announced', async () => {
-    const { supervisor, child, time } = build();
-    void supervisor.start(role('router', { argvAfterReady: (payload) => ['node', 'router', JSON.stringify(payload)] }));
-    child(0).say({ kind: 'ready', payload: { port: 4 } });
-    child(0).exit(died);
-    await time.advanceAsync(100);
-    expect(child(1).argv).toEqual(['node', 'router', '{"port":4}']);
-  });
-
   it('throws what a first start says it failed with, and does not try again', async () => {
     const { supervisor, child, time, spawner, states } = build();
     const started = supervisor.start(role('router'));

@@ -11,7 +11,7 @@ import { type InstanceSpec, type InstanceView } from '../../runtime/host/instanc
 import { findLanguage } from '../../runtime/languages/language-table.ts';
 import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
 import { startResourceControl } from '../../runtime/sandbox/resource-control-choice.ts';
-import { type AppManifest } from '../../sdk/contract/app-manifest/manifest.ts';
+import { parseAppManifest } from '../../sdk/contract/app-manifest/app-yaml.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
@@ -101,25 +101,7 @@ async function compare(name: string, code: string, { host, directory }: BenchHos
 }
 
 async function specOf(codeDirectory: string): Promise<InstanceSpec> {
-  const manifest: AppManifest = {
-    runtime: 'nodejs20',
-    service: 'default',
-    instanceClass: 'F1',
-    environment: {},
-    buildEnvironment: {},
-    handlers: [],
-    defaultExpirationSeconds: 600,
-    warmup: false,
-    scaling: {
-      kind: 'automatic',
-      minInstances: 0,
-      maxInstances: 1,
-      minIdleInstances: 0,
-      maxConcurrentRequests: 10,
-      targetThroughputUtilization: 0.6,
-      targetCpuUtilization: 0.6,
-    },
-  };
+  const manifest = parseAppManifest('runtime: nodejs20\n', 'app.yaml');
   const source = { paths: new Set(['server.js']), readText: () => Promise.reject(new Error('no other file')) };
   const { command, environment } = await findLanguage(manifest.runtime).plan(manifest, source);
   return {

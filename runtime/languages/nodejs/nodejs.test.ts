@@ -1,27 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { parseAppManifest } from '../../../sdk/contract/app-manifest/app-yaml.ts';
 import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
 import { findLanguage } from '../language-table.ts';
 import { type SourceTree } from '../port.ts';
 
-const manifest: AppManifest = {
-  runtime: 'nodejs20',
-  service: 'default',
-  instanceClass: 'F1',
-  environment: {},
-  buildEnvironment: {},
-  handlers: [],
-  defaultExpirationSeconds: 600,
-  warmup: false,
-  scaling: {
-    kind: 'automatic',
-    minInstances: 0,
-    maxInstances: 20,
-    minIdleInstances: 0,
-    maxConcurrentRequests: 10,
-    targetThroughputUtilization: 0.6,
-    targetCpuUtilization: 0.6,
-  },
-};
+const manifest = parseAppManifest('runtime: nodejs20\n', 'app.yaml');
 
 type Files = Record<string, string | object>;
 
