@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import request from 'supertest';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type DeployEvent, type LogRow, type VersionView } from '../sdk/contract/admin.ts';
+import { type DeployEvent, type LogRow, type VersionView } from '../sdk/contract/admin/admin.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { systemTimers } from '../sdk/support/clock.ts';

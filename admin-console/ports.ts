@@ -1,6 +1,6 @@
 // The console: the admin API over HTTP, and the pages that people see. One origin of its own.
 // It must not decide anything about apps: it checks who asks and what they send, then asks through the ports below.
-// Read next: server.ts, then sdk/contract/admin.ts (the API's contract).
+// Read next: server.ts, then sdk/contract/admin/admin.ts (the API's contract).
 import {
   type AdminInstanceView,
   type AppView,
@@ -11,7 +11,7 @@ import {
   type StatusView,
   type TrafficRequest,
   type VersionView,
-} from '../sdk/contract/admin.ts';
+} from '../sdk/contract/admin/admin.ts';
 
 /** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
 export interface AppsApi {

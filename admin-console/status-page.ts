@@ -1,7 +1,7 @@
 // The page at `/`: what runs, made on the server, readable without a script. The full console comes with a later release.
 import { createHash } from 'node:crypto';
 import { type Request, type RequestHandler } from 'express';
-import { type AppView, type StatusView, type VersionView } from '../sdk/contract/admin.ts';
+import { type AppView, type StatusView, type VersionView } from '../sdk/contract/admin/admin.ts';
 import { toPlatformError } from '../sdk/contract/errors.ts';
 import { type AppsApi } from './ports.ts';
 import { STATUS_STYLE } from './status-style.ts';

@@ -121,6 +121,7 @@ export class Dispatcher {
       startedMs: this.#clock.monotonicMs(),
       clientAddress: (isBehindProxy && lastOf(request.headers['x-forwarded-for'])) || connection.address,
       isHttps: isBehindProxy && lastOf(request.headers['x-forwarded-proto']) === 'https',
+      isPlatformCall: false,
     };
   }
 

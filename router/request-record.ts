@@ -14,6 +14,8 @@ export interface RequestStart {
   /** The client's, as far as it is known: a trusted proxy in front names it. */
   readonly clientAddress: string;
   readonly isHttps: boolean;
+  /** Whether the platform itself asks (a task, a cron job): trusted headers stay, and `login: admin` lets it in. */
+  readonly isPlatformCall: boolean;
 }
 
 /** nginx's status for a client that left before the answer. */

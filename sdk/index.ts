@@ -10,7 +10,7 @@ import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
 
 export { Cursor, Datastore, type GqlArguments, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
-export { type AppIdentity } from './contract/app-identity.ts';
+export { type AppIdentity } from './contract/services/app-identity.ts';
 export { type AppEntity, DatastoreKey, Double, GeoPoint } from './client/natural-value.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';

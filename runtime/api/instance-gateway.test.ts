@@ -6,8 +6,8 @@ import { RpcClient } from '../../sdk/contract/wire/client.ts';
 import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { type InstanceHost, type InstanceView } from '../host/instance.ts';
-import { appIdentityService } from './app-identity.ts';
-import { InstanceGateway } from './instance-gateway.ts';
+import { appIdentityApi } from '../services/app-identity.ts';
+import { InstanceGateway, wireListener } from './instance-gateway.ts';
 
 type Listener = Parameters<InstanceHost['watch']>[0];
 
@@ -47,9 +47,9 @@ let gateway: InstanceGateway;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'gw-'));
   host = new ScriptedHost();
-  gateway = new InstanceGateway(host, systemTimers, new MemoryLog(), {
+  gateway = new InstanceGateway(host, new MemoryLog(), {
     socketName: 'api.sock',
-    servicesOf: (view) => [appIdentityService(view, 'localhost')],
+    listenerOf: (view, path) => wireListener(path, view, [appIdentityApi('localhost').serviceOf(view)], systemTimers, new MemoryLog()),
   });
 });
 
@@ -102,6 +102,15 @@ test('a socket closes with its instance, also when its end was missed', async ()
   host.replay();
   await expect.poll(() => gateway.openIds).toEqual([]);
   await expect(stat(join(two.socketDirectory, 'api.sock'))).rejects.toThrow('ENOENT');
+});
+
+test("the platform's own instances get no socket", async () => {
+  const worker = await addInstance('w1', '~images');
+  const app = await addInstance('a1', 'first');
+  gateway.start();
+  await identityOver(app);
+  expect(gateway.openIds).toEqual(['a1']);
+  await expect(stat(join(worker.socketDirectory, 'api.sock'))).rejects.toThrow('ENOENT');
 });
 
 test('after the host was lost and came back, sockets that are still needed stay open', async () => {

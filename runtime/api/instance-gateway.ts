@@ -1,20 +1,43 @@
 // The calls that instances make: one listening socket for each instance, whose place in the file system is its identity.
 // It must not know any service: whoever builds it says what an instance may call.
-// Read next: app-identity.ts for a service; ../platform/ for who builds which gateway.
+// Read next: service-table.ts for what each call passes; ../platform/ for who builds which gateway.
 import { join } from 'node:path';
 import { RpcServer } from '../../sdk/contract/wire/server.ts';
 import { type Service } from '../../sdk/contract/wire/service.ts';
 import { type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
-import { type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { type InstanceHost, type InstanceView, isPlatformApp } from '../host/instance.ts';
 
 /** Other users of the machine are kept out by the directory (0700); inside the sandbox the app has another uid. */
-const SOCKET_MODE = 0o666;
+export const SOCKET_MODE = 0o666;
 
 export interface InstanceGatewayOptions {
-  /** Name of the socket within each instance's directory: DATASTORE_SOCKET or API_SOCKET. */
+  /** Name of the socket within each instance's directory: DATASTORE_SOCKET, API_SOCKET, EGRESS_SOCKET. */
   readonly socketName: string;
-  readonly servicesOf: (instance: InstanceView) => readonly Service[];
+  /** What listens at `path` for that instance; it is started and closed here. */
+  readonly listenerOf: (instance: InstanceView, path: string) => InstanceListener;
+}
+
+export interface InstanceListener {
+  /** Listens; a socket file left by a dead process is replaced. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A listener that speaks the wire. */
+export function wireListener(
+  path: string,
+  instance: InstanceView,
+  services: readonly Service[],
+  timers: Timers,
+  log: Log,
+): InstanceListener {
+  return new RpcServer(path, timers, services, {
+    mode: SOCKET_MODE,
+    onInternalError: (error, service, method) => {
+      log.error('A service failed', { error, service, method, appId: instance.appId, instanceId: instance.id });
+    },
+  });
 }
 
 /**
@@ -23,15 +46,13 @@ export interface InstanceGatewayOptions {
  */
 export class InstanceGateway {
   readonly #host: InstanceHost;
-  readonly #timers: Timers;
   readonly #log: Log;
   readonly #options: InstanceGatewayOptions;
-  readonly #servers = new Map<string, RpcServer>();
+  readonly #servers = new Map<string, InstanceListener>();
   #stopWatching: (() => void) | undefined;
 
-  constructor(host: InstanceHost, timers: Timers, log: Log, options: InstanceGatewayOptions) {
+  constructor(host: InstanceHost, log: Log, options: InstanceGatewayOptions) {
     this.#host = host;
-    this.#timers = timers;
     this.#log = log;
     this.#options = options;
   }
@@ -68,14 +89,9 @@ export class InstanceGateway {
   }
 
   async #open(view: InstanceView): Promise<void> {
-    if (this.#servers.has(view.id)) return;
+    if (this.#servers.has(view.id) || isPlatformApp(view.appId)) return;
     const path = join(view.socketDirectory, this.#options.socketName);
-    const server = new RpcServer(path, this.#timers, this.#options.servicesOf(view), {
-      mode: SOCKET_MODE,
-      onInternalError: (error, service, method) => {
-        this.#log.error('A service failed', { error, service, method, appId: view.appId, instanceId: view.id });
-      },
-    });
+    const server = this.#options.listenerOf(view, path);
     this.#servers.set(view.id, server);
     try {
       await server.start();

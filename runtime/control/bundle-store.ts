@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type UploadFile } from '../../sdk/contract/admin.ts';
+import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { type BlobStore } from './blob-store.ts';
 import { forEachBounded } from './tree-copy.ts';
 

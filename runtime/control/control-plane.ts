@@ -7,7 +7,7 @@ import {
   type StatusView,
   type TrafficRequest,
   type VersionView,
-} from '../../sdk/contract/admin.ts';
+} from '../../sdk/contract/admin/admin.ts';
 import { type InstanceHost, type InstanceView } from '../host/instance.ts';
 import { type AppRegistry } from './app-registry.ts';
 import { type AppUrls } from './app-urls.ts';

@@ -1,4 +1,4 @@
-import { type DeployEvent, type DeployStep } from '../../sdk/contract/admin.ts';
+import { type DeployEvent, type DeployStep } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 
 const TAIL_LINES = 40;

@@ -1,6 +1,6 @@
 // What a deploy decides, apart from what it does: pure functions of manifest, files and time.
 import { posix } from 'node:path';
-import { type UploadFile } from '../../sdk/contract/admin.ts';
+import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { APP_YAML, readAppManifest } from '../../sdk/contract/app-manifest/app-yaml.ts';
 import { INDEX_YAML, parseIndexManifest } from '../../sdk/contract/app-manifest/index-yaml.ts';
 import { DEFAULT_INSTANCE_CLASS, INSTANCE_CLASSES } from '../../sdk/contract/app-manifest/instance-class.ts';

@@ -2,7 +2,7 @@
 //
 // Steps: validate → build → index → stage → start → traffic. A step that fails undoes all before it, newest first, so
 // that a failed deploy leaves nothing but uploaded content; the version that served goes on serving.
-import { type DeployEvent, type DeployStep } from '../../sdk/contract/admin.ts';
+import { type DeployEvent, type DeployStep } from '../../sdk/contract/admin/admin.ts';
 import { errorBody, PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';

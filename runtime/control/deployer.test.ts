@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DeployEvent } from '../../sdk/contract/admin.ts';
+import { type DeployEvent } from '../../sdk/contract/admin/admin.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type ControlChange } from './control-store.ts';
 import { MemoryControlStore } from './memory-control-store.ts';

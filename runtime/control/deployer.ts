@@ -1,6 +1,6 @@
 // Deploys: from a list of files to a version that serves. What a deploy decides stands in deploy-plan.ts; the order of
 // its steps in deploy-run.ts.
-import { type DeployBegun, type DeployEvent, type DeployRequest } from '../../sdk/contract/admin.ts';
+import { type DeployBegun, type DeployEvent, type DeployRequest } from '../../sdk/contract/admin/admin.ts';
 import { checkAppId, checkVersion } from '../../sdk/contract/app-manifest/label.ts';
 import { checkUploadFiles } from '../../sdk/contract/app-manifest/upload-files.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { UrlPattern } from '../../router/url-pattern.ts';
 import { type StaticFile } from '../../router/ports.ts';
-import { type UploadFile } from '../../sdk/contract/admin.ts';
+import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';

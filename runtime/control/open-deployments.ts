@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type UploadFile } from '../../sdk/contract/admin.ts';
+import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock, type Random } from '../../sdk/support/clock.ts';

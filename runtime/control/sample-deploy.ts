@@ -1,7 +1,7 @@
 // A control plane for tests: real files in a directory of its own, everything beyond it in memory and scripted.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type DeployEvent, type DeployRequest, type UploadFile } from '../../sdk/contract/admin.ts';
+import { type DeployEvent, type DeployRequest, type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexDefinition, type IndexState } from '../../sdk/contract/index-definition.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';

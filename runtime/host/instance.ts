@@ -68,6 +68,13 @@ export interface InstanceView {
 export const APP_SOCKET = 'app.sock';
 export const DATASTORE_SOCKET = 'datastore.sock';
 export const API_SOCKET = 'api.sock';
+/** HTTP that leaves the sandbox: a forward proxy (services/url-fetch). */
+export const EGRESS_SOCKET = 'egress.sock';
+
+/** Instances of the platform itself, such as image workers: sandboxed like any other, but they may call nothing. */
+export function isPlatformApp(appId: string): boolean {
+  return appId.startsWith('~');
+}
 
 /** What the host offers to the scheduler, the API gateways and the control plane. Served as RPC service `host`. */
 export interface InstanceHost {

@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type LogApi, type LogQuery } from '../../admin-console/ports.ts';
-import { type LogRow } from '../../sdk/contract/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/admin.ts';
 import { checkAppId } from '../../sdk/contract/app-manifest/label.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { sleep, type Timers } from '../../sdk/support/clock.ts';

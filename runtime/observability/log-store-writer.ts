@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type RequestLogRow, type RequestLogSink } from '../../router/ports.ts';
-import { type LogRow } from '../../sdk/contract/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';

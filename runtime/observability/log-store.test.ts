@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LogQuery } from '../../admin-console/ports.ts';
-import { type LogRow } from '../../sdk/contract/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';

@@ -7,7 +7,7 @@
 //
 // Read next: log-store-writer.ts, log-store-reader.ts.
 import { join } from 'node:path';
-import { type LogRow } from '../../sdk/contract/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/admin.ts';
 
 export type LogKind = LogRow['kind'];
 

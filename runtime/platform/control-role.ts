@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { appIdentityService } from '../api/app-identity.ts';
-import { InstanceGateway } from '../api/instance-gateway.ts';
+import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
+import { ServiceTable } from '../api/service-table.ts';
+import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
 import { AppRegistry } from '../control/app-registry.ts';
 import { AppUrls } from '../control/app-urls.ts';
 import { BlobStore } from '../control/blob-store.ts';
@@ -23,6 +24,7 @@ import { findLanguage } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
+import { apiServices } from './api-services.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -58,9 +60,10 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => {
       routes.close();
     });
-    const gateway = new InstanceGateway(host, timers, log, {
+    const table = new ServiceTable(apiServices(settings), OPEN_GATE, new MemoryUsageMeter(), timers);
+    const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
-      servicesOf: (instance) => [appIdentityService(instance, settings.domain)],
+      listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
     });
     gateway.start();
     closing.defer(() => gateway.close());

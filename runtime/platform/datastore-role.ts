@@ -3,12 +3,26 @@ import { datastoreAdminService, datastoreService } from '../../datastore/api/wir
 import { Datastore } from '../../datastore/datastore.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
+import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { InstanceGateway } from '../api/instance-gateway.ts';
+import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
+import { type ApiService, ServiceTable } from '../api/service-table.ts';
+import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { DATASTORE_SOCKET } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
+
+/** The datastore bounds each of its calls by itself. Its cost is App Engine's rule of thumb for one read. */
+function datastoreApi(datastore: Datastore): ApiService {
+  return {
+    name: DATASTORE_SERVICE,
+    resource: 'datastoreCalls',
+    megacyclesPerCall: 10,
+    deadlineMs: 0,
+    serviceOf: ({ appId }) => datastoreService(datastore, { appId }),
+  };
+}
 
 /** The datastore: storage, its instances' sockets, and the public port. */
 export async function startDatastore(
@@ -32,9 +46,10 @@ export async function startDatastore(
     const publicServer = new PublicDatastoreServer();
     await publicServer.start({ host: settings.bind, port: settings.ports.datastore });
     closing.defer(() => publicServer.close());
-    const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), timers, log, {
+    const table = new ServiceTable([datastoreApi(datastore)], OPEN_GATE, new MemoryUsageMeter(), timers);
+    const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
       socketName: DATASTORE_SOCKET,
-      servicesOf: ({ appId }) => [datastoreService(datastore, { appId })],
+      listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
     });
     gateway.start();
     closing.defer(() => gateway.close());

@@ -1,4 +1,4 @@
-// The admin API as seen by the command line: sdk/contract/admin.ts over HTTP.
+// The admin API as seen by the command line: sdk/contract/admin/admin.ts over HTTP.
 import { type ErrorBody, errorFromBody, PlatformError } from '../contract/errors.ts';
 
 type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';

@@ -5,7 +5,7 @@ import { opendir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import ignore, { type Ignore } from 'ignore';
-import { type UploadFile } from '../contract/admin.ts';
+import { type UploadFile } from '../contract/admin/admin.ts';
 import { APP_YAML } from '../contract/app-manifest/app-yaml.ts';
 import { checkUploadFiles } from '../contract/app-manifest/upload-files.ts';
 import { PlatformError } from '../contract/errors.ts';

@@ -1,7 +1,7 @@
 // `appengine deploy`: look, hash, send what is new, then follow what the server does with it.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DeployBegun, type DeployEvent, type DeployRequest, type DeployStep } from '../contract/admin.ts';
+import { type DeployBegun, type DeployEvent, type DeployRequest, type DeployStep } from '../contract/admin/admin.ts';
 import { APP_YAML, parseAppManifest } from '../contract/app-manifest/app-yaml.ts';
 import { INDEX_YAML, parseIndexManifest } from '../contract/app-manifest/index-yaml.ts';
 import { checkAppId, checkVersion } from '../contract/app-manifest/label.ts';

@@ -1,5 +1,5 @@
 // Commands that ask once and print a table, or with --json the API's own answer.
-import { type AdminInstanceView, type AppView, type StatusView, type TrafficRequest, type VersionView } from '../contract/admin.ts';
+import { type AdminInstanceView, type AppView, type StatusView, type TrafficRequest, type VersionView } from '../contract/admin/admin.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommandContext } from './command-context.ts';
 import { formatBytes, formatTable, formatTime } from './table.ts';

@@ -1,5 +1,5 @@
 // `appengine logs tail`: rows as they come, one line each.
-import { type LogRow } from '../contract/admin.ts';
+import { type LogRow } from '../contract/admin/admin.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommandContext } from './command-context.ts';
 import { type Terminal, withoutControl } from './terminal.ts';

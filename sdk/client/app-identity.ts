@@ -1,4 +1,4 @@
-import { APP_IDENTITY_SERVICE, type AppIdentity } from '../contract/app-identity.ts';
+import { APP_IDENTITY_SERVICE, type AppIdentity } from '../contract/services/app-identity.ts';
 import { type Rpc } from '../contract/wire/client.ts';
 
 /** What the platform says of this instance: not what its environment claims, which the app may have changed. */

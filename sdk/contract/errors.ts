@@ -110,7 +110,61 @@ export const ERRORS = {
   VERSION_LIMIT: row(409, 'RESOURCE_EXHAUSTED', 'There is no room for another version', 'Delete versions that are not needed: `appengine versions delete`'),
   INDEX_FAILED: row(500, 'INTERNAL', 'An index of the app does not serve', 'Correct index.yaml, or look at the platform\'s log, then deploy again'),
 
+  // Quotas and billing
+  QUOTA_EXCEEDED: row(503, 'RESOURCE_EXHAUSTED', 'The app is over its quota', 'Wait until the quota resets, or enable billing: `appengine billing enable --app ID`'),
+  BUDGET_INVALID: row(400, 'INVALID_ARGUMENT', 'The daily budget is not valid', 'Give an amount in US dollars with at most six decimals, such as 5 or 2.50'),
+  QUOTA_FILE_INVALID: row(400, 'INVALID_ARGUMENT', 'The file of quotas or prices is not valid', 'Correct it at the line and column shown'),
+
+  // memcache
+  CACHE_KEY_INVALID: row(400, 'INVALID_ARGUMENT', 'The cache key is not valid', 'Use 1 to 250 bytes without control characters or spaces'),
+  CACHE_VALUE_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The cache value is too large', 'Store less under one key, or store it in the datastore'),
+  CACHE_NOT_A_NUMBER: row(400, 'FAILED_PRECONDITION', 'The cached value cannot be incremented', 'Store an unsigned whole number of at most 20 digits under the key'),
+
+  // mail
+  MAIL_NO_RECIPIENT: row(400, 'INVALID_ARGUMENT', 'The message has no recipient', 'Give at least one address in to, cc or bcc'),
+  MAIL_ADDRESS_INVALID: row(400, 'INVALID_ARGUMENT', 'A mail address is not valid', 'Correct the address that the details name'),
+  MAIL_SENDER_REFUSED: row(403, 'PERMISSION_DENIED', 'The app may not send mail from this address', 'Use anything@ID.MAIL-DOMAIN, the address of an administrator, or one that the operator allows with --mail-sender'),
+  MAIL_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The message is too large', 'Send less; docs/limits.md names the limits'),
+  MAIL_INVALID: row(400, 'INVALID_ARGUMENT', 'The message is not valid', 'Correct what the details name'),
+  MAIL_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such message', 'See the list of messages; old ones are removed'),
+
+  // images
+  IMAGE_INVALID: row(400, 'INVALID_ARGUMENT', 'The image cannot be read', 'Send a JPEG, PNG, WebP, GIF, TIFF or AVIF image'),
+  IMAGE_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The image is too large', 'Send fewer bytes, pixels or frames; docs/limits.md names the limits'),
+  IMAGE_TRANSFORM_INVALID: row(400, 'INVALID_ARGUMENT', 'The image transform is not valid', 'Correct what the details name'),
+  IMAGE_WORKER_FAILED: row(500, 'INTERNAL', 'The image worker failed', 'Try again with a smaller image', true),
+
+  // URL fetch
+  FETCH_ADDRESS_REFUSED: row(403, 'PERMISSION_DENIED', 'The address may not be fetched', 'Apps reach public addresses only; the operator may allow a range with --fetch-allow'),
+  FETCH_INVALID: row(400, 'INVALID_ARGUMENT', 'The request cannot be fetched', 'Correct what the details name'),
+  FETCH_TOO_LARGE: row(502, 'RESOURCE_EXHAUSTED', 'The fetched answer is too large', 'Fetch less, or in parts with the Range header'),
+  FETCH_TOO_MANY_REDIRECTS: row(502, 'FAILED_PRECONDITION', 'The fetch was redirected too often', 'Fetch the last address directly'),
+  FETCH_FAILED: row(502, 'UNAVAILABLE', 'The address could not be fetched', 'Check that the address answers; then try again', true),
+  FETCH_DEADLINE: row(504, 'DEADLINE_EXCEEDED', 'The fetched address did not answer in time', 'Try again, or give it a longer deadline', true),
+
+  // Users
+  LOGIN_REQUIRED: row(401, 'UNAUTHENTICATED', 'This page is for users who have signed in', 'Sign in, then load the page again'),
+  ADMIN_REQUIRED: row(403, 'PERMISSION_DENIED', 'This page is for administrators of the app', 'Sign in as an administrator'),
+  LOGIN_FAILED: row(401, 'UNAUTHENTICATED', 'The e-mail address or the password is wrong', 'Try again; the platform\'s owner can set a new password'),
+  LOGIN_TOO_OFTEN: row(429, 'RESOURCE_EXHAUSTED', 'Too many attempts to sign in', 'Wait a minute, then try again', true),
+  LOGIN_REDIRECT_REFUSED: row(400, 'INVALID_ARGUMENT', 'The address to go on to is not of this app', 'Give a path, or an address of the app itself'),
+  ACCOUNT_INVALID: row(400, 'INVALID_ARGUMENT', 'The account is not valid', 'Correct what the details name'),
+  ACCOUNT_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such account', 'See `appengine accounts list`'),
+  ACCOUNT_EXISTS: row(409, 'ALREADY_EXISTS', 'There is an account with this e-mail address', 'Change that account instead'),
+
+  // Task queues and cron
+  QUEUE_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such queue', 'Name it in queue.yaml and deploy, or use the queue "default"'),
+  QUEUE_FULL: row(503, 'RESOURCE_EXHAUSTED', 'The queue holds as many tasks as it may', 'Wait until tasks are done, or purge the queue', true),
+  TASK_INVALID: row(400, 'INVALID_ARGUMENT', 'The task is not valid', 'Correct what the details name'),
+  TASK_EXISTS: row(409, 'ALREADY_EXISTS', 'There is or was a task with this name', 'Use another name; names stay taken for some days'),
+  TASK_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such task', 'It may be done already; see the queue\'s list'),
+  TASK_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The task is too large', 'Keep the data in the datastore and send its key'),
+  CRON_JOB_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such cron job', 'See `appengine cron list`'),
+
   // Admin API and command line
+  SIGN_IN_CODE_INVALID: row(401, 'UNAUTHENTICATED', 'The sign-in link was used or is too old', 'Make a new one: npx appengine console'),
+  CSRF_REFUSED: row(403, 'PERMISSION_DENIED', 'The request does not come from the console\'s own page', 'Load the console again'),
+  INSTANCE_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such instance', 'See `appengine instances list`'),
   UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The token is missing or wrong', 'Give the owner token with --token or APPENGINE_TOKEN; `serve` wrote it to credentials/owner-token in its data directory'),
   FORBIDDEN: row(403, 'PERMISSION_DENIED', 'Your role does not allow this', 'Ask an owner of the app'),
   HOST_REFUSED: row(421, 'INVALID_ARGUMENT', 'The console does not answer at this host name', 'Use localhost or 127.0.0.1, or add the name to the console\'s host names'),

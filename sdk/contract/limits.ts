@@ -109,6 +109,9 @@ export const LIMIT_ROWS = {
   instanceStderrTailBytesMax: limit(8 * KiB, 'What is kept of stderr to explain a failed start'),
   hostWatchEventsMax: limit(10_000, 'Changes of instances that a watcher has not taken; beyond, it must begin again'),
 
+  // Calls of services
+  apiCallsInFlightMax: limit(1_000, 'Calls of one service that one app may have under way'),
+
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),

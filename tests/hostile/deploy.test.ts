@@ -10,7 +10,7 @@ import { ConsoleServer } from '../../admin-console/server.ts';
 import { SampleControl, sampleFiles } from '../../runtime/control/sample-deploy.ts';
 import { LogReader } from '../../runtime/observability/log-store-reader.ts';
 import { readAppDirectory } from '../../sdk/cli/app-directory.ts';
-import { type DeployEvent, type UploadFile } from '../../sdk/contract/admin.ts';
+import { type DeployEvent, type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';

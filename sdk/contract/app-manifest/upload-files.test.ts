@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type UploadFile } from '../admin.ts';
+import { type UploadFile } from '../admin/admin.ts';
 import { LIMITS } from '../limits.ts';
 import { checkUploadFiles } from './upload-files.ts';
 

@@ -1,6 +1,6 @@
 // The list of files that a deploy begins with: what may stand in it. The command line asks before it uploads, the
 // server does not believe it and asks again.
-import { type UploadFile } from '../admin.ts';
+import { type UploadFile } from '../admin/admin.ts';
 import { PlatformError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 

@@ -1,5 +1,6 @@
 // The admin API: what the command line and the console speak with the control role, JSON over HTTP under /api/v1.
-// Every call carries `Authorization: Bearer TOKEN`. Errors are `{ "error": ErrorBody }` with the row's HTTP status.
+// More of it: session.ts, data.ts, tasks.ts, usage.ts.
+// Every call carries `Authorization: Bearer TOKEN`, or a browser's session cookie (session.ts). Errors are `{ "error": ErrorBody }` with the row's HTTP status.
 //
 //   GET    /status                                      → StatusView              (no token needed)
 //   GET    /apps                                        → { apps: AppView[] }
@@ -7,13 +8,14 @@
 //   DELETE /apps/A/services/S/versions/V                → {}
 //   GET    /apps/A/versions                             → { versions: VersionView[] }
 //   GET    /apps/A/instances                            → { instances: AdminInstanceView[] }
+//   DELETE /apps/A/instances/I                          → {}                      (it drains, then ends)
 //   PUT    /apps/A/services/S/traffic  TrafficRequest   → { versions: VersionView[] }
-//   GET    /apps/A/logs?follow=1&lines=N&source=app|request|all&version=V&service=S
+//   GET    /apps/A/logs?follow=1&lines=N&source=app|request|all&version=V&service=S&text=T
 //                                                       → newline-delimited LogRow, open-ended with follow
 //   POST   /apps/A/deployments         DeployRequest    → DeployBegun
 //   PUT    /apps/A/deployments/D/blobs/SHA256  bytes    → {}                      (the content must have that hash)
 //   POST   /apps/A/deployments/D/finish                 → newline-delimited DeployEvent, the last one `done` or `failed`
-import { type ErrorBody } from './errors.ts';
+import { type ErrorBody } from '../errors.ts';
 
 export interface StatusView {
   readonly release: string;
