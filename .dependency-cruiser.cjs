@@ -89,7 +89,10 @@ module.exports = {
     {
       name: 'only-host-and-sandbox-spawn',
       severity: 'error',
-      from: { path: '^(sdk|gql|datastore|router|admin-console|runtime)/', pathNot: ['^runtime/(host|sandbox|setup)/', '\\.test\\.ts$'] },
+      from: {
+        path: '^(sdk|gql|datastore|router|admin-console|runtime)/',
+        pathNot: ['^runtime/(host|sandbox|setup)/', '^sdk/cli/browser\\.ts$', '\\.test\\.ts$'],
+      },
       to: { path: '^(node:)?child_process$' },
     },
   ],

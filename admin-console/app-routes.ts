@@ -1,10 +1,13 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { bodyOf, jsonBody } from './json-body.ts';
 import { type AppsApi } from './ports.ts';
 
 const TRAFFIC_BODY_BYTES_MAX = 64 * 1024;
+
+const INSTANCE_ID_PATTERN = /^[A-Za-z0-9-]{1,100}$/;
 
 const trafficRequest = z.strictObject({
   split: z
@@ -26,6 +29,12 @@ export function appRoutes(apps: AppsApi): Router {
   });
   router.get('/apps/:app/instances', async (request, response) => {
     response.json({ instances: await apps.instances(request.params.app) });
+  });
+  router.delete('/apps/:app/instances/:instance', async (request, response) => {
+    const { app, instance } = request.params;
+    if (!INSTANCE_ID_PATTERN.test(instance)) throw new PlatformError('INSTANCE_NOT_FOUND', JSON.stringify(instance.slice(0, 100)));
+    await apps.stopInstance(app, instance);
+    response.json({});
   });
   router.delete('/apps/:app/services/:service/versions/:version', async (request, response) => {
     const { app, service, version } = request.params;

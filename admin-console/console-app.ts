@@ -1,17 +1,18 @@
 // The console's HTTP application: who may ask, then the routes, then every failure as JSON.
-import express, { type Express } from 'express';
-import helmet from 'helmet';
+import express, { type Express, type RequestHandler } from 'express';
 import { checkAppId, checkService, checkVersion } from '../sdk/contract/app-manifest/label.ts';
 import { type Timers } from '../sdk/support/clock.ts';
 import { type Log } from '../sdk/support/log.ts';
 import { appRoutes } from './app-routes.ts';
-import { bearerToken } from './bearer-token.ts';
+import { authentication } from './authentication.ts';
+import { type ConsoleAccess } from './console-access.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
 import { type AppsApi, type DeployApi, type LogApi } from './ports.ts';
-import { STATUS_STYLE_SOURCE, statusPage } from './status-page.ts';
+import { securityHeaders } from './security-headers.ts';
+import { sessionRoutes, signInRoutes } from './session-routes.ts';
 
 export interface ConsoleApis {
   readonly apps: AppsApi;
@@ -24,57 +25,40 @@ export interface ConsoleOptions {
   readonly ownerToken: string;
   /** Names, besides localhost and addresses, under which browsers may reach the console. */
   readonly hostNames?: readonly string[];
+  /** Who may come with a browser; absent, nobody. */
+  readonly access?: ConsoleAccess;
+  /** What is served to browsers outside /api: `consolePages(…)`. */
+  readonly pages?: RequestHandler;
 }
 
 export function createConsoleApp({ apps, deploys, logs }: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
+  const { access } = options;
   const app = express();
   app.disable('x-powered-by');
   app.set('query parser', 'simple');
   app.use(securityHeaders());
   app.use(hostCheck(options.hostNames ?? []));
-  app.get('/', statusPage(apps));
   app.get('/api/v1/status', (_request, response) => {
     response.json(apps.status());
   });
 
+  if (access) app.use('/api/v1', signInRoutes(access));
   const api = express.Router();
   // Before any body is read: a stranger makes this process do no work.
-  api.use(bearerToken(options.ownerToken));
+  app.use('/api', authentication(options.ownerToken, access));
   api.use(noStore());
+  if (access) api.use(sessionRoutes(access));
   for (const router of [appRoutes(apps), deployRoutes(deploys, timers), logRoutes(apps, logs, timers)]) {
     router.param('app', checking(checkAppId));
     router.param('service', checking(checkService));
     router.param('version', checking(checkVersion));
     api.use(router);
   }
-  app.use('/api', (request, response, next) => {
-    if (request.path === '/v1' || request.path.startsWith('/v1/')) next();
-    else bearerToken(options.ownerToken)(request, response, next);
-  });
   app.use('/api/v1', api);
+  if (options.pages) app.use(options.pages);
   app.use(notFound);
   app.use(errorAnswer(log));
   return app;
-}
-
-/** Set by hand: the library's default policy upgrades to https, which breaks a console that is served over plain http. */
-function securityHeaders(): express.RequestHandler {
-  return helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        'default-src': ["'none'"],
-        'style-src': [STATUS_STYLE_SOURCE],
-        'img-src': ['data:'],
-        'base-uri': ["'none'"],
-        'form-action': ["'none'"],
-        'frame-ancestors': ["'none'"],
-      },
-    },
-    strictTransportSecurity: false,
-    referrerPolicy: { policy: 'no-referrer' },
-    xFrameOptions: { action: 'deny' },
-  });
 }
 
 function noStore(): express.RequestHandler {

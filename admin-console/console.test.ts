@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import request from 'supertest';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -10,7 +9,6 @@ import { MemoryLog } from '../sdk/support/log.ts';
 import { type ConsoleApis, createConsoleApp } from './console-app.ts';
 import { type LogQuery } from './ports.ts';
 import { ConsoleServer } from './server.ts';
-import { renderStatusPage, STATUS_STYLE_SOURCE } from './status-page.ts';
 
 const TOKEN = 'owner-token-of-the-test';
 const SHA = 'ab'.repeat(32);
@@ -57,6 +55,7 @@ class ScriptedApis implements ConsoleApis {
     app: (id: string) => this.#answer(['app', id], app),
     versions: (id: string) => this.#answer(['versions', id], [version('v1')]),
     instances: (id: string) => this.#answer(['instances', id], []),
+    stopInstance: (...names: string[]) => this.#answer(['stopInstance', ...names], undefined),
     deleteVersion: (...names: string[]) => this.#answer(['deleteVersion', ...names], undefined),
     setTraffic: (...given: unknown[]) => this.#answer(['setTraffic', ...given], [version('v1')]),
   };
@@ -105,6 +104,7 @@ const ROUTES = [
   ['delete', '/api/v1/apps/guestbook/services/default/versions/v1'],
   ['get', '/api/v1/apps/guestbook/versions'],
   ['get', '/api/v1/apps/guestbook/instances'],
+  ['delete', '/api/v1/apps/guestbook/instances/ab12'],
   ['put', '/api/v1/apps/guestbook/services/default/traffic'],
   ['get', '/api/v1/apps/guestbook/logs'],
   ['post', '/api/v1/apps/guestbook/deployments'],
@@ -168,6 +168,7 @@ describe('the admin API', () => {
     ['get', '/apps/guestbook', app, ['app', 'guestbook']],
     ['get', '/apps/guestbook/versions', { versions: [version('v1')] }, ['versions', 'guestbook']],
     ['get', '/apps/guestbook/instances', { instances: [] }, ['instances', 'guestbook']],
+    ['delete', '/apps/guestbook/instances/ab12', {}, ['stopInstance', 'guestbook', 'ab12']],
     ['delete', '/apps/guestbook/services/api/versions/v1', {}, ['deleteVersion', 'guestbook', 'api', 'v1']],
   ] as const)('%s %s', async (verb, path, body, call) => {
     const answer = await client()[verb](`/api/v1${path}`).set(bearer());
@@ -224,6 +225,12 @@ describe('the admin API', () => {
       const answer = await client().delete(`/api/v1${path}`).set(bearer());
       expect([answer.status, answer.body.error.code]).toEqual([400, 'LABEL_INVALID']);
     }
+  });
+
+  it.each(['a%2Fb', 'a b', 'x'.repeat(101)])('knows no instance %j', async (id) => {
+    const answer = await client().delete(`/api/v1/apps/guestbook/instances/${id}`).set(bearer());
+    expect([answer.status, answer.body.error.code]).toEqual([404, 'INSTANCE_NOT_FOUND']);
+    expect(apis.calls).toEqual([]);
   });
 
   it('passes errors on with their status, and keeps to itself what it did not expect', async () => {
@@ -313,14 +320,24 @@ describe('deploys', () => {
 
 describe('logs', () => {
   it('are rows, one a line, filtered as asked', async () => {
-    const answer = await client().get('/api/v1/apps/guestbook/logs?lines=5&source=app&version=v1&service=api').set(bearer()).buffer(true);
+    const answer = await client()
+      .get('/api/v1/apps/guestbook/logs?lines=5&source=app&version=v1&service=api&text=a%20B')
+      .set(bearer())
+      .buffer(true);
     expect(answer.text).toBe(`${JSON.stringify(row('a'))}\n${JSON.stringify(row('b'))}\n`);
-    expect(apis.calls.at(-1)).toEqual(['read', 'guestbook', { lines: 5, source: 'app', version: 'v1', service: 'api', follow: false }]);
+    expect(apis.calls.at(-1)).toEqual([
+      'read',
+      'guestbook',
+      { lines: 5, source: 'app', version: 'v1', service: 'api', text: 'a B', follow: false },
+    ]);
   });
 
-  it.each(['lines=-1', 'lines=1e9', 'lines=99999', 'source=x', 'follow=yes', 'other=1', 'lines=1&lines=2'])('refuse ?%s', async (query) => {
-    expect((await client().get(`/api/v1/apps/guestbook/logs?${query}`).set(bearer())).status).toBe(400);
-  });
+  it.each(['lines=-1', 'lines=1e9', 'lines=99999', 'source=x', 'follow=yes', 'other=1', 'lines=1&lines=2', `text=${'x'.repeat(201)}`])(
+    'refuse ?%s',
+    async (query) => {
+      expect((await client().get(`/api/v1/apps/guestbook/logs?${query}`).set(bearer())).status).toBe(400);
+    },
+  );
 
   it('stop reading when the reader goes away', async () => {
     const server = new ConsoleServer(apis, systemTimers, log, { ownerToken: TOKEN });
@@ -354,50 +371,5 @@ describe('ConsoleServer', () => {
     await expect(second.start({ host: '127.0.0.1', port: first.port })).rejects.toMatchObject({ code: 'PORT_BUSY' });
     await first.close();
     await first.close();
-  });
-});
-
-describe('the status page', () => {
-  it('lists what runs, allows nothing but its own style, and cannot be framed', async () => {
-    const answer = await client().get('/');
-    expect(answer.status).toBe(200);
-    expect(answer.text).toContain('<a href="http://v1-dot-default-dot-guestbook.localhost:8080/">v1</a>');
-    const style = /<style>([^]*)<\/style>/.exec(answer.text)?.[1] ?? '';
-    expect(STATUS_STYLE_SOURCE).toBe(`'sha256-${createHash('sha256').update(style).digest('base64')}'`);
-    const policy = answer.headers['content-security-policy'] ?? '';
-    expect(policy).toContain("default-src 'none'");
-    expect(policy).toContain(STATUS_STYLE_SOURCE);
-    expect(policy).toContain("frame-ancestors 'none'");
-    expect(policy).not.toContain('upgrade-insecure-requests');
-    expect(answer.headers['x-frame-options']).toBe('DENY');
-    expect(answer.headers['x-content-type-options']).toBe('nosniff');
-    expect(answer.headers['x-powered-by']).toBeUndefined();
-    expect(answer.text).not.toMatch(/<script|https?:\/\/(?![a-z0-9-]*\.?[a-z0-9-]*\.?localhost)/i);
-  });
-
-  it('names no app to readers elsewhere', async () => {
-    const answer = await client().get('/').set('x-forwarded-for', '203.0.113.9');
-    expect(answer.text).not.toContain('guestbook');
-  });
-
-  it('answers when the control plane cannot', async () => {
-    apis.failure = new PlatformError('RPC_UNAVAILABLE');
-    const answer = await client().get('/');
-    expect(answer.status).toBe(200);
-    expect(answer.text).toContain('cannot be listed just now');
-  });
-
-  it('escapes what it shows', () => {
-    const evil = '<img src=x onerror=alert(1)>"\'&';
-    const html = renderStatusPage(
-      { release: evil, appUrlTemplate: evil, sandbox: 'process', warnings: [evil] },
-      {
-        kind: 'known',
-        total: 1,
-        apps: [{ app: { ...app, id: evil, url: evil }, versions: [{ ...version('v'), version: evil, service: evil, url: evil }] }],
-      },
-    );
-    expect(html).not.toContain('<img');
-    expect(html).not.toContain('x onerror=alert(1)>"');
   });
 });

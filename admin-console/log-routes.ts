@@ -20,6 +20,7 @@ const logQuery = z.strictObject({
   source: z.enum(['app', 'request', 'all']).default('all'),
   service: z.string().max(63).exactOptional(),
   version: z.string().max(63).exactOptional(),
+  text: z.string().max(LIMITS.logFilterCharactersMax).exactOptional(),
 });
 
 export function logRoutes(apps: AppsApi, logs: LogApi, timers: Timers): Router {

@@ -20,6 +20,8 @@ export interface AppsApi {
   app(appId: string): Promise<AppView>;
   versions(appId: string): Promise<readonly VersionView[]>;
   instances(appId: string): Promise<readonly AdminInstanceView[]>;
+  /** Resolves once it takes no more requests; it ends when those that it has are done. Throws INSTANCE_NOT_FOUND. */
+  stopInstance(appId: string, instanceId: string): Promise<void>;
   /** Throws VERSION_HAS_TRAFFIC. */
   deleteVersion(appId: string, service: string, version: string): Promise<void>;
   /** The service's versions afterwards. */
@@ -50,6 +52,8 @@ export interface LogQuery {
   readonly source: 'app' | 'request' | 'all';
   readonly service?: string;
   readonly version?: string;
+  /** Only rows in whose text, or method, target, status, code or id of a request, this stands; in any case of letters. */
+  readonly text?: string;
 }
 
 export interface LogApi {

@@ -133,7 +133,9 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
     }
   } else await superviseRoles(settings, world, closing);
   data.announce(ports);
+  const { makeSignInLink } = await import('./control/sign-in-links.ts');
   process.stdout.write(`App Engine ${settings.release}, data in ${paths.root}${config.ephemeral ? ', which goes when this ends' : ''}\n`);
+  process.stdout.write(`Console     ${await makeSignInLink(links.connect('control'), config.bind, ports.console)}\n`);
   process.stdout.write(
     `ready router=http://${config.bind}:${ports.router} console=http://${config.bind}:${ports.console} datastore=${config.bind}:${ports.datastore}\n`,
   );

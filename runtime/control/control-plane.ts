@@ -8,7 +8,9 @@ import {
   type TrafficRequest,
   type VersionView,
 } from '../../sdk/contract/admin/admin.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { type InstanceStopper } from '../scheduler/scheduler-rpc.ts';
 import { type AppRegistry } from './app-registry.ts';
 import { type AppUrls } from './app-urls.ts';
 import { type VersionRecord } from './control-store.ts';
@@ -19,13 +21,22 @@ export class ControlPlane implements AppsApi {
   readonly #registry: AppRegistry;
   readonly #retirement: Retirement;
   readonly #host: Pick<InstanceHost, 'list'>;
+  readonly #stopper: InstanceStopper;
   readonly #urls: AppUrls;
   readonly #status: () => StatusView;
 
-  constructor(registry: AppRegistry, retirement: Retirement, host: Pick<InstanceHost, 'list'>, urls: AppUrls, status: () => StatusView) {
+  constructor(
+    registry: AppRegistry,
+    retirement: Retirement,
+    host: Pick<InstanceHost, 'list'>,
+    stopper: InstanceStopper,
+    urls: AppUrls,
+    status: () => StatusView,
+  ) {
     this.#registry = registry;
     this.#retirement = retirement;
     this.#host = host;
+    this.#stopper = stopper;
     this.#urls = urls;
     this.#status = status;
   }
@@ -63,6 +74,13 @@ export class ControlPlane implements AppsApi {
       ...(view.cpuMicros === undefined ? {} : { cpuMicros: view.cpuMicros }),
       ...(view.memoryBytes === undefined ? {} : { memoryBytes: view.memoryBytes }),
     }));
+  }
+
+  async stopInstance(appId: string, instanceId: string): Promise<void> {
+    appIn(this.#registry.state, appId);
+    const views = await this.#instancesOf(appId);
+    if (!views.some(({ id }) => id === instanceId)) throw new PlatformError('INSTANCE_NOT_FOUND', `${instanceId} of ${appId}`);
+    await this.#stopper.stopInstance(instanceId);
   }
 
   async deleteVersion(appId: string, service: string, version: string): Promise<void> {

@@ -131,7 +131,7 @@ export class SampleControl {
       log: this.log,
     });
     this.deployer = new Deployer(this.registry, this.blobs, this.bundles, this.#open, runner, this.retirement, this.log);
-    this.control = new ControlPlane(this.registry, this.retirement, host, urls, () => ({
+    this.control = new ControlPlane(this.registry, this.retirement, host, { stopInstance: (id) => host.stop(id) }, urls, () => ({
       release: '0.1.0',
       appUrlTemplate: urls.template,
       sandbox: 'process',

@@ -2,6 +2,7 @@
 //
 //   store/ blobs/ bundles/ logs/ cache/     what the other parts keep
 //   credentials/owner-token                 mode 0600, made once
+//   credentials/sign-in-codes, console-sessions    hashes, written by the control role
 //   lock                                    who holds the directory; see LockRecord
 import { linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

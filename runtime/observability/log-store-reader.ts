@@ -34,8 +34,11 @@ export class LogReader implements LogApi {
   async *read(appId: string, query: LogQuery, { signal }: { readonly signal: AbortSignal }): AsyncIterable<LogRow> {
     checkAppId(appId);
     const kinds = LOG_KINDS.filter((kind) => query.source === 'all' || query.source === kind);
+    const text = query.text?.toLowerCase() ?? '';
     const wants: Wants = (row) =>
-      (query.service === undefined || row.service === query.service) && (query.version === undefined || row.version === query.version);
+      (query.service === undefined || row.service === query.service) &&
+      (query.version === undefined || row.version === query.version) &&
+      (text === '' || searchedText(row).toLowerCase().includes(text));
     const lines = Math.min(query.lines, LIMITS.logReadRowsMax);
     const places = new Map<LogKind, Place>();
     const newest: LogRow[] = [];
@@ -149,6 +152,12 @@ async function* linesBackwards(file: FileHandle, bytes: number): AsyncGenerator<
     end = start;
   }
   yield Buffer.concat(tail).toString('utf8');
+}
+
+/** What a filter by text looks at. */
+function searchedText(row: LogRow): string {
+  if (row.kind === 'app') return row.text;
+  return `${row.method} ${row.target} ${row.status} ${row.errorCode ?? ''} ${row.requestId}`;
 }
 
 function byTime(rows: readonly LogRow[]): LogRow[] {

@@ -73,6 +73,11 @@ describe('the log store', () => {
     expect(await read({ lines: 2 })).toEqual(['hällo\n"world"', '/b']);
     expect(await read({ source: 'request' })).toEqual(['/a', '/b']);
     expect(await read({ source: 'app', lines: 1 })).toEqual(['hällo\n"world"']);
+    expect(await read({ text: 'HÄLLO' })).toEqual(['hällo\n"world"']);
+    expect(await read({ text: 'get /B' })).toEqual(['/b']);
+    expect(await read({ text: 'nowhere' })).toEqual([]);
+    // The filter comes before the count: one row is wanted, and it is the oldest.
+    expect(await read({ text: 'start', lines: 1 })).toEqual(['start']);
     expect(await read({ lines: 0 })).toEqual([]);
   });
 

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ConsoleAccess } from '../../admin-console/console-access.ts';
+import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
@@ -8,6 +10,7 @@ import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
 import { AppRegistry } from '../control/app-registry.ts';
 import { AppUrls } from '../control/app-urls.ts';
 import { BlobStore } from '../control/blob-store.ts';
+import { DiskSecretFile } from '../backends/secret-file-disk.ts';
 import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
 import { ControlPlane } from '../control/control-plane.ts';
@@ -18,6 +21,7 @@ import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
 import { Retirement } from '../control/retirement.ts';
 import { RouteFeed } from '../control/route-feed.ts';
+import { signInLinkService } from '../control/sign-in-links.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { API_SOCKET } from '../host/instance.ts';
 import { findLanguage } from '../languages/language-table.ts';
@@ -25,7 +29,7 @@ import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { apiServices } from './api-services.ts';
-import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
+import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
 export async function startControl(settings: PlatformSettings, links: RoleLinks, world: PlatformWorld): Promise<RunningRole> {
@@ -46,17 +50,27 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
 
     const urls = new AppUrls(() => `http://{id}.${settings.domain}:${settings.ports.router}/`);
     const retirement = new Retirement(host, bundles, clock, timers, log);
+    const scheduler = new RpcSchedulerClient(links.connect('router'));
     const runner = new DeployRunner({
       ...{ registry, blobs, bundles, buildCache, retirement, urls, clock, timers, log, findLanguage },
       indexBuilder: new DatastoreIndexBuilder(datastore),
       buildHost: host,
-      warmer: new RpcSchedulerClient(links.connect('router')),
+      warmer: scheduler,
     });
     const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
     await deployer.start();
 
     const routes = new RouteFeed(registry, blobs, bundles, log);
-    closing.defer(await links.offer('control', [routes.service()]));
+    const access = new ConsoleAccess(
+      {
+        codes: new DiskSecretFile(join(paths.credentials, 'sign-in-codes')),
+        sessions: new DiskSecretFile(join(paths.credentials, 'console-sessions')),
+      },
+      clock,
+      random,
+    );
+    await access.start();
+    closing.defer(await links.offer('control', [routes.service(), signInLinkService(access)]));
     closing.defer(() => {
       routes.close();
     });
@@ -68,7 +82,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     gateway.start();
     closing.defer(() => gateway.close());
 
-    const apps = new ControlPlane(registry, retirement, host, urls, () => ({
+    const apps = new ControlPlane(registry, retirement, host, scheduler, urls, () => ({
       release: settings.release,
       appUrlTemplate: urls.template,
       sandbox: settings.sandbox,
@@ -77,6 +91,8 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
     const server = new ConsoleServer({ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) }, timers, log, {
       ownerToken: token,
+      access,
+      pages: consolePages(join(packageRoot(), 'dist', 'console'), random),
     });
     await server.start({ host: settings.bind, port: settings.ports.console });
     closing.defer(() => server.close());

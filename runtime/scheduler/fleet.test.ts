@@ -152,10 +152,35 @@ describe('Fleet', () => {
     if (instance) fleet.stop(instance);
     await time.advanceAsync(0);
     host.refusesStops = false;
-    fleet.tick(1_000);
+    fleet.tick(1_000, 1_000);
     await time.advanceAsync(0);
-    fleet.tick(1_000);
+    fleet.tick(1_000, 1_000);
     expect(host.stops).toEqual(['i1', 'i1']);
+  });
+
+  it('drains one with requests, then stops it; an idle or booting one goes at once', () => {
+    const { fleet, host } = newFleet();
+    for (const id of ['busy', 'idle']) fleet.onChange(viewOf(id, 'ready'));
+    fleet.onChange(viewOf('boot', 'starting'));
+    fleet.get('busy')?.take();
+    for (const instance of [...fleet.all()]) fleet.drain(instance);
+    expect(host.stops).toEqual(['idle', 'boot']);
+    expect(fleet).toMatchObject({ ready: 0, booting: 0, leaving: 3 });
+    expect(fleet.choose(10)).toBeUndefined();
+  });
+
+  it('stops a drained one whose requests do not end in time', async () => {
+    const { fleet, host, time } = newFleet();
+    fleet.onChange(viewOf('i1', 'ready'));
+    const instance = fleet.get('i1');
+    instance?.take();
+    if (instance) fleet.drain(instance);
+    await time.advanceAsync(5_000);
+    fleet.tick(1_000, 5_000);
+    expect(host.stops).toEqual([]);
+    await time.advanceAsync(1);
+    fleet.tick(1_000, 5_000);
+    expect(host.stops).toEqual(['i1']);
   });
 
   it('takes those not listed for gone, save those that came after the question', () => {

@@ -72,8 +72,9 @@ export class Fleet {
     return Math.max(0, this.#startCalls - this.#startsSeen.size);
   }
 
+  /** Those that are being drained aside: they take no request. */
   get ready(): number {
-    return this.#count('ready');
+    return this.#count('ready') - this.#draining();
   }
 
   get booting(): number {
@@ -81,7 +82,7 @@ export class Fleet {
   }
 
   get leaving(): number {
-    return this.#count('stopping');
+    return this.#count('stopping') + this.#draining();
   }
 
   all(): Iterable<PoolInstance> {
@@ -120,6 +121,12 @@ export class Fleet {
     this.#sendStop(instance);
   }
 
+  /** Asks the instance to go once the requests that it has are done; it takes no other from now on. */
+  drain(instance: PoolInstance): void {
+    if (instance.state !== 'ready' || instance.isIdle) this.stop(instance);
+    else instance.drain(this.#clock.monotonicMs());
+  }
+
   // --- What the host says ---------------------------------------------------------------------------------------------
 
   onChange(view: InstanceView): void {
@@ -154,11 +161,13 @@ export class Fleet {
     }
   }
 
-  /** What only time shows: boots that got lost, and stops that the host did not hear. */
-  tick(readyMsMax: number): void {
+  /** What only time shows: boots that got lost, drains that take too long, and stops that the host did not hear. */
+  tick(readyMsMax: number, drainMsMax: number): void {
     const nowMs = this.#clock.monotonicMs();
     for (const instance of [...this.#instances.values()]) {
       if (instance.state === 'starting' && nowMs - instance.knownAtMs > readyMsMax + BOOT_LOST_MS) this.#giveUpBoot(instance);
+      else if (instance.state === 'ready' && instance.drainSinceMs !== undefined && nowMs - instance.drainSinceMs > drainMsMax)
+        this.stop(instance);
       else if (instance.isStopUnheard) this.#sendStop(instance);
     }
   }
@@ -246,6 +255,12 @@ export class Fleet {
     this.#instances.delete(instance.id);
     instance.move('exited', this.#clock.monotonicMs());
     this.#listener.onGone(instance, was, exit);
+  }
+
+  #draining(): number {
+    let count = 0;
+    for (const { state, drainSinceMs } of this.#instances.values()) if (state === 'ready' && drainSinceMs !== undefined) count++;
+    return count;
   }
 
   #count(state: PoolInstanceState): number {

@@ -36,6 +36,7 @@ export class PoolInstance implements Candidate {
   #inFlight = 0;
   #idleSinceMs: number;
   #isSuspect = false;
+  #drainSinceMs: number | undefined;
   /** Whether a request was given to it; of adopted ones nobody knows, and they are past their start anyway. */
   hasServed: boolean;
   hasAnswered: boolean;
@@ -75,7 +76,7 @@ export class PoolInstance implements Candidate {
   }
 
   get isOpen(): boolean {
-    return this.#state === 'ready' && !this.#isSuspect;
+    return this.#state === 'ready' && !this.#isSuspect && this.#drainSinceMs === undefined;
   }
 
   get isBooting(): boolean {
@@ -84,6 +85,15 @@ export class PoolInstance implements Candidate {
 
   get isIdle(): boolean {
     return this.#state === 'ready' && this.#inFlight === 0;
+  }
+
+  /** Monotonic time since which it is ready, but takes no more requests because it is to go. */
+  get drainSinceMs(): number | undefined {
+    return this.#drainSinceMs;
+  }
+
+  drain(nowMs: number): void {
+    this.#drainSinceMs ??= nowMs;
   }
 
   listen(view: InstanceView): void {

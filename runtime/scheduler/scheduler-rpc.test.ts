@@ -25,8 +25,13 @@ const VIEW: SchedulerView = {
   ],
 };
 
+const stopped: string[] = [];
+
 const clientOf = (warm: (deploymentId: string) => Promise<void>): { readonly client: RpcSchedulerClient; readonly rpc: InProcessRpc } => {
-  const rpc = new InProcessRpc([schedulerService({ warm, awaitServing: warm, view: () => VIEW })], new VirtualTime());
+  const rpc = new InProcessRpc(
+    [schedulerService({ warm, awaitServing: warm, stopInstance: (id) => stopped.push(id), view: () => VIEW })],
+    new VirtualTime(),
+  );
   return { client: new RpcSchedulerClient(rpc), rpc };
 };
 
@@ -41,6 +46,8 @@ describe('the scheduler over RPC', () => {
     await client.awaitServing('d2');
     expect(warmed).toEqual(['d1', 'd2']);
     expect(await client.view()).toEqual(VIEW);
+    await client.stopInstance('i1');
+    expect(stopped).toEqual(['i1']);
   });
 
   it('hands on why a start failed', async () => {

@@ -12,13 +12,20 @@ export interface InstanceWarmer {
   awaitServing(deploymentId: string): Promise<void>;
 }
 
+/** What the console asks of one instance. */
+export interface InstanceStopper {
+  /** Resolves once the instance takes no more requests. Throws INSTANCE_NOT_FOUND. */
+  stopInstance(instanceId: string): Promise<void>;
+}
+
 /** What the service offers of the scheduler. */
 export interface SchedulerFront extends InstanceWarmer {
+  stopInstance(instanceId: string): void;
   view(): SchedulerView;
 }
 
 /** The scheduler as other processes see it. */
-export interface SchedulerClient extends InstanceWarmer {
+export interface SchedulerClient extends InstanceWarmer, InstanceStopper {
   view(): Promise<SchedulerView>;
 }
 
@@ -28,6 +35,9 @@ const WARM_MS_MAX = 120_000;
 const SERVING_MS_MAX = 10_000;
 const DEPLOYMENT_ID_CHARACTERS_MAX = 200;
 
+const INSTANCE_ID_CHARACTERS_MAX = 100;
+
+const instance = z.object({ instanceId: z.string().min(1).max(INSTANCE_ID_CHARACTERS_MAX) });
 const deployment = z.object({ deploymentId: z.string().min(1).max(DEPLOYMENT_ID_CHARACTERS_MAX) });
 
 export function schedulerService(scheduler: SchedulerFront): Service {
@@ -40,6 +50,10 @@ export function schedulerService(scheduler: SchedulerFront): Service {
       }),
       awaitServing: method(deployment, async ({ deploymentId }) => {
         await scheduler.awaitServing(deploymentId);
+        return {};
+      }),
+      stopInstance: method(instance, ({ instanceId }) => {
+        scheduler.stopInstance(instanceId);
         return {};
       }),
       view: method(z.object({}), () => scheduler.view()),
@@ -61,6 +75,10 @@ export class RpcSchedulerClient implements SchedulerClient {
 
   async awaitServing(deploymentId: string): Promise<void> {
     await this.#rpc.call(SERVICE, 'awaitServing', { deploymentId }, { deadlineMs: SERVING_MS_MAX, idempotent: true });
+  }
+
+  async stopInstance(instanceId: string): Promise<void> {
+    await this.#rpc.call(SERVICE, 'stopInstance', { instanceId }, { idempotent: true });
   }
 
   async view(): Promise<SchedulerView> {

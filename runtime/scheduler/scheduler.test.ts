@@ -180,6 +180,25 @@ describe('a request', () => {
     expect(fixture.pool('a').inFlight).toBe(0);
   });
 
+  it('is not given to an instance that was asked to go, which ends after what it has', async () => {
+    const fixture = await started();
+    fixture.plan('a', { maxConcurrentRequests: 10 });
+    const held = await fixture.lease('a');
+    const [first] = fixture.pool('a').instances;
+    fixture.scheduler.stopInstance(first?.id ?? '');
+    const next = fixture.request('a');
+    await fixture.time.advanceAsync(0);
+    expect(next.outcome).toBe('waiting');
+    await fixture.time.advanceAsync(READY_MS);
+    expect(leaseOf(next).socketPath).not.toBe(held.socketPath);
+    const states = async (): Promise<string[]> => (await fixture.host.list()).map(({ state }) => state);
+    expect(await states()).toEqual(['ready', 'ready']);
+    held.release('answered');
+    await fixture.time.advanceAsync(0);
+    expect((await fixture.host.list()).filter(({ state }) => state === 'ready').map(({ id }) => id)).not.toContain(first?.id);
+    expect(() => fixture.scheduler.stopInstance('nobody')).toThrow(expect.objectContaining({ code: 'INSTANCE_NOT_FOUND' }) as Error);
+  });
+
   it('is refused when the hold queue is full', async () => {
     const fixture = await started({ holdQueueEntriesMax: 3 });
     fixture.plan('a');

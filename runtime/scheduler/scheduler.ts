@@ -136,6 +136,12 @@ export class Scheduler implements InstanceSource {
     }
   }
 
+  /** Lets one instance finish what it has, then stops it; returns at once. Throws INSTANCE_NOT_FOUND. */
+  stopInstance(instanceId: string): void {
+    for (const pool of this.#pools.values()) if (pool.stopInstance(instanceId)) return;
+    throw new PlatformError('INSTANCE_NOT_FOUND', instanceId);
+  }
+
   /** Drains the deployment's instances and stops them; resolves when they are gone. */
   async retire(deploymentId: string): Promise<void> {
     await this.#pools.get(deploymentId)?.drain();

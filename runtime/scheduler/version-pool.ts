@@ -171,7 +171,7 @@ export class VersionPool {
 
   /** Does what only time brings. */
   tick(): void {
-    this.#fleet.tick(this.#readyMsMax());
+    this.#fleet.tick(this.#readyMsMax(), this.#options.drainMsMax);
     const isDrainOver = this.#drainSinceMs !== undefined && this.#clock.monotonicMs() - this.#drainSinceMs > this.#options.drainMsMax;
     if (isDrainOver) for (const instance of this.#fleet.all()) this.#fleet.stop(instance);
     this.evaluate();
@@ -227,6 +227,17 @@ export class VersionPool {
     const spare = this.#fleet.ready - (this.#isServing ? this.#scaling().minInstances : 0);
     const idle = this.#fleet.idle().toSorted((a, b) => a.idleSinceMs - b.idleSinceMs);
     return idle.slice(0, Math.max(0, spare));
+  }
+
+  /** Drains one instance, then stops it; false when this version has none of that id. */
+  stopInstance(id: string): boolean {
+    const instance = this.#fleet.get(id);
+    if (!instance) return false;
+    this.#log.info('An instance is to go, as it was asked for', { instanceId: id, inFlight: instance.inFlight });
+    this.#fleet.drain(instance);
+    // Others may have to take its place: for those who wait, or for min_instances.
+    this.evaluate();
+    return true;
   }
 
   evict(id: string): void {
@@ -344,6 +355,7 @@ export class VersionPool {
     const nowMs = this.#clock.monotonicMs();
     instance.giveBack(nowMs);
     this.#inFlight--;
+    if (instance.drainSinceMs !== undefined && instance.isIdle) this.#fleet.stop(instance);
     if (outcome === 'answered') {
       instance.hasAnswered = true;
       this.#meter.served(nowMs - sinceMs);

@@ -23,8 +23,11 @@ server.on('exit', (code, signal) => {
   process.exitCode = code ?? (signal === null ? 0 : 1);
 });
 
+/** The console's address, with a code that signs in once. */
+let signIn;
 for await (const line of createInterface({ input: server.stdout })) {
   if (line.startsWith('ready ')) await greet(line);
+  else if (line.startsWith('Console ')) signIn = line.replace(/^Console +/, '');
   else process.stdout.write(`${line}\n`);
 }
 
@@ -42,7 +45,7 @@ async function greet(readyLine) {
   if (stopping) return;
   const port = new URL(routerUrl).port;
   process.stdout.write(
-    `\n  Guestbook   http://guestbook.localhost:${port}/\n  Console     ${consoleUrl}/\n` +
+    `\n  Guestbook   http://guestbook.localhost:${port}/\n  Console     ${signIn ?? `${consoleUrl}/`}\n` +
       `  Deploy      npx appengine deploy DIR --app ID${consoleUrl.endsWith(':8000') ? '' : ` --server ${consoleUrl}`}\n  Stop        Ctrl-C\n\n`,
   );
   process.stdout.write(`${readyLine}\n`);

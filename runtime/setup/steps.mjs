@@ -17,6 +17,11 @@ export const systemPrograms = {
   bubblewrap: { program: 'bwrap', why: 'runs every app in a sandbox of its own', without: 'apps run as plain processes WITHOUT ISOLATION' },
 };
 
+/** System programs that only tests use. */
+export const testPrograms = {
+  chromium: { program: 'chromium', why: 'drives the console as a user would', without: 'the tests in tests/browser are skipped' },
+};
+
 /** Stops with a message for people; the exit code is 1. */
 function stop(what, mend) {
   say(`appengine: ${what}\n  To mend it: ${mend}`);
@@ -68,8 +73,8 @@ export function linkCommand() {
 }
 
 /** Installs missing system programs through apt-get when root, else prints the command. Never fails. */
-export function installSystemPrograms() {
-  for (const [name, { program, why, without }] of Object.entries(systemPrograms)) {
+export function installSystemPrograms(programs = systemPrograms) {
+  for (const [name, { program, why, without }] of Object.entries(programs)) {
     if (has(program) || process.platform !== 'linux') continue;
     const command = `apt-get install -y --no-install-recommends ${name}`;
     if (process.getuid?.() !== 0 || !has('apt-get')) {

@@ -3,9 +3,10 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { prepare, root } from './steps.mjs';
+import { installSystemPrograms, prepare, root, testPrograms } from './steps.mjs';
 
 prepare();
+installSystemPrograms(testPrograms);
 
 const report = join(root, 'build', 'test-report.json');
 mkdirSync(join(root, 'build'), { recursive: true });

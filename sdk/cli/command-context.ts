@@ -12,6 +12,8 @@ export interface CommandWorld {
   readonly timers: Timers;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Whether a browser of this machine took the URL. */
+  readonly openBrowser: (url: string) => Promise<boolean>;
 }
 
 export interface CommonFlags extends ConnectionFlags {

@@ -1,6 +1,7 @@
 // The command line in its own process: the real terminal, the real clock, Ctrl-C.
 import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
+import { openBrowser } from './browser.ts';
 import { runCommandLine } from './main.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
 
@@ -21,6 +22,7 @@ export async function runInProcess(words: readonly string[], release: string): P
     clock: systemClock,
     timers: systemTimers,
     signal: interrupt.signal,
+    openBrowser,
   };
   return runCommandLine(words, world, release);
 }

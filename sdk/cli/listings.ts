@@ -89,6 +89,12 @@ export async function listInstances(app: string, { client, terminal, json, clock
   terminal.print(formatTable(['instance', 'service', 'version', 'state', 'age', 'ready in', 'cpu', 'memory'], rows));
 }
 
+export async function stopInstance(id: string, app: string, { client, terminal, json }: CommandContext): Promise<void> {
+  await client.call('DELETE', `/apps/${encodeURIComponent(app)}/instances/${encodeURIComponent(id)}`);
+  if (json) terminal.printJson({ stopping: { app, instance: id } });
+  else terminal.print(`Instance ${id} takes no more requests and ends when those that it has are done.`);
+}
+
 function versionTable(versions: readonly VersionView[]): string {
   const rows = versions.map((version) => [
     version.service,

@@ -11,6 +11,7 @@ export interface LogFlags {
   readonly source: string;
   readonly service?: string;
   readonly version?: string;
+  readonly text?: string;
 }
 
 const SOURCES = ['app', 'request', 'all'];
@@ -23,6 +24,7 @@ export async function tailLogs(flags: LogFlags, { client, terminal, json, signal
   if (flags.follow) query.set('follow', '1');
   if (flags.service !== undefined) query.set('service', flags.service);
   if (flags.version !== undefined) query.set('version', flags.version);
+  if (flags.text !== undefined) query.set('text', flags.text);
   try {
     for await (const row of client.lines<LogRow>('GET', `/apps/${encodeURIComponent(flags.app)}/logs?${query.toString()}`, { signal })) {
       terminal.print(json ? JSON.stringify(row) : formatLogRow(row, terminal));

@@ -4,9 +4,10 @@
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
 import { commandContext, type CommandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
+import { type ConsoleFlags, showConsole } from './console.ts';
 import { SERVER_DEFAULT } from './credentials.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
-import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus } from './listings.ts';
+import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
 
 const INTERRUPTED = 130;
@@ -105,11 +106,17 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .requiredOption('--app <id>', 'the app')
     .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listInstances(flags.app, context)));
 
+  command(instances, 'stop', 'let an instance finish what it has, then end it', ['instances stop 3f2a9c1b04de --app hello'])
+    .argument('<id>', 'the instance, as `instances list` names it')
+    .requiredOption('--app <id>', 'the app')
+    .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => stopInstance(id, flags.app, context)));
+
   const logs = program.command('logs').description("an app's log");
   command(logs, 'tail', 'print the newest rows, then follow', [
     'logs tail --app hello',
     'logs tail --app hello --lines 200 --no-follow',
     'logs tail --app hello --source request --json',
+    'logs tail --app hello --text "out of memory"',
   ])
     .requiredOption('--app <id>', 'the app')
     .option('--lines <number>', 'rows to begin with', '20')
@@ -117,7 +124,16 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .option('--source <kind>', 'app (what it printed), request, or all', 'all')
     .option('--service <name>', 'only this service')
     .option('--version <name>', 'only this version')
+    .option('--text <text>', 'only rows that contain this, in any case of letters')
     .action((flags: CommonFlags & LogFlags) => asked(flags, (context) => tailLogs(flags, context)));
+
+  command(program, 'console', 'print a one-time link that signs a browser in to the console', [
+    'console',
+    'console --open',
+    'console --json',
+  ])
+    .option('--open', 'open it in a browser of this machine')
+    .action((flags: CommonFlags & ConsoleFlags) => asked(flags, (context) => showConsole(flags, context)));
 
   command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
     (flags: CommonFlags) => asked(flags, showStatus),

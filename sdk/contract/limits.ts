@@ -117,6 +117,7 @@ export const LIMIT_ROWS = {
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),
   logBufferBytesMax: limit(4 * MiB, 'Log rows of one app that wait for the disk; more are dropped and counted'),
   logReadRowsMax: limit(10_000, 'Rows that one reading of the log may ask for'),
+  logFilterCharactersMax: limit(200, 'Text that rows of a log are filtered by'),
 
   // Deploys
   deployFilesMax: limit(10_000, 'App Engine: files of one version'),
@@ -144,6 +145,17 @@ export const LIMIT_ROWS = {
   appsMax: limit(1_000, 'Apps on one platform: their routes are held in memory'),
   servicesPerAppMax: limit(105, 'App Engine: services of a paid app'),
   versionsPerAppMax: limit(210, 'App Engine: versions of a paid app'),
+
+  // Console
+  signInCodeMs: limit(3_600_000, 'A one-time sign-in link is worth nothing after this time'),
+  signInCodesMax: limit(16, 'Sign-in links not used yet; the oldest goes first'),
+  signInFailuresMax: limit(10, 'Wrong sign-in codes from one address within signInFailureWindowMs; then it waits'),
+  signInFailureWindowMs: limit(60_000, 'Over which wrong sign-in codes are counted'),
+  signInAddressesMax: limit(10_000, 'Addresses whose wrong sign-in codes are counted; the oldest is forgotten first'),
+  consoleSessionMs: limit(43_200_000, 'A browser signs in to the console anew after 12 hours'),
+  consoleSessionIdleMs: limit(7_200_000, 'A session of the console that nothing used for this long has ended'),
+  consoleSessionsMax: limit(100, 'Browsers signed in to the console; the oldest is signed out first'),
+  consoleAssetCacheBytesMax: limit(32 * MiB, 'Files of the console kept in memory, each encoding counted'),
 } as const satisfies Record<string, LimitRow>;
 
 export type LimitName = keyof typeof LIMIT_ROWS;

@@ -4,11 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ConsoleAccess } from '../../admin-console/console-access.ts';
 import { type ConsoleApis } from '../../admin-console/console-app.ts';
+import { type LogQuery } from '../../admin-console/ports.ts';
+import { MemorySecretFile } from '../../admin-console/secret-file.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
 import { errorBody, PlatformError } from '../../sdk/contract/errors.ts';
-import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
+import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { runCommandLine } from '../../sdk/cli/main.ts';
 import { Terminal } from '../../sdk/cli/terminal.ts';
@@ -52,6 +55,8 @@ let apps: AppView[];
 let events: DeployEvent[];
 let deployRequest: DeployRequest | undefined;
 const uploaded: string[] = [];
+const opened: string[] = [];
+let logQuery: LogQuery | undefined;
 
 const apis: ConsoleApis = {
   apps: {
@@ -72,6 +77,7 @@ const apis: ConsoleApis = {
           memoryBytes: 31_000_000,
         },
       ]),
+    stopInstance: (_app, id) => (id === 'ab12' ? Promise.resolve() : Promise.reject(new PlatformError('INSTANCE_NOT_FOUND', id))),
     deleteVersion: () => Promise.resolve(),
     setTraffic: (_app, _service, request) => Promise.resolve([{ ...VERSION, trafficShare: request.split['v1'] ?? 0 }]),
   },
@@ -94,8 +100,9 @@ const apis: ConsoleApis = {
     },
   },
   logs: {
-    read: async function* () {
-      yield* ROWS;
+    read: async function* (_app, query) {
+      logQuery = query;
+      yield* await Promise.resolve(ROWS);
     },
   },
 };
@@ -104,7 +111,9 @@ let server: ConsoleServer;
 let directory: string;
 
 beforeAll(async () => {
-  server = new ConsoleServer(apis, systemTimers, new MemoryLog(), { ownerToken: TOKEN });
+  const files = { codes: new MemorySecretFile(), sessions: new MemorySecretFile() };
+  const access = new ConsoleAccess(files, systemClock, systemRandom);
+  server = new ConsoleServer(apis, systemTimers, new MemoryLog(), { ownerToken: TOKEN, access });
   await server.start({ host: '127.0.0.1', port: 0 });
   directory = await mkdtemp(join(tmpdir(), 'cli-'));
   await writeFile(join(directory, 'app.yaml'), 'runtime: nodejs\n');
@@ -154,6 +163,10 @@ async function appengine(
     clock: systemClock,
     timers: systemTimers,
     signal: new AbortController().signal,
+    openBrowser: (url: string) => {
+      opened.push(url);
+      return Promise.resolve(options.terminal === true);
+    },
   };
   const code = await runCommandLine(
     words.split(' ').filter((word) => word !== ''),
@@ -164,15 +177,24 @@ async function appengine(
 }
 
 describe('help', () => {
-  test.each(['', 'deploy', 'apps list', 'versions list', 'versions delete', 'traffic set', 'instances list', 'logs tail', 'status'])(
-    'appengine %s --help explains and succeeds',
-    async (words) => {
-      const { code, out, err } = await appengine(`${words} --help`);
-      expect({ code, err }).toEqual({ code: 0, err: '' });
-      expect(out).toContain('Usage: appengine');
-      if (words !== '') expect(out).toMatch(/Examples:\n {2}\$ appengine /);
-    },
-  );
+  test.each([
+    '',
+    'deploy',
+    'apps list',
+    'versions list',
+    'versions delete',
+    'traffic set',
+    'instances list',
+    'instances stop',
+    'logs tail',
+    'console',
+    'status',
+  ])('appengine %s --help explains and succeeds', async (words) => {
+    const { code, out, err } = await appengine(`${words} --help`);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toContain('Usage: appengine');
+    if (words !== '') expect(out).toMatch(/Examples:\n {2}\$ appengine /);
+  });
 
   test('a wrong option or a missing one is said on stderr, with the way to help', async () => {
     const wrong = await appengine('apps list --jsn');
@@ -220,6 +242,45 @@ describe('lists', () => {
       out: '',
       err: expect.stringContaining('USAGE'),
     });
+  });
+});
+
+describe('instances stop', () => {
+  test('says what happens, and fails for one that is not there', async () => {
+    expect(await appengine('instances stop ab12 --app shop')).toMatchObject({ code: 0, out: expect.stringContaining('Instance ab12') });
+    expect(JSON.parse((await appengine('instances stop ab12 --app shop --json')).out)).toEqual({
+      stopping: { app: 'shop', instance: 'ab12' },
+    });
+    expect(await appengine('instances stop zz --app shop')).toMatchObject({ code: 1, err: expect.stringContaining('INSTANCE_NOT_FOUND') });
+  });
+});
+
+describe('logs tail', () => {
+  test('filters by text on the server', async () => {
+    await appengine('logs tail --app shop --no-follow --text Boom');
+    expect(logQuery).toMatchObject({ text: 'Boom', follow: false });
+  });
+});
+
+describe('console', () => {
+  test('prints a link alone on stdout, a new one each time', async () => {
+    const first = await appengine('console');
+    expect(first).toMatchObject({ code: 0, err: 'It signs in one browser, once, within 60 minutes.\n' });
+    expect(first.out).toMatch(new RegExp(`^http://127\\.0\\.0\\.1:${server.port}/sign-in#code=[\\w-]{43}\n$`));
+    const { url, expiresAtMs } = JSON.parse((await appengine('console --json')).out) as { url: string; expiresAtMs: number };
+    expect(`${url}\n`).not.toBe(first.out);
+    expect(expiresAtMs).toBeGreaterThan(Date.now());
+  });
+
+  test('hands it to a browser with --open, and says when there is none', async () => {
+    opened.length = 0;
+    const { out, err } = await appengine('console --open');
+    expect(opened.map((url) => `${url}\n`)).toEqual([out]);
+    expect(err).toContain('open the link by hand');
+  });
+
+  test('wants the owner token', async () => {
+    expect(await appengine('console --token wrong')).toMatchObject({ code: 1, err: expect.stringContaining('UNAUTHENTICATED') });
   });
 });
 

@@ -73,6 +73,7 @@ test('the first run deploys the guestbook, the second does not, and SIGTERM ends
   // Names below localhost reach this machine by themselves in browsers and curl; Node asks the system's resolver.
   expect((await httpByHost(portOf(first), 'guestbook.localhost', '/')).text).toContain('<h1>Guestbook</h1>');
   expect(guestbook).toBe(`http://guestbook.localhost:${portOf(first)}/`);
+  expect(first.output()).toMatch(/^ {2}Console {5}http:\/\/127\.0\.0\.1:\d+\/sign-in#code=[\w-]{43}$/m);
   const pids = processesBelow(first.child.pid!).map((row) => row.pid);
   expect(pids.length).toBeGreaterThan(4);
   expect(await stop(first.child)).toBe(0);
