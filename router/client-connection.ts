@@ -20,6 +20,8 @@ export class ClientConnection {
   readonly socket: Socket;
   /** The peer's address without port; IPv4 in its own form. */
   readonly address: string;
+  /** Whether it came in on the platform's private socket. */
+  readonly isPlatform: boolean;
   readonly #clock: Clock;
   readonly #timers: Timers;
   /** Requests under way, oldest first; more than one only when the client pipelines. */
@@ -32,8 +34,9 @@ export class ClientConnection {
   /** Set once the client sent what is not HTTP; the answer to it waits for the good requests before it. */
   #malformed: { readonly code: ErrorCode; readonly answer: Buffer } | undefined;
 
-  constructor(socket: Socket, clock: Clock, timers: Timers) {
+  constructor(socket: Socket, clock: Clock, timers: Timers, options: { readonly isPlatform?: boolean } = {}) {
     this.socket = socket;
+    this.isPlatform = options.isPlatform ?? false;
     this.#clock = clock;
     this.#idleSinceMs = clock.monotonicMs();
     this.address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');

@@ -12,6 +12,7 @@ import { Exchange } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
 import { type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { type AttemptOutcome, type Proxy } from './proxy.ts';
+import { PLATFORM_ERROR_HEADER, platformAddress } from './platform-call.ts';
 import { RequestIds } from './request-ids.ts';
 import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard.ts';
 import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
@@ -114,14 +115,17 @@ export class Dispatcher {
   }
 
   startOf(request: IncomingMessage, connection: ClientConnection): RequestStart {
+    const { isPlatform } = connection;
     const isBehindProxy = this.#options.trustedProxies.has(connection.address);
     return {
       requestId: this.#requestIds.next(),
       startedAtMs: this.#clock.nowMs(),
       startedMs: this.#clock.monotonicMs(),
-      clientAddress: (isBehindProxy && lastOf(request.headers['x-forwarded-for'])) || connection.address,
+      clientAddress: isPlatform
+        ? platformAddress(request.headers)
+        : (isBehindProxy && lastOf(request.headers['x-forwarded-for'])) || connection.address,
       isHttps: isBehindProxy && lastOf(request.headers['x-forwarded-proto']) === 'https',
-      isPlatformCall: false,
+      isPlatformCall: isPlatform,
     };
   }
 
@@ -252,7 +256,8 @@ export class Dispatcher {
     }
     const hasBody = request.method !== 'HEAD';
     exchange.responseBytes = hasBody ? answer.body.length : 0;
-    response.writeHead(answer.status, [...answer.headers]).end(hasBody ? answer.body : undefined);
+    const said = start.isPlatformCall ? [PLATFORM_ERROR_HEADER, error.code] : [];
+    response.writeHead(answer.status, [...answer.headers, ...said]).end(hasBody ? answer.body : undefined);
   }
 
   readonly #onClosed = (exchange: Exchange): void => {

@@ -10,6 +10,7 @@ const facts: RequestFacts = {
   peerAddress: '192.0.2.1',
   isHttps: false,
   defaultHostname: 'hello.localhost:8080',
+  isPlatformCall: false,
 };
 const ours = policy.forInstance([], facts).filter((_, index) => index % 2 === 0);
 

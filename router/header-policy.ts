@@ -1,6 +1,7 @@
 // Which headers cross the router, in either direction. Pure, on raw arrays: names and values in turn, as they came.
 // Everything that apps trust (X-Appengine-*, X-Forwarded-*) is removed first and added afterwards (security: 38, 46, 56).
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { PLATFORM_CALL_HEADERS } from './platform-call.ts';
 import { SPLIT_COOKIE } from './traffic-split.ts';
 
 /** What the router says about a request. */
@@ -14,6 +15,8 @@ export interface RequestFacts {
   readonly peerAddress: string;
   readonly isHttps: boolean;
   readonly defaultHostname: string;
+  /** Whether the platform itself asks: then what tasks and cron jobs say of themselves stays. */
+  readonly isPlatformCall: boolean;
 }
 
 export interface ResponseHead {
@@ -23,7 +26,7 @@ export interface ResponseHead {
   readonly contentLength: number | undefined;
 }
 
-type RequestVerdict = 'keep' | 'drop' | 'connection' | 'forwarded-for' | 'trace';
+type RequestVerdict = 'keep' | 'platform' | 'drop' | 'connection' | 'forwarded-for' | 'trace';
 type ResponseVerdict = 'keep' | 'drop' | 'connection' | 'cookie' | 'length' | 'cache-control';
 
 /** How many different spellings of names are remembered; clients choose them, so there must be an end. */
@@ -67,6 +70,9 @@ export class HeaderPolicy {
       switch (this.#requestVerdict(name)) {
         case 'keep':
           headers.push(name, value);
+          break;
+        case 'platform':
+          if (facts.isPlatformCall) headers.push(name, value);
           break;
         case 'connection':
           if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
@@ -183,6 +189,7 @@ function judgeRequestHeader(name: string): RequestVerdict {
   if (exact === 'connection') return 'connection';
   if (exact === 'x-forwarded-for') return 'forwarded-for';
   if (exact === 'x-cloud-trace-context') return 'trace';
+  if (PLATFORM_CALL_HEADERS.has(exact)) return 'platform';
   if (REQUEST_DROPPED.has(plain) || REQUEST_DROPPED_PREFIXES.some((prefix) => plain.startsWith(prefix))) return 'drop';
   return exact !== plain && NOT_IMITATED.has(plain) ? 'drop' : 'keep';
 }

@@ -141,6 +141,9 @@ export interface RequestLogRow {
   readonly referrer?: string;
   /** The error code when the platform answered instead of the app. */
   readonly errorCode?: string;
+  /** Of a task or cron job. */
+  readonly queueName?: string;
+  readonly taskName?: string;
   /** How often the request was given to another instance. */
   readonly retries: number;
 }

@@ -63,9 +63,10 @@ export function factsOf({ start, peerAddress }: RequestRecord, head: RequestHead
     requestId: start.requestId,
     host: head.host,
     clientAddress: start.clientAddress,
-    peerAddress,
+    peerAddress: start.isPlatformCall ? start.clientAddress : peerAddress,
     isHttps: start.isHttps,
     defaultHostname: route.defaultHostname,
+    isPlatformCall: start.isPlatformCall,
   };
 }
 

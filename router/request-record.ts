@@ -75,6 +75,11 @@ export class RequestRecord {
     if (headers['user-agent'] !== undefined) row.userAgent = headers['user-agent'];
     if (headers.referer !== undefined) row.referrer = headers.referer;
     if (this.errorCode !== undefined) row.errorCode = this.errorCode;
+    if (start.isPlatformCall) {
+      const { 'x-appengine-queuename': queueName, 'x-appengine-taskname': taskName } = headers;
+      if (typeof queueName === 'string') row.queueName = queueName;
+      if (typeof taskName === 'string') row.taskName = taskName;
+    }
     return row;
   }
 }

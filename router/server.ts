@@ -1,4 +1,5 @@
 // The router's front door: Node's HTTP server made strict, and everything behind it put together.
+import { chmod, rm } from 'node:fs/promises';
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Socket } from 'node:net';
 import { type Duplex } from 'node:stream';
@@ -37,6 +38,8 @@ export interface RouterOptions {
   readonly secureRedirects?: boolean;
   /** Addresses of proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed. None by default. */
   readonly trustedProxies?: readonly string[];
+  /** Unix socket, for the platform's own user alone, whose requests are the platform's: tasks and cron jobs. */
+  readonly platformSocket?: string;
 }
 
 const SWEEP_MS = 1_000;
@@ -50,6 +53,8 @@ export class RouterServer {
   readonly #timers: Timers;
   readonly #drainMs: number;
   readonly #server: Server;
+  readonly #platformServer: Server;
+  readonly #platformSocket: string | undefined;
   readonly #connections = new Map<Duplex, ClientConnection>();
   readonly #connectionsByAddress = new Map<string, number>();
   readonly #closeStack = new CloseStack();
@@ -68,7 +73,9 @@ export class RouterServer {
     const dispatchOptions = { requestDeadlineMs, secureRedirects, trustedProxies: new Set(trustedProxies) };
     this.#dispatcher = new Dispatcher({ routes: this.#routes, instances, requestLog, proxy, files }, clock, random, log, dispatchOptions);
     this.#upgrades = new Upgrades(this.#dispatcher, instances, requestLog, new WebSocketProxy(policy), clock, log);
-    this.#server = this.#newServer();
+    this.#server = this.#newServer(false);
+    this.#platformServer = this.#newServer(true);
+    this.#platformSocket = options.platformSocket;
   }
 
   /** Requests and WebSockets under way. */
@@ -97,6 +104,7 @@ export class RouterServer {
     );
     const port = await this.#listen(listen);
     this.#closeStack.defer(() => this.#drain());
+    if (this.#platformSocket !== undefined) await this.#listenToPlatform(this.#platformSocket);
     return { port };
   }
 
@@ -113,11 +121,11 @@ export class RouterServer {
     for (const connection of this.#connections.values()) if (connection.isIdleSince(idleSinceMs)) connection.socket.destroy();
   }
 
-  #newServer(): Server {
+  #newServer(isPlatform: boolean): Server {
     const server = new Server(STRICT_SERVER);
     // Unlimited for Node, which would drop what is over its limit silently; the guard counts and refuses.
     server.maxHeadersCount = 0;
-    server.on('connection', (socket) => this.#accept(socket));
+    server.on('connection', (socket) => this.#accept(socket, isPlatform));
     server.on('request', (request, response) => this.#handle(request, response, false));
     server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#handle(request, response, true));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -145,8 +153,19 @@ export class RouterServer {
     });
   }
 
-  #accept(socket: Socket): void {
-    const connection = new ClientConnection(socket, this.#clock, this.#timers);
+  /** A socket file left by a dead process is replaced. */
+  async #listenToPlatform(path: string): Promise<void> {
+    await rm(path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      this.#platformServer.once('error', reject);
+      this.#platformServer.listen(path, resolve);
+    });
+    this.#platformServer.removeAllListeners('error');
+    await chmod(path, 0o600);
+  }
+
+  #accept(socket: Socket, isPlatform: boolean): void {
+    const connection = new ClientConnection(socket, this.#clock, this.#timers, { isPlatform });
     const { address } = connection;
     const open = (this.#connectionsByAddress.get(address) ?? 0) + 1;
     if (open > LIMITS.clientConnectionsPerAddressMax) {
@@ -193,17 +212,21 @@ export class RouterServer {
 
   async #drain(): Promise<void> {
     this.#dispatcher.drain();
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => {
-        resolve();
-      });
-    });
-    this.#server.closeIdleConnections();
+    const servers = [this.#server, this.#platformServer].filter((server) => server.listening);
+    const closed = servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => {
+            resolve();
+          });
+        }),
+    );
+    for (const server of servers) server.closeIdleConnections();
     await this.#quiet();
     this.#upgrades.close();
-    this.#server.closeAllConnections();
+    for (const server of servers) server.closeAllConnections();
     for (const socket of this.#connections.keys()) socket.destroy();
-    await closed;
+    await Promise.all(closed);
   }
 
   /** Resolves when no plain request is under way, or when the bound is over. */

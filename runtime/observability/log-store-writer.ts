@@ -152,6 +152,8 @@ export class RequestLogStore implements RequestLogSink {
       isLoadingRequest,
       ...(row.instanceId === undefined ? {} : { instanceId: row.instanceId }),
       ...(row.errorCode === undefined ? {} : { errorCode: row.errorCode }),
+      ...(row.queueName === undefined ? {} : { queueName: row.queueName }),
+      ...(row.taskName === undefined ? {} : { taskName: row.taskName }),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { RouterServer } from '../../router/server.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
@@ -10,7 +11,7 @@ import { type RoleLinks } from '../role-links.ts';
 import { type WarmUp } from '../scheduler/fleet.ts';
 import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
-import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
+import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The router with its scheduler. */
 export async function startRouter(settings: PlatformSettings, links: RoleLinks, world: PlatformWorld): Promise<RunningRole> {
@@ -44,6 +45,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       log,
       {
         domain: settings.domain,
+        platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
       },
     );
     await server.start({ host: settings.bind, port: settings.ports.router });

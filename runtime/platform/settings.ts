@@ -8,6 +8,9 @@ import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts
 import { type Log } from '../../sdk/support/log.ts';
 import { type DataPaths } from '../host/data-directory.ts';
 
+/** In the run directory: the router's private entrance for tasks and cron jobs, which control dispatches. */
+export const PLATFORM_SOCKET = 'router-platform.sock';
+
 /** What every role is told; plain data, so that it crosses a process border. */
 export interface PlatformSettings {
   readonly release: string;

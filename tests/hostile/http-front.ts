@@ -45,9 +45,15 @@ export class HttpFront {
     front.#router = new RouterServer({ routes, instances, requestLog, blobs }, clock, timers, systemRandom, log, {
       domain: 'localhost',
       drainMs: 100,
+      platformSocket: front.platformSocket,
     });
     ({ port: front.port } = await front.#router.start({ host: '127.0.0.1', port: 0 }));
     return front;
+  }
+
+  /** The platform's private entrance. */
+  get platformSocket(): string {
+    return join(this.#folder, 'router-platform.sock');
   }
 
   get router(): RouterServer {

@@ -133,4 +133,7 @@ export type LogRow =
       readonly responseBytes: number;
       readonly isLoadingRequest: boolean;
       readonly errorCode?: string;
+      /** Of a task or cron job. */
+      readonly queueName?: string;
+      readonly taskName?: string;
     };
