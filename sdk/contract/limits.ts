@@ -119,6 +119,25 @@ export const LIMIT_ROWS = {
   logReadRowsMax: limit(10_000, 'Rows that one reading of the log may ask for'),
   logFilterCharactersMax: limit(200, 'Text that rows of a log are filtered by'),
 
+  // Task queues and cron (App Engine: reference, sections 2.2 and 2.3)
+  queuesPerAppMax: limit(100, 'App Engine: queues of one app'),
+  queueTasksMax: limit(100_000, 'Tasks that wait in one queue; more is QUEUE_FULL, until some are done'),
+  queueRatePerSecondMax: limit(500, 'App Engine: tasks a second of one queue'),
+  queueBucketSizeMax: limit(500, 'App Engine: bucket_size'),
+  queueConcurrentRequestsMax: limit(1_000, 'App Engine\'s advice on max_concurrent_requests'),
+  taskBytesMax: limit(100 * KiB, 'App Engine: a push task with its url, headers and payload'),
+  taskUrlCharactersMax: limit(2_083, 'App Engine: url of a task or cron job'),
+  taskHeadersMax: limit(50, 'Headers that a task sets; the platform adds its own'),
+  tasksPerAddMax: limit(100, 'App Engine: tasks of one call'),
+  taskEtaMsMax: limit(30 * 24 * 3_600_000, 'App Engine: how far ahead a task may be due'),
+  taskDeadlineMsMin: limit(15_000, 'App Engine: the shortest dispatch deadline; the longest is a request\'s'),
+  taskBackoffSecondsMax: limit(86_400, 'Pause between two tries of a task or cron job'),
+  taskNameReservedMs: limit(7 * 24 * 3_600_000, 'App Engine: how long the name of a task that is done stays taken'),
+  taskNamesReservedMax: limit(100_000, 'Names of one app\'s done tasks that are remembered; beyond, the oldest are free again'),
+  taskWindowEntriesMax: limit(2_000, 'Tasks of one queue that are scheduled in memory; later ones are read when their time comes'),
+  taskDispatchesInFlightMax: limit(400, 'Tasks of all apps under way at once; each holds a request of the router'),
+  cronJobsPerAppMax: limit(250, 'App Engine: cron jobs of one app'),
+
   // Deploys
   deployFilesMax: limit(10_000, 'App Engine: files of one version'),
   deployFileBytesMax: limit(32 * MiB, 'App Engine: one file'),
