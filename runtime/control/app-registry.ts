@@ -6,6 +6,7 @@ import { type Log } from '../../sdk/support/log.ts';
 import { type ControlChange, type ControlRecord, type ControlStore, recordName, type VersionRecord } from './control-store.ts';
 import {
   allVersions,
+  type AppSettings,
   deletionChanges,
   type RegistryState,
   servingChanges,
@@ -73,8 +74,8 @@ export class AppRegistry {
     return this.#change((state) => stagingChanges(state, record));
   }
 
-  serve(staged: VersionRecord, options: { readonly promote: boolean }): Promise<void> {
-    return this.#change((state) => servingChanges(state, staged, options.promote, this.#clock.nowMs()));
+  serve(staged: VersionRecord, options: { readonly promote: boolean; readonly settings?: AppSettings }): Promise<void> {
+    return this.#change((state) => servingChanges(state, staged, options.promote, this.#clock.nowMs(), options.settings));
   }
 
   /** Removes a version that never served, and its app when that came with it; content when it is not there. */

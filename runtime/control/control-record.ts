@@ -50,6 +50,36 @@ const launch = z.object({
   warmup: z.boolean(),
 });
 
+const retry = z.object({
+  retryLimit: z.number().exactOptional(),
+  ageLimitSeconds: z.number().exactOptional(),
+  minBackoffSeconds: z.number(),
+  maxBackoffSeconds: z.number(),
+  maxDoublings: z.number(),
+});
+
+const queue = z.object({
+  name: z.string(),
+  rate: z.string(),
+  ratePerSecond: z.number(),
+  bucketSize: z.number(),
+  concurrentRequestsMax: z.number(),
+  target: z.string().exactOptional(),
+  retry,
+});
+
+const cronJob = z.object({
+  id: z.string(),
+  description: z.string(),
+  url: z.string(),
+  schedule: z.string(),
+  timezone: z.string(),
+  target: z.string().exactOptional(),
+  deadlineSeconds: z.number().exactOptional(),
+  retry,
+  sinceMs: z.number(),
+});
+
 const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('app'), appId: z.string(), createdAtMs: z.number() }),
   z.object({
@@ -76,6 +106,14 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
     shardBy: z.enum(['ip', 'cookie', 'random']),
     changedAtMs: z.number(),
   }),
+  z.object({
+    kind: z.literal('queues'),
+    appId: z.string(),
+    queues: z.array(queue),
+    resumePaused: z.boolean(),
+    changedAtMs: z.number(),
+  }),
+  z.object({ kind: z.literal('cron'), appId: z.string(), jobs: z.array(cronJob), changedAtMs: z.number() }),
 ]);
 
 const envelope = z.object({ form: z.literal(FORM), record });

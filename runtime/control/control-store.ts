@@ -1,6 +1,8 @@
-// What the control plane remembers, and the port through which it does: apps, versions, traffic.
+// What the control plane remembers, and the port through which it does: apps, versions, traffic, queues, cron jobs.
 // Read next: app-registry.ts, the only reader and writer.
 import { type ShardBy } from '../../router/ports.ts';
+import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
+import { type QueueDefinition } from '../../sdk/contract/queue-definition.ts';
 import { type AutomaticScaling, type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
 
 export interface AppRecord {
@@ -53,12 +55,37 @@ export interface TrafficRecord {
   readonly changedAtMs: number;
 }
 
-export type ControlRecord = AppRecord | VersionRecord | TrafficRecord;
+/** The app's queue.yaml, as its last deploy had it. */
+export interface QueuesRecord {
+  readonly kind: 'queues';
+  readonly appId: string;
+  readonly queues: readonly QueueDefinition[];
+  /** Whether its deploy resumed the queues that were paused by hand before. */
+  readonly resumePaused: boolean;
+  readonly changedAtMs: number;
+}
+
+export interface CronJobRecord extends CronJobDefinition {
+  /** When it was first deployed: its first run is counted from here. */
+  readonly sinceMs: number;
+}
+
+/** The app's cron.yaml, as its last deploy had it. */
+export interface CronRecord {
+  readonly kind: 'cron';
+  readonly appId: string;
+  readonly jobs: readonly CronJobRecord[];
+  readonly changedAtMs: number;
+}
+
+export type ControlRecord = AppRecord | VersionRecord | TrafficRecord | QueuesRecord | CronRecord;
 
 /** What names a record: unique within its kind. */
 export function recordName(record: ControlRecord): string {
   switch (record.kind) {
     case 'app':
+    case 'queues':
+    case 'cron':
       return record.appId;
     case 'traffic':
       return `${record.appId}/${record.service}`;

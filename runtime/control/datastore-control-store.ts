@@ -13,7 +13,13 @@ import { type ControlChange, type ControlRecord, type ControlStore, recordName }
 export const SYSTEM_APP_ID = '~system';
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
 
-const KINDS = { app: 'App', version: 'Version', traffic: 'Traffic' } as const satisfies Record<ControlRecord['kind'], string>;
+const KINDS = {
+  app: 'App',
+  version: 'Version',
+  traffic: 'Traffic',
+  queues: 'Queues',
+  cron: 'Cron',
+} as const satisfies Record<ControlRecord['kind'], string>;
 const RECORD = 'record';
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);

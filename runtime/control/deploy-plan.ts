@@ -2,21 +2,26 @@
 import { posix } from 'node:path';
 import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { APP_YAML, readAppManifest } from '../../sdk/contract/app-manifest/app-yaml.ts';
+import { CRON_YAML, parseCronManifest } from '../../sdk/contract/app-manifest/cron-yaml.ts';
 import { INDEX_YAML, parseIndexManifest } from '../../sdk/contract/app-manifest/index-yaml.ts';
 import { DEFAULT_INSTANCE_CLASS, INSTANCE_CLASSES } from '../../sdk/contract/app-manifest/instance-class.ts';
 import { checkHostLabel } from '../../sdk/contract/app-manifest/label.ts';
 import { type AppManifest } from '../../sdk/contract/app-manifest/manifest.ts';
+import { QUEUE_YAML, readQueueManifest } from '../../sdk/contract/app-manifest/queue-yaml.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { UrlPattern } from '../../router/url-pattern.ts';
 import { type LanguagePlan, type SourceTree } from '../languages/port.ts';
 import { type LaunchRecord } from './control-store.ts';
+import { type AppSettings } from './registry-state.ts';
 
 export interface DeployManifests {
   readonly app: AppManifest;
   readonly indexes: readonly IndexDefinition[];
-  /** For people: what is accepted and has no effect. */
+  /** Of the files that are there; what is not there stays as it was. */
+  readonly settings: AppSettings;
+  /** For people, with the file's name: what is accepted and has no effect. */
   readonly notes: readonly string[];
 }
 
@@ -27,7 +32,14 @@ export async function readManifests(source: SourceTree, files: readonly UploadFi
   // The router compiles the same patterns: what it could not read must not get that far.
   for (const handler of manifest.handlers) if (handler.target.kind !== 'static-dir') new UrlPattern(handler.url);
   const indexes = source.paths.has(INDEX_YAML) ? parseIndexManifest(await readBounded(source, files, INDEX_YAML), INDEX_YAML) : [];
-  return { app: manifest, indexes, notes };
+  const queues = source.paths.has(QUEUE_YAML) ? readQueueManifest(await readBounded(source, files, QUEUE_YAML), QUEUE_YAML) : undefined;
+  const cron = source.paths.has(CRON_YAML) ? parseCronManifest(await readBounded(source, files, CRON_YAML), CRON_YAML) : undefined;
+  return {
+    app: manifest,
+    indexes,
+    settings: { ...(queues ? { queues: queues.manifest } : {}), ...(cron ? { cron } : {}) },
+    notes: [...notes.map((note) => `${APP_YAML}: ${note}`), ...(queues?.notes ?? []).map((note) => `${QUEUE_YAML}: ${note}`)],
+  };
 }
 
 async function readBounded(source: SourceTree, files: readonly UploadFile[], path: string): Promise<string> {

@@ -114,7 +114,7 @@ export class DeployRun {
     const { app, notes } = this.#read();
     const { appId } = this.#deployment;
     this.#begin('validate', 'Checking app.yaml');
-    for (const note of notes) this.#onEvent({ kind: 'output', step: 'validate', line: `app.yaml: ${note}` });
+    for (const note of notes) this.#onEvent({ kind: 'output', step: 'validate', line: note });
     const taken = this.#tools.registry.state.get(appId)?.services.get(app.service)?.versions;
     const version = this.#deployment.version ?? versionFromTime(this.#tools.clock.nowMs(), (name) => taken?.has(name) ?? false);
     checkNames(appId, app.service, version);
@@ -244,7 +244,7 @@ export class DeployRun {
     const { promote } = this.#deployment;
     const { appId, service, version } = record;
     this.#begin('traffic', promote ? 'Moving traffic' : 'Making the version reachable');
-    await this.#tools.registry.serve(record, { promote });
+    await this.#tools.registry.serve(record, { promote, settings: this.#read().settings });
     if (promote) await this.#awaitRouted(record);
     this.#end(
       'traffic',

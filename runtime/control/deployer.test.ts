@@ -134,6 +134,8 @@ describe('Deployer', () => {
       ['no app.yaml', { 'server.js': '' }, ['validate', 'MANIFEST_MISSING']],
       ['an unknown runtime', { 'app.yaml': 'runtime: cobol\n' }, ['validate', 'RUNTIME_UNKNOWN']],
       ['a huge app.yaml', { 'app.yaml': `runtime: nodejs\n#${'x'.repeat(300_000)}` }, ['validate', 'MANIFEST_INVALID']],
+      ['a broken queue.yaml', { ...APP, 'queue.yaml': 'queue: 3' }, ['validate', 'MANIFEST_INVALID']],
+      ['a broken cron.yaml', { ...APP, 'cron.yaml': 'cron:\n- {url: /a, schedule: every day}' }, ['validate', 'MANIFEST_INVALID']],
       ['a broken index.yaml', { ...APP, 'index.yaml': 'indexes: 3' }, ['validate', 'MANIFEST_INVALID']],
       ['names too long for a host name', { 'app.yaml': `runtime: nodejs\nservice: ${'s'.repeat(50)}\n` }, ['validate', 'LABEL_INVALID']],
     ])('refuses %s', async (_, files, failure) => {
@@ -212,6 +214,26 @@ describe('Deployer', () => {
     ]);
     expect(events).toContainEqual({ kind: 'step', step: 'index', state: 'running', message: 'Building indexes: 0 of 1 serve' });
     expect(last(events)?.kind).toBe('done');
+  });
+
+  it('takes over queue.yaml and cron.yaml when it succeeds, and leaves them when it brings none', async () => {
+    const queue = 'total_storage_limit: 1G\nqueue:\n- {name: mail, rate: 20/s}\n';
+    const cron = 'cron:\n- {url: /tick, schedule: every 5 minutes}\n';
+    const events = await sample.deploy('guestbook', { ...APP, 'queue.yaml': queue, 'cron.yaml': cron }, { version: 'v1' });
+    expect(events).toContainEqual({
+      kind: 'output',
+      step: 'validate',
+      line: expect.stringMatching(/^queue.yaml: "total_storage_limit" has no/),
+    });
+    const settings = () => sample.registry.state.get('guestbook');
+    expect(settings()?.queues?.queues.map(({ name }) => name)).toEqual(['mail']);
+    expect(settings()?.cron?.jobs.map(({ url }) => url)).toEqual(['/tick']);
+    await sample.deploy('guestbook', APP, { version: 'v2' });
+    expect(settings()?.queues?.queues).toHaveLength(1);
+    expect(settings()?.cron?.jobs).toHaveLength(1);
+    await sample.deploy('guestbook', { ...APP, 'queue.yaml': '', 'cron.yaml': 'cron: []' }, { version: 'v3' });
+    expect(settings()?.queues?.queues).toEqual([]);
+    expect(settings()?.cron?.jobs).toEqual([]);
   });
 
   it('fails when an index cannot be built', async () => {

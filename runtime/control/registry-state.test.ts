@@ -11,7 +11,7 @@ import {
   trafficChanges,
   versionIn,
 } from './registry-state.ts';
-import { appRecord, trafficRecord, versionRecord } from './sample-records.ts';
+import { appRecord, cronRecord, queuesRecord, trafficRecord, versionRecord } from './sample-records.ts';
 
 const stateWith = (...records: ControlRecord[]): RegistryState => stateOf([appRecord('a'), ...records]);
 const serving = (name: string, service = 'default') => versionRecord('a', service, name, { state: 'serving' });
@@ -49,6 +49,47 @@ describe('servingChanges', () => {
       ...trafficRecord('a', 'default', { v2: 1 }, 'cookie'),
       changedAtMs: 9,
     });
+  });
+});
+
+describe('what belongs to the app as a whole', () => {
+  const staged = versionRecord('a', 'default', 'v2');
+  const queues = { queues: queuesRecord('a').queues, resumePaused: false };
+  const { jobs } = cronRecord('a');
+  const bare = jobs.map(({ sinceMs: _, ...job }) => job);
+
+  it('holds once the deploy serves', () => {
+    const changes = servingChanges(stateWith(staged), staged, false, 9, { queues, cron: bare });
+    expect(changes.slice(1).map(({ record }) => record)).toEqual([
+      { kind: 'queues', appId: 'a', ...queues, changedAtMs: 9 },
+      { kind: 'cron', appId: 'a', jobs: [{ ...jobs[0], sinceMs: 9 }], changedAtMs: 9 },
+    ]);
+  });
+
+  it('stays when the deploy does not bring it, and an empty list clears it', () => {
+    const state = stateWith(staged, queuesRecord('a'), cronRecord('a'));
+    expect(servingChanges(state, staged, false, 9)).toHaveLength(1);
+    expect(servingChanges(state, staged, false, 9, { cron: [] })[1]?.record).toMatchObject({ kind: 'cron', jobs: [] });
+  });
+
+  it('keeps the age of a job that another deploy brings again', () => {
+    const state = stateWith(staged, cronRecord('a'));
+    const [, change] = servingChanges(state, staged, false, 9, { cron: [...bare, { ...bare[0]!, id: 'b2' }] });
+    expect(change?.record).toMatchObject({
+      jobs: [
+        { id: 'a1', sinceMs: 1 },
+        { id: 'b2', sinceMs: 9 },
+      ],
+    });
+  });
+
+  it('is part of the picture, and goes with the app', () => {
+    const state = stateWith(serving('v1'), queuesRecord('a'), cronRecord('a'));
+    expect(state.get('a')).toMatchObject({ queues: queuesRecord('a'), cron: cronRecord('a') });
+    expect(state.get('a')?.services.size).toBe(1);
+    expect(deletionChanges(state, 'a', 'default', 'v1').map(({ op, record }) => `${op} ${record.kind}`)).toEqual([
+      ...['delete version', 'delete queues', 'delete cron', 'delete app'],
+    ]);
   });
 });
 

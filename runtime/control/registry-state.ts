@@ -1,11 +1,15 @@
 // All records as one immutable picture, and every rule about changing it: pure functions from the picture to changes.
 import { type ShardBy } from '../../router/ports.ts';
+import { type QueueManifest } from '../../sdk/contract/app-manifest/queue-yaml.ts';
+import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import {
   type AppRecord,
   type ControlChange,
   type ControlRecord,
+  type CronRecord,
+  type QueuesRecord,
   recordName,
   type TrafficRecord,
   type VersionRecord,
@@ -21,6 +25,10 @@ export interface ServiceState {
 export interface AppState {
   readonly record: AppRecord;
   readonly services: ReadonlyMap<string, ServiceState>;
+  /** Absent when the app never had a queue.yaml. */
+  readonly queues?: QueuesRecord;
+  /** Absent when the app never had a cron.yaml. */
+  readonly cron?: CronRecord;
 }
 
 export type RegistryState = ReadonlyMap<string, AppState>;
@@ -30,12 +38,20 @@ export function stateOf(records: Iterable<ControlRecord>): RegistryState {
   const sorted = [...records].sort((a, b) => (recordName(a) < recordName(b) ? -1 : 1));
   const apps = new Map<
     string,
-    { record: AppRecord; services: Map<string, { service: string; versions: Map<string, VersionRecord>; traffic?: TrafficRecord }> }
+    {
+      record: AppRecord;
+      services: Map<string, { service: string; versions: Map<string, VersionRecord>; traffic?: TrafficRecord }>;
+      queues?: QueuesRecord;
+      cron?: CronRecord;
+    }
   >();
   for (const record of sorted) if (record.kind === 'app') apps.set(record.appId, { record, services: new Map() });
   for (const record of sorted) {
     const app = apps.get(record.appId);
     if (!app || record.kind === 'app') continue;
+    if (record.kind === 'queues') app.queues = record;
+    else if (record.kind === 'cron') app.cron = record;
+    if (record.kind === 'queues' || record.kind === 'cron') continue;
     const service = app.services.get(record.service) ?? { service: record.service, versions: new Map<string, VersionRecord>() };
     app.services.set(record.service, service);
     if (record.kind === 'version') service.versions.set(record.version, record);
@@ -94,11 +110,34 @@ export function stagingChanges(state: RegistryState, record: VersionRecord): Con
   return [{ op: 'insert', record }];
 }
 
-/** A staged version begins to serve, with all of its service's traffic when it is promoted. */
-export function servingChanges(state: RegistryState, staged: VersionRecord, promote: boolean, nowMs: number): ControlChange[] {
+/** What a deploy brings for the app as a whole; what it leaves out stays as it is. */
+export interface AppSettings {
+  readonly queues?: QueueManifest;
+  readonly cron?: readonly CronJobDefinition[];
+}
+
+/** A staged version begins to serve, with all of its service's traffic when it is promoted, and its app's settings hold. */
+export function servingChanges(
+  state: RegistryState,
+  staged: VersionRecord,
+  promote: boolean,
+  nowMs: number,
+  settings: AppSettings = {},
+): ControlChange[] {
   const record = versionIn(state, staged.appId, staged.service, staged.version);
   const changes: ControlChange[] = [{ op: 'put', record: { ...record, state: 'serving' } }];
   if (promote) changes.push({ op: 'put', record: trafficRecord(state, record, { [record.version]: 1 }, undefined, nowMs) });
+  return [...changes, ...settingsChanges(state, record.appId, settings, nowMs)];
+}
+
+function settingsChanges(state: RegistryState, appId: string, { queues, cron }: AppSettings, nowMs: number): ControlChange[] {
+  const changes: ControlChange[] = [];
+  if (queues) changes.push({ op: 'put', record: { kind: 'queues', appId, ...queues, changedAtMs: nowMs } });
+  if (cron) {
+    const before = new Map(state.get(appId)?.cron?.jobs.map(({ id, sinceMs }) => [id, sinceMs]));
+    const jobs = cron.map((job) => ({ ...job, sinceMs: before.get(job.id) ?? nowMs }));
+    changes.push({ op: 'put', record: { kind: 'cron', appId, jobs, changedAtMs: nowMs } });
+  }
   return changes;
 }
 
@@ -149,7 +188,9 @@ export function deletionChanges(state: RegistryState, appId: string, service: st
   const serviceState = app.services.get(service);
   const changes: ControlChange[] = [{ op: 'delete', record }];
   if (serviceState?.versions.size === 1 && serviceState.traffic) changes.push({ op: 'delete', record: serviceState.traffic });
-  if (isLastOfApp) changes.push({ op: 'delete', record: app.record });
+  if (isLastOfApp) {
+    for (const settings of [app.queues, app.cron, app.record]) if (settings) changes.push({ op: 'delete', record: settings });
+  }
   return changes;
 }
 

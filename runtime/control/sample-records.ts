@@ -1,6 +1,7 @@
 // Records for tests, complete and with every field easy to override.
 import { type ShardBy } from '../../router/ports.ts';
-import { type AppRecord, type TrafficRecord, type VersionRecord } from './control-store.ts';
+import { DEFAULT_QUEUE } from '../../sdk/contract/queue-definition.ts';
+import { type AppRecord, type CronRecord, type QueuesRecord, type TrafficRecord, type VersionRecord } from './control-store.ts';
 
 export function appRecord(appId: string): AppRecord {
   return { kind: 'app', appId, createdAtMs: 1 };
@@ -13,6 +14,23 @@ export function trafficRecord(
   shardBy: ShardBy = 'ip',
 ): TrafficRecord {
   return { kind: 'traffic', appId, service, split, shardBy, changedAtMs: 1 };
+}
+
+export function queuesRecord(appId: string): QueuesRecord {
+  return { kind: 'queues', appId, queues: [{ ...DEFAULT_QUEUE, name: 'mail', target: 'worker' }], resumePaused: true, changedAtMs: 1 };
+}
+
+export function cronRecord(appId: string): CronRecord {
+  const job = {
+    id: 'a1',
+    description: 'd',
+    url: '/tick',
+    schedule: 'every 5 minutes',
+    timezone: 'UTC',
+    retry: DEFAULT_QUEUE.retry,
+    sinceMs: 1,
+  };
+  return { kind: 'cron', appId, jobs: [job], changedAtMs: 1 };
 }
 
 export function versionRecord(appId: string, service: string, version: string, changes: Partial<VersionRecord> = {}): VersionRecord {

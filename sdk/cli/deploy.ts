@@ -3,8 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DeployBegun, type DeployEvent, type DeployRequest, type DeployStep } from '../contract/admin/admin.ts';
 import { APP_YAML, parseAppManifest } from '../contract/app-manifest/app-yaml.ts';
+import { CRON_YAML, parseCronManifest } from '../contract/app-manifest/cron-yaml.ts';
 import { INDEX_YAML, parseIndexManifest } from '../contract/app-manifest/index-yaml.ts';
 import { checkAppId, checkVersion } from '../contract/app-manifest/label.ts';
+import { QUEUE_YAML, readQueueManifest } from '../contract/app-manifest/queue-yaml.ts';
 import { errorFromBody, PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type AppDirectory, readAppDirectory } from './app-directory.ts';
@@ -110,16 +112,25 @@ async function runDeploy(
   };
 }
 
+const MANIFEST_CHECKS: ReadonlyMap<string, (text: string, path: string) => unknown> = new Map<
+  string,
+  (text: string, path: string) => unknown
+>([
+  [APP_YAML, parseAppManifest],
+  [INDEX_YAML, parseIndexManifest],
+  [QUEUE_YAML, readQueueManifest],
+  [CRON_YAML, parseCronManifest],
+]);
+
 /** The server checks again; here a mistake costs no upload and the message names the file as the developer knows it. */
 async function checkManifests(tree: AppDirectory): Promise<void> {
   for (const { path, bytes } of tree.files) {
-    if (path !== APP_YAML && path !== INDEX_YAML) continue;
+    const check = MANIFEST_CHECKS.get(path);
+    if (!check) continue;
     if (bytes > LIMITS.manifestBytesMax) {
       throw new PlatformError('MANIFEST_INVALID', `${path} has ${bytes} bytes, at most ${LIMITS.manifestBytesMax} are allowed`);
     }
-    const text = await readFile(join(tree.directory, path), 'utf8');
-    if (path === APP_YAML) parseAppManifest(text, path);
-    else parseIndexManifest(text, path);
+    check(await readFile(join(tree.directory, path), 'utf8'), path);
   }
 }
 

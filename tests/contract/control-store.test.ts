@@ -5,6 +5,7 @@ import { Datastore } from '../../datastore/datastore.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
 import { type ControlRecord, type ControlStore, type VersionRecord } from '../../runtime/control/control-store.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../../runtime/control/datastore-control-store.ts';
+import { cronRecord, queuesRecord } from '../../runtime/control/sample-records.ts';
 import { MemoryControlStore } from '../../runtime/control/memory-control-store.ts';
 import { type CommitRequest, type RunQueryRequest, type RunQueryResponse } from '../../sdk/contract/datastore-wire.ts';
 import { decodeEntityKey, decodeKey } from '../../sdk/contract/entity-proto.ts';
@@ -124,7 +125,15 @@ const stores: readonly (readonly [string, () => Promise<ControlStore>])[] = [
 describe.each(stores)('%s', (_, create) => {
   it('gives back what was put, every kind', async () => {
     const store = await create();
-    const records: ControlRecord[] = [app, traffic, version('v1'), version('v2'), version('v3')];
+    const records: ControlRecord[] = [
+      app,
+      traffic,
+      queuesRecord('guestbook'),
+      cronRecord('guestbook'),
+      version('v1'),
+      version('v2'),
+      version('v3'),
+    ];
     await store.commit(records.map((record) => ({ op: 'insert', record })));
     const loaded = await store.load();
     expect(loaded).toHaveLength(records.length);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PlatformError } from '../errors.ts';
+import { type PlatformError } from '../errors.ts';
 import { parseCronManifest } from './cron-yaml.ts';
 
 const NEVER_AGAIN = { retryLimit: 0, minBackoffSeconds: 0.1, maxBackoffSeconds: 3_600, maxDoublings: 16 };
@@ -28,7 +28,7 @@ cron:
   retry_parameters: {min_backoff_seconds: 2.5}
 `;
     const jobs = parseCronManifest(text, 'cron.yaml');
-    expect(jobs.map(({ id, ...job }) => job)).toEqual([
+    expect(jobs.map(({ id: _id, ...job }) => job)).toEqual([
       { description: 'daily summary', url: '/tasks/summary?full=1', schedule: 'every 24 hours', timezone: 'UTC', retry: NEVER_AGAIN },
       {
         description: '',

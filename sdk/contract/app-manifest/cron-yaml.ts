@@ -20,7 +20,6 @@ const DEADLINE_SECONDS_MAX = LIMITS.requestDeadlineMs / 1_000;
 const DEADLINE_SECONDS_MIN = LIMITS.taskDeadlineMsMin / 1_000;
 
 const url = field('a path of the app, beginning with "/"', (value) =>
-  // eslint-disable-next-line no-control-regex -- exactly what a request line cannot hold
   value.startsWith('/') && value.length <= LIMITS.taskUrlCharactersMax && !/[\u0000-\u0020\u007f-\uffff#]/.test(value) ? value : undefined,
 );
 
