@@ -28,7 +28,7 @@ cron:
   retry_parameters: {min_backoff_seconds: 2.5}
 `;
     const jobs = parseCronManifest(text, 'cron.yaml');
-    expect(jobs.map(({ id: _id, ...job }) => job)).toEqual([
+    expect(jobs).toMatchObject([
       { description: 'daily summary', url: '/tasks/summary?full=1', schedule: 'every 24 hours', timezone: 'UTC', retry: NEVER_AGAIN },
       {
         description: '',
