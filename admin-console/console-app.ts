@@ -10,7 +10,8 @@ import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
-import { type AppsApi, type DeployApi, type LogApi } from './ports.ts';
+import { memcacheRoutes } from './memcache-routes.ts';
+import { type AppsApi, type DeployApi, type LogApi, type MemcacheApi } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
 
@@ -18,6 +19,7 @@ export interface ConsoleApis {
   readonly apps: AppsApi;
   readonly deploys: DeployApi;
   readonly logs: LogApi;
+  readonly memcache: MemcacheApi;
 }
 
 export interface ConsoleOptions {
@@ -31,7 +33,8 @@ export interface ConsoleOptions {
   readonly pages?: RequestHandler;
 }
 
-export function createConsoleApp({ apps, deploys, logs }: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
+export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
+  const { apps, deploys, logs, memcache } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -48,7 +51,14 @@ export function createConsoleApp({ apps, deploys, logs }: ConsoleApis, timers: T
   app.use('/api', authentication(options.ownerToken, access));
   api.use(noStore());
   if (access) api.use(sessionRoutes(access));
-  for (const router of [appRoutes(apps), deployRoutes(deploys, timers), logRoutes(apps, logs, timers)]) {
+  const routers = [
+    appRoutes(apps),
+    deployRoutes(deploys, timers),
+    logRoutes(apps, logs, timers),
+    // One line for each port.
+    memcacheRoutes(apps, memcache),
+  ];
+  for (const router of routers) {
     router.param('app', checking(checkAppId));
     router.param('service', checking(checkService));
     router.param('version', checking(checkVersion));

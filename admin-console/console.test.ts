@@ -33,6 +33,9 @@ const version = (name: string): VersionView => ({
 });
 const app = { id: 'guestbook', url: 'http://guestbook.localhost:8080/', createdAtMs: 1, services: [] };
 
+const CACHE_STATISTICS = { hits: 1, misses: 0, byteHits: 3, items: 1, bytes: 9, bytesMax: 99, oldestItemAgeMs: 5 };
+const CACHE_ENTRY = { namespace: '', key: 'k', value: 'v', encoding: 'text' as const, bytes: 1 };
+
 /** Answers what the test wants and notes what it was asked. */
 class ScriptedApis implements ConsoleApis {
   readonly calls: unknown[] = [];
@@ -81,6 +84,14 @@ class ScriptedApis implements ConsoleApis {
     },
   };
 
+  readonly memcache = {
+    statistics: (id: string) => this.#answer(['statistics', id], CACHE_STATISTICS),
+    entry: (id: string, namespace: string, key: string) => this.#answer(['entry', id, namespace, key], CACHE_ENTRY),
+    setEntry: (...given: unknown[]) => this.#answer(['setEntry', ...given], CACHE_ENTRY),
+    deleteEntry: (...given: unknown[]) => this.#answer(['deleteEntry', ...given], undefined),
+    flush: (id: string) => this.#answer(['flush', id], undefined),
+  };
+
   #answer<T>(call: unknown[], answer: T): Promise<T> {
     this.calls.push(call);
     return this.failure ? Promise.reject(this.failure) : Promise.resolve(answer);
@@ -110,6 +121,11 @@ const ROUTES = [
   ['post', '/api/v1/apps/guestbook/deployments'],
   ['put', `/api/v1/apps/guestbook/deployments/d1/blobs/${SHA}`],
   ['post', '/api/v1/apps/guestbook/deployments/d1/finish'],
+  ['get', '/api/v1/apps/guestbook/memcache'],
+  ['get', '/api/v1/apps/guestbook/memcache/entry?key=k'],
+  ['put', '/api/v1/apps/guestbook/memcache/entry'],
+  ['delete', '/api/v1/apps/guestbook/memcache/entry?key=k'],
+  ['post', '/api/v1/apps/guestbook/memcache/flush'],
   ['get', '/api/v1/nothing'],
   ['get', '/api/v1/apps/..%2f..%2fetc/versions'],
   ['get', '/api/v2/apps'],

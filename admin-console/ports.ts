@@ -12,6 +12,7 @@ import {
   type TrafficRequest,
   type VersionView,
 } from '../sdk/contract/admin/admin.ts';
+import { type MemcacheEntryView, type MemcacheEntryWrite, type MemcacheStatsView } from '../sdk/contract/admin/data.ts';
 
 /** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
 export interface AppsApi {
@@ -59,4 +60,15 @@ export interface LogQuery {
 export interface LogApi {
   /** Rows by time, oldest first. */
   read(appId: string, query: LogQuery, options: { readonly signal: AbortSignal }): AsyncIterable<LogRow>;
+}
+
+/** An app's cache. Any call may throw CACHE_KEY_INVALID; keys longer than 250 bytes are hashed as the SDK does. */
+export interface MemcacheApi {
+  statistics(appId: string): Promise<MemcacheStatsView>;
+  /** Throws NOT_FOUND. */
+  entry(appId: string, namespace: string, key: string): Promise<MemcacheEntryView>;
+  /** Stores text. Throws CACHE_VALUE_TOO_LARGE, and NOT_FOUND when it has expired already. */
+  setEntry(appId: string, entry: MemcacheEntryWrite): Promise<MemcacheEntryView>;
+  deleteEntry(appId: string, namespace: string, key: string): Promise<void>;
+  flush(appId: string): Promise<void>;
 }

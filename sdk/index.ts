@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { AppIdentityClient } from './client/app-identity.ts';
 import { Datastore } from './client/datastore.ts';
+import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
 import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
 import { PlatformError } from './contract/errors.ts';
@@ -12,6 +13,16 @@ import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
 export { Cursor, Datastore, type GqlArguments, type GqlResult, Transaction, type TransactionOptions } from './client/datastore.ts';
 export { type AppIdentity } from './contract/services/app-identity.ts';
 export { type AppEntity, DatastoreKey, Double, GeoPoint } from './client/natural-value.ts';
+export {
+  type CacheDeleteOptions,
+  type CacheIncrementOptions,
+  type CacheOptions,
+  type CacheSnapshot,
+  type CacheWriteOptions,
+  Memcache,
+} from './client/memcache.ts';
+export { type CacheValue } from './client/memcache-value.ts';
+export { type CacheStatistics } from './contract/services/memcache.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';
 
@@ -41,5 +52,11 @@ class InstanceSocket implements Rpc {
 /** The app's own datastore. */
 export const datastore = new Datastore(new InstanceSocket('datastore.sock'), systemTimers, systemRandom);
 
+/** Everything but the datastore. */
+const api = new InstanceSocket('api.sock');
+
 /** Who the platform says this instance is. */
-export const appIdentity = new AppIdentityClient(new InstanceSocket('api.sock'));
+export const appIdentity = new AppIdentityClient(api);
+
+/** The app's cache. */
+export const memcache = new Memcache(api);

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { ConsoleAccess } from '../../admin-console/console-access.ts';
 import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { ServiceTable } from '../api/service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
+import { LruCache } from '../backends/cache-lru.ts';
 import { AppRegistry } from '../control/app-registry.ts';
 import { AppUrls } from '../control/app-urls.ts';
 import { BlobStore } from '../control/blob-store.ts';
@@ -28,6 +30,7 @@ import { findLanguage } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
+import { MemcacheViewer } from '../services/memcache-viewer.ts';
 import { apiServices } from './api-services.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
@@ -74,7 +77,8 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => {
       routes.close();
     });
-    const table = new ServiceTable(apiServices(settings), OPEN_GATE, new MemoryUsageMeter(), timers);
+    const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
+    const table = new ServiceTable(apiServices(settings, { clock, cache }), OPEN_GATE, new MemoryUsageMeter(), timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
@@ -89,7 +93,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       warnings: settings.warnings,
     }));
     const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
-    const server = new ConsoleServer({ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) }, timers, log, {
+    const apis = {
+      ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
+      memcache: new MemcacheViewer(cache, clock),
+    };
+    const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,
       access,
       pages: consolePages(join(packageRoot(), 'dist', 'console'), random),

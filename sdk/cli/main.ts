@@ -9,6 +9,7 @@ import { SERVER_DEFAULT } from './credentials.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
+import { memcacheCommands } from './memcache.ts';
 
 const INTERRUPTED = 130;
 
@@ -134,6 +135,8 @@ function buildProgram(world: CommandWorld, release: string): Command {
   ])
     .option('--open', 'open it in a browser of this machine')
     .action((flags: CommonFlags & ConsoleFlags) => asked(flags, (context) => showConsole(flags, context)));
+
+  memcacheCommands(program, { command, asked });
 
   command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
     (flags: CommonFlags) => asked(flags, showStatus),

@@ -116,7 +116,7 @@ export const ERRORS = {
   QUOTA_FILE_INVALID: row(400, 'INVALID_ARGUMENT', 'The file of quotas or prices is not valid', 'Correct it at the line and column shown'),
 
   // memcache
-  CACHE_KEY_INVALID: row(400, 'INVALID_ARGUMENT', 'The cache key is not valid', 'Use 1 to 250 bytes without control characters or spaces'),
+  CACHE_KEY_INVALID: row(400, 'INVALID_ARGUMENT', 'The cache key is not valid', 'Use 1 to 250 bytes of UTF-8 without control characters'),
   CACHE_VALUE_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The cache value is too large', 'Store less under one key, or store it in the datastore'),
   CACHE_NOT_A_NUMBER: row(400, 'FAILED_PRECONDITION', 'The cached value cannot be incremented', 'Store an unsigned whole number of at most 20 digits under the key'),
 

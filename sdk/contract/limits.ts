@@ -112,6 +112,16 @@ export const LIMIT_ROWS = {
   // Calls of services
   apiCallsInFlightMax: limit(1_000, 'Calls of one service that one app may have under way'),
 
+  // memcache
+  cacheKeyBytesMax: limit(250, 'App Engine: UTF-8 bytes of a key; the SDK sends the SHA-256 of longer ones'),
+  cacheItemBytesMax: limit(1 * MiB, 'App Engine: key, value and 73 bytes for keeping them'),
+  cacheBatchItemsMax: limit(1_000, 'Items of one call; the SDK sends more in parts'),
+  cacheBatchBytesMax: limit(8 * MiB, 'Keys and values of one call or answer, since the wire carries 12 MiB; the SDK sends more (App Engine: 32 MB) in parts'),
+  cacheRelativeSecondsMax: limit(2_592_000, 'App Engine: an expiration beyond 30 days is a time since 1970'),
+  cacheLockSecondsMax: limit(86_400, 'How long a deleted key may refuse to be added'),
+  cacheAppBytesMax: limit(64 * MiB, 'Share of one app; beyond it its least recently used items go'),
+  cacheBytesMax: limit(256 * MiB, 'All apps together; beyond it the app that holds most gives way'),
+
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),

@@ -9,6 +9,8 @@ import { type ConsoleApis } from '../../admin-console/console-app.ts';
 import { type LogQuery } from '../../admin-console/ports.ts';
 import { MemorySecretFile } from '../../admin-console/secret-file.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
+import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
+import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
 import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
 import { errorBody, PlatformError } from '../../sdk/contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
@@ -105,6 +107,7 @@ const apis: ConsoleApis = {
       yield* await Promise.resolve(ROWS);
     },
   },
+  memcache: new MemcacheViewer(new MemoryCache(systemClock), systemClock),
 };
 
 let server: ConsoleServer;
@@ -188,6 +191,7 @@ describe('help', () => {
     'instances stop',
     'logs tail',
     'console',
+    'memcache set',
     'status',
   ])('appengine %s --help explains and succeeds', async (words) => {
     const { code, out, err } = await appengine(`${words} --help`);

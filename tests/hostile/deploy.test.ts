@@ -9,10 +9,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { SampleControl, sampleFiles } from '../../runtime/control/sample-deploy.ts';
 import { LogReader } from '../../runtime/observability/log-store-reader.ts';
+import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
+import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
 import { readAppDirectory } from '../../sdk/cli/app-directory.ts';
 import { type DeployEvent, type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
-import { systemTimers } from '../../sdk/support/clock.ts';
+import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 
 const TOKEN = 'hostile-test-token';
@@ -35,7 +37,9 @@ describe('hostile deploys', () => {
     sample = new SampleControl(join(directory, 'data'));
     await sample.start();
     const logs = new LogReader(join(directory, 'data', 'logs'), systemTimers);
-    server = new ConsoleServer({ apps: sample.control, deploys: sample.deployer, logs }, systemTimers, new MemoryLog(), {
+    const memcache = new MemcacheViewer(new MemoryCache(systemClock), systemClock);
+    const apis = { apps: sample.control, deploys: sample.deployer, logs, memcache };
+    server = new ConsoleServer(apis, systemTimers, new MemoryLog(), {
       ownerToken: TOKEN,
     });
     await server.start({ host: '127.0.0.1', port: 0 });
