@@ -36,6 +36,25 @@ module.exports = {
         pathNot: [`^${folder}/`, '^sdk/(contract|support)/', ...(folder === 'datastore' ? ['^gql/'] : [])],
       },
     })),
+    // The single-page app runs in a browser: of the platform it knows the admin API's shapes, and nothing of the server beside it.
+    {
+      name: 'web-imports-only-the-admin-contract',
+      severity: 'error',
+      from: { path: '^admin-console/web/' },
+      to: { path: '^(sdk|admin-console)/', pathNot: ['^admin-console/web/', '^sdk/contract/(admin/|errors\\.ts|usage\\.ts)'] },
+    },
+    {
+      name: 'web-not-to-node',
+      severity: 'error',
+      from: { path: '^admin-console/web/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'console-server-not-to-web',
+      severity: 'error',
+      from: { path: '^(admin-console/[^/]+\\.ts$|runtime/)' },
+      to: { path: '^admin-console/web/' },
+    },
     { name: 'runtime-not-to-samples', severity: 'error', from: { path: '^runtime/' }, to: { path: '^sample-apps/' } },
     {
       name: 'runtime-not-to-client-or-cli',
@@ -85,6 +104,11 @@ module.exports = {
     only('only-router-imports-http-proxy', ['^router/'], 'node_modules/(http-proxy)/'),
     only('only-gql-imports-nearley', ['^gql/'], 'node_modules/(nearley|moo)/'),
     only('only-wire-imports-msgpackr', ['^sdk/contract/wire/'], 'node_modules/msgpackr/'),
+    only(
+      'only-web-imports-react',
+      ['^admin-console/web/'],
+      'node_modules/(react|react-dom|react-router|@mantine|@tanstack|@codemirror|uplot)/',
+    ),
     only('only-console-imports-express', ['^admin-console/', '^sample-apps/'], 'node_modules/express/'),
     {
       name: 'only-host-and-sandbox-spawn',

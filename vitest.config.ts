@@ -13,6 +13,7 @@ export default defineConfig({
       suite('simulation', ['tests/simulation/**/*.test.ts'], { testTimeout: 60_000 }),
       suite('hostile', ['tests/hostile/**/*.test.ts'], { testTimeout: 60_000, fileParallelism: false }),
       suite('integration', ['tests/integration/**/*.test.ts'], { testTimeout: 180_000, hookTimeout: 180_000, fileParallelism: false }),
+      suite('browser', ['tests/browser/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
     ],
   },
 });

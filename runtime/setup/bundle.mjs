@@ -1,9 +1,10 @@
 // Makes dist/ with esbuild: the platform and the command line in a few files, so that a role is back within a moment after
 // it died, and what an app imports as 'appengine' in one file for each module system, so that an instance reads one file
-// at its start instead of fifty. Types are checked by `npm run check`, not here.
+// at its start instead of fifty; the console's page by Vite. Types are checked by `npm run check`, not here.
 import { build } from 'esbuild';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleConsole } from './console-bundle.mjs';
 import { root } from './steps.mjs';
 
 const dist = join(root, 'dist');
@@ -11,6 +12,8 @@ const sdk = join(dist, 'app-sdk');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 rmSync(dist, { recursive: true, force: true });
+// The console's page is bundled beside the rest: both take about a second.
+const consoleBundle = bundleConsole();
 const common = { absWorkingDir: root, bundle: true, platform: 'node', target: 'node20', logLevel: 'warning' };
 
 await build({
@@ -44,3 +47,5 @@ for (const asset of ['runtime/languages/nodejs/preload.cjs']) {
   mkdirSync(join(target, '..'), { recursive: true });
   cpSync(join(root, asset), target);
 }
+
+await consoleBundle;

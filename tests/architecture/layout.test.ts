@@ -7,6 +7,8 @@ import { root, sourceFiles } from './source-files.ts';
 const FOLDERS = ['admin-console', 'datastore', 'docs', 'gql', 'router', 'runtime', 'sample-apps', 'sdk', 'tests'];
 const VAGUE = /^(util|utils|helper|helpers|manager|common|misc|types|index)$/;
 
+const nounOf = (file: string): string => basename(file).replace(/(\.d)?\.tsx?$/, '');
+
 test('the top level has the fixed folders and no other', () => {
   const listed = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).split('\n');
   const folders = [...new Set(listed.filter((path) => path.includes('/')).map((path) => path.split('/')[0] ?? ''))].filter(
@@ -19,7 +21,7 @@ test('a file is named after one noun, in kebab-case', () => {
   const offending = sourceFiles()
     .map((file) => relative(root, file))
     .filter((file) => file !== 'sdk/index.ts')
-    .filter((file) => VAGUE.test(basename(file, '.ts')) || !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(basename(file, '.ts')));
+    .filter((file) => VAGUE.test(nounOf(file)) || !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(nounOf(file)));
   expect(offending).toEqual([]);
 });
 

@@ -11,7 +11,7 @@ const folders = ['sdk', 'gql', 'datastore', 'router', 'runtime', 'admin-console'
 export function sourceFiles(): string[] {
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !/\.(test|generated)\.ts$/.test(entry.name))
+      .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name) && !/\.(test|generated)\.ts$/.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name)),
   );
 }

@@ -1,0 +1,22 @@
+import { Text } from '@mantine/core';
+import { modals } from '@mantine/modals';
+
+interface Confirmation {
+  readonly title: string;
+  /** What will be, and whether it can be undone. */
+  readonly text: string;
+  /** The button's words: the verb and its object. */
+  readonly verb: string;
+  readonly onConfirm: () => void;
+}
+
+/** Asks before something that cannot be undone. */
+export function confirmFirst({ title, text, verb, onConfirm }: Confirmation): void {
+  modals.openConfirmModal({
+    title,
+    children: <Text size="sm">{text}</Text>,
+    labels: { confirm: verb, cancel: 'Cancel' },
+    confirmProps: { color: 'red' },
+    onConfirm,
+  });
+}

@@ -1,0 +1,91 @@
+// Every page at every width in both colour schemes: it says nothing on the console, breaks no policy, fits its width, and axe finds nothing.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumSkip, complaintsOf, launchChromium, signedIn } from './chromium.ts';
+import { FakeAdminApi } from './fake-admin-api.ts';
+
+const SCREENSHOTS = fileURLToPath(new URL('../../build/screenshots/', import.meta.url));
+const WIDTHS = [1280, 768, 375];
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+interface PageCase {
+  readonly name: string;
+  readonly path: string;
+  readonly title: string;
+  /** Text that stands there once the page has what it asked for. */
+  readonly shows: string;
+  readonly prepare?: (page: Page) => Promise<unknown>;
+}
+
+const app = (name: string, subpath: string, title: string, shows: string, prepare?: PageCase['prepare']): PageCase => ({
+  name,
+  path: `/apps/guestbook${subpath}`,
+  title: `${title} · guestbook · App Engine`,
+  shows,
+  ...(prepare === undefined ? {} : { prepare }),
+});
+
+const PAGES: readonly PageCase[] = [
+  { name: 'apps', path: '/', title: 'Apps · App Engine', shows: 'photo-archive' },
+  { name: 'accounts', path: '/accounts', title: 'Accounts · App Engine', shows: 'grace@example.com' },
+  { name: 'not-found', path: '/nowhere', title: 'No such page · App Engine', shows: 'There is nothing at this address' },
+  app('dashboard', '', 'Dashboard', 'Bandwidth'),
+];
+
+const skip = chromiumSkip();
+
+describe.skipIf(skip !== undefined)('every page of the console', () => {
+  const api = new FakeAdminApi();
+  let address: string;
+  let browser: Browser;
+  let contexts: Record<'light' | 'dark', BrowserContext>;
+
+  beforeAll(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    address = await api.start();
+    browser = await launchChromium();
+    contexts = {
+      light: await signedIn(browser, api, address, { scheme: 'light' }),
+      dark: await signedIn(browser, api, address, { scheme: 'dark' }),
+    };
+  });
+  afterAll(async () => {
+    await browser.close();
+    await api.close();
+  });
+
+  async function look({ name, path, title, shows, prepare }: PageCase, scheme: 'light' | 'dark'): Promise<void> {
+    const page = await contexts[scheme].newPage();
+    const complaints = complaintsOf(page);
+    await page.goto(path);
+    await page.getByText(shows).first().waitFor();
+    await prepare?.(page);
+    expect(await page.title()).toBe(title);
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}${scheme === 'dark' ? '-dark' : ''}.png`), fullPage: true });
+      const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      expect(overflow, `${name} is wider than ${width} px`).toBeLessThanOrEqual(0);
+      if (width !== 768) expect(await axeFindings(page), `${name} at ${width} px, ${scheme}`).toEqual([]);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  }
+
+  // Both schemes at the same time: the browser's processes then share the cores.
+  test.each(PAGES)('$name', async (each) => {
+    await Promise.all([look(each, 'light'), look(each, 'dark')]);
+  });
+});
+
+async function axeFindings(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  return violations.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html, any, all }) => `${html.slice(0, 160)} ${(any[0] ?? all[0])?.message ?? ''}`).join(' | ')}`,
+  );
+}
