@@ -10,6 +10,7 @@ test('defaults are the documented ones', () => {
     bind: '127.0.0.1',
     domain: 'localhost',
     singleProcess: false,
+    fetchAllow: [],
     ephemeral: false,
     sandbox: 'auto',
     logLevel: 'warn',
@@ -29,6 +30,8 @@ test.each([
   [{ domain: 'Exa mple' }, {}, '--domain'],
   [{ role: 'router' }, {}, '--role is "router"'],
   [{ sandbox: 'docker' }, {}, '--sandbox is "docker", want one of auto, bubblewrap, process'],
+  [{ fetchAllow: ['10.0.0.0/8', '10.1'] }, {}, '--fetch-allow is "10.1"'],
+  [{ fetchAllow: ['0x0a.0.0.0/8'] }, {}, '--fetch-allow'],
   [{ logLevel: 'loud' }, {}, '--log-level'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(

@@ -1,6 +1,7 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
+import { parseAddressRange } from './services/url-fetch/address-guard.ts';
 
 export const SANDBOX_CHOICES: readonly SandboxChoice[] = ['auto', 'bubblewrap', 'process'];
 
@@ -23,6 +24,8 @@ export interface ServeConfig {
   readonly ephemeral: boolean;
   readonly sandbox: SandboxChoice;
   readonly logLevel: LogLevelChoice;
+  /** Address ranges that apps may reach besides the public ones. */
+  readonly fetchAllow: readonly string[];
 }
 
 /** Flags as commander hands them over: texts or absent. */
@@ -37,6 +40,7 @@ export interface ServeFlags {
   readonly ephemeral?: boolean;
   readonly sandbox?: string;
   readonly logLevel?: string;
+  readonly fetchAllow?: readonly string[];
 }
 
 export const PORT_DEFAULT = 8080;
@@ -62,6 +66,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     ephemeral: flags.ephemeral ?? false,
     sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
     logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
+    fetchAllow: (flags.fetchAllow ?? []).map(addressRange),
   };
 }
 
@@ -77,6 +82,11 @@ function readPort(
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (!(port <= 65_535)) throw usage(flagText === undefined ? variable : flag, text, 'a port from 0 to 65535, 0 for a free one');
   return port;
+}
+
+function addressRange(text: string): string {
+  if (parseAddressRange(text) === undefined) throw usage('--fetch-allow', text, 'an address range such as 10.0.0.0/8 or fd00::/8');
+  return text;
 }
 
 function oneOf<T extends string>(flag: string, text: string, choices: readonly T[]): T {

@@ -53,6 +53,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--role <which>', '"all" runs every role in one process, for tests')
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
+    .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -123,7 +124,16 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
   closing.defer(() => host.close());
   for (const warning of host.warnings) process.stderr.write(`\n  *** ${warning}\n`);
   const settings: RoleSettings = {
-    ...{ paths, runDirectory, ports, bind: config.bind, domain: config.domain, ephemeral: config.ephemeral, logLevel: config.logLevel },
+    ...{
+      paths,
+      runDirectory,
+      ports,
+      bind: config.bind,
+      domain: config.domain,
+      ephemeral: config.ephemeral,
+      logLevel: config.logLevel,
+      fetchAllow: config.fetchAllow,
+    },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings: host.warnings },
   };
   if (config.singleProcess) {

@@ -6,6 +6,7 @@ import { AppIdentityClient } from './client/app-identity.ts';
 import { Datastore } from './client/datastore.ts';
 import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
+import { UrlFetchClient } from './client/url-fetch.ts';
 import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
 import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
@@ -24,6 +25,7 @@ export {
 export { type CacheValue } from './client/memcache-value.ts';
 export { type CacheStatistics } from './contract/services/memcache.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
+export { type UrlFetchOptions, type UrlFetchResult } from './client/url-fetch.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';
 
 /** This instance: app, service, version and instance id. */
@@ -60,3 +62,6 @@ export const appIdentity = new AppIdentityClient(api);
 
 /** The app's cache. */
 export const memcache = new Memcache(api);
+
+/** Requests to the outside, App Engine's way. */
+export const urlFetch = new UrlFetchClient(api);

@@ -9,9 +9,11 @@ export interface PlatformFiles {
   readonly languagesDirectory: string;
 }
 
+const NODEJS_FILES = ['preload.cjs', 'egress.cjs'];
+
 export function platformMounts({ sdkDirectory, languagesDirectory }: PlatformFiles): readonly ReadOnlyMount[] {
   return [
     { from: sdkDirectory, to: `${PACKAGES_DIRECTORY}/appengine` },
-    { from: join(languagesDirectory, 'nodejs', 'preload.cjs'), to: `${PLATFORM_DIRECTORY}/nodejs/preload.cjs` },
+    ...NODEJS_FILES.map((name) => ({ from: join(languagesDirectory, 'nodejs', name), to: `${PLATFORM_DIRECTORY}/nodejs/${name}` })),
   ];
 }

@@ -1,16 +1,21 @@
-import { type Clock } from '../../sdk/support/clock.ts';
+import { type Clock, type Timers } from '../../sdk/support/clock.ts';
+import { type ApiService } from '../api/service-table.ts';
 import { appIdentityApi } from '../services/app-identity.ts';
 import { type Cache } from '../services/cache.ts';
 import { memcacheApi } from '../services/memcache.ts';
-import { type ApiService } from '../api/service-table.ts';
+import { type FetchBroker } from '../services/url-fetch/broker.ts';
+import { urlFetchApi } from '../services/url-fetch/fetch-service.ts';
 import { type PlatformSettings } from './settings.ts';
 
+/** What the services stand on, built by the role that runs them. */
 export interface ApiParts {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly cache: Cache;
+  readonly fetchBroker: FetchBroker;
 }
 
 /** Every service on an instance's API socket: the table of what apps may call, the datastore aside. */
-export function apiServices(settings: PlatformSettings, { cache, clock }: ApiParts): readonly ApiService[] {
-  return [appIdentityApi(settings.domain), memcacheApi(cache, clock)];
+export function apiServices(settings: PlatformSettings, { clock, timers, cache, fetchBroker }: ApiParts): readonly ApiService[] {
+  return [appIdentityApi(settings.domain), memcacheApi(cache, clock), urlFetchApi(fetchBroker, timers)];
 }

@@ -25,13 +25,15 @@ import { Retirement } from '../control/retirement.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
-import { API_SOCKET } from '../host/instance.ts';
+import { API_SOCKET, EGRESS_SOCKET } from '../host/instance.ts';
 import { findLanguage } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
+import { EgressServer } from '../services/url-fetch/egress-server.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { MemcacheViewer } from '../services/memcache-viewer.ts';
 import { apiServices } from './api-services.ts';
+import { fetchBroker } from './fetch-broker.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -77,14 +79,23 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => {
       routes.close();
     });
+    const meter = new MemoryUsageMeter();
+    const broker = fetchBroker(settings, meter, timers);
+    closing.defer(() => broker.close());
     const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-    const table = new ServiceTable(apiServices(settings, { clock, cache }), OPEN_GATE, new MemoryUsageMeter(), timers);
+    const table = new ServiceTable(apiServices(settings, { clock, timers, cache, fetchBroker: broker }), OPEN_GATE, meter, timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
     });
     gateway.start();
     closing.defer(() => gateway.close());
+    const egress = new InstanceGateway(host, log, {
+      socketName: EGRESS_SOCKET,
+      listenerOf: (instance, path) => new EgressServer(path, instance, broker, OPEN_GATE, meter),
+    });
+    egress.start();
+    closing.defer(() => egress.close());
 
     const apps = new ControlPlane(registry, retirement, host, scheduler, urls, () => ({
       release: settings.release,

@@ -20,6 +20,8 @@ export interface PlatformSettings {
   readonly domain: string;
   readonly ephemeral: boolean;
   readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
+  /** Address ranges that apps may reach besides the public ones. */
+  readonly fetchAllow: readonly string[];
   /** What the host found out about this machine, for the status. */
   readonly sandbox: 'bubblewrap' | 'process';
   readonly warnings: readonly string[];

@@ -42,7 +42,7 @@ writeFileSync(
   `${JSON.stringify({ name: 'appengine', version, type: 'module', exports: { '.': { require: './index.cjs', default: './index.js' } } }, null, 2)}\n`,
 );
 
-for (const asset of ['runtime/languages/nodejs/preload.cjs']) {
+for (const asset of ['runtime/languages/nodejs/preload.cjs', 'runtime/languages/nodejs/egress.cjs']) {
   const target = join(dist, asset);
   mkdirSync(join(target, '..'), { recursive: true });
   cpSync(join(root, asset), target);

@@ -137,6 +137,7 @@ export const ERRORS = {
   // URL fetch
   FETCH_ADDRESS_REFUSED: row(403, 'PERMISSION_DENIED', 'The address may not be fetched', 'Apps reach public addresses only; the operator may allow a range with --fetch-allow'),
   FETCH_INVALID: row(400, 'INVALID_ARGUMENT', 'The request cannot be fetched', 'Correct what the details name'),
+  FETCH_REQUEST_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request to fetch is too large', 'Send less; docs/limits.md names the limit'),
   FETCH_TOO_LARGE: row(502, 'RESOURCE_EXHAUSTED', 'The fetched answer is too large', 'Fetch less, or in parts with the Range header'),
   FETCH_TOO_MANY_REDIRECTS: row(502, 'FAILED_PRECONDITION', 'The fetch was redirected too often', 'Fetch the last address directly'),
   FETCH_FAILED: row(502, 'UNAVAILABLE', 'The address could not be fetched', 'Check that the address answers; then try again', true),

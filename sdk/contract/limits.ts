@@ -122,6 +122,23 @@ export const LIMIT_ROWS = {
   cacheAppBytesMax: limit(64 * MiB, 'Share of one app; beyond it its least recently used items go'),
   cacheBytesMax: limit(256 * MiB, 'All apps together; beyond it the app that holds most gives way'),
 
+  // URL fetch
+  fetchUrlBytesMax: limit(10_240, 'App Engine: a URL to fetch'),
+  fetchRequestHeaderBytesMax: limit(16 * KiB, 'App Engine: headers of a request to fetch'),
+  fetchRequestBytesMax: limit(10 * MiB, 'App Engine: body of a request to fetch'),
+  fetchAnswerHeaderBytesMax: limit(64 * KiB, 'Headers of a fetched answer, as of an app\'s own response'),
+  fetchAnswerBytesMax: limit(32 * MiB, 'App Engine: body of a fetched answer'),
+  fetchContentBytesMax: limit(10 * MiB, 'Body that one call of the SDK\'s urlFetch gives back: it goes in one frame. fetch and http have fetchAnswerBytesMax'),
+  fetchDeadlineMs: limit(10_000, 'App Engine: urlFetch\'s deadline unless the call says another'),
+  fetchDeadlineMsMax: limit(60_000, 'App Engine: urlFetch\'s longest deadline'),
+  fetchRedirectsMax: limit(5, 'App Engine: redirects that urlFetch follows'),
+  fetchesOpenPerAppMax: limit(200, 'Requests of one app to the outside at the same time'),
+  fetchConnectMs: limit(10_000, 'Time to resolve a name and to connect, TLS included'),
+  fetchIdleMs: limit(10_000, 'A connection to the outside that an app does not use is closed after this time'),
+  egressConnectionsMax: limit(256, 'Connections of one instance to its egress.sock'),
+  egressIdleMs: limit(60_000, 'A connection to egress.sock that is not used is closed after this time'),
+  egressStallMs: limit(600_000, 'A target that says nothing for this long is cut off; clients in apps have shorter times of their own'),
+
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),

@@ -1,7 +1,10 @@
 // Loaded before the app by NODE_OPTIONS: makes `listen($PORT)` listen on the instance's unix socket, so that an unmodified
-// app needs no network. Every other listen stays as it is. Plain CommonJS with two built-in modules: it runs at each start.
+// app needs no network. Every other listen stays as it is. And makes requests to the outside go by the instance's
+// egress.sock: see egress.cjs, which is loaded with the first of them. Plain CommonJS with built-in modules that every
+// app loads anyway: it runs at each start.
 'use strict';
 const { existsSync, readFileSync, unlinkSync } = require('node:fs');
+const http = require('node:http');
 const net = require('node:net');
 
 const path = process.env.APPENGINE_LISTEN;
@@ -30,6 +33,35 @@ if (path && port > 0) {
     if (signal !== undefined) options.signal = signal;
     return callback === undefined ? listen.call(this, options) : listen.call(this, options, callback);
   };
+}
+
+if (process.env.APPENGINE_SOCKETS) {
+  // Each request passes here, whichever way it was made: http or https, with an agent or without, under its library.
+  const { addRequest } = http.Agent.prototype;
+  http.Agent.prototype.addRequest = function (request, options, ...rest) {
+    if (staysHere(options, this)) return addRequest.call(this, request, options, ...rest);
+    return require('./egress.cjs').addRequest(this, request, options);
+  };
+
+  const { fetch } = globalThis;
+  globalThis.fetch = function (...args) {
+    require('./egress.cjs').install();
+    return fetch.apply(this, args);
+  };
+  Object.defineProperties(globalThis.fetch, { name: { value: 'fetch' }, length: { value: fetch.length } });
+  // undici, Node's own or an app's, looks here when it is loaded, finds nothing and defines its agent: ours goes before it.
+  Object.defineProperty(globalThis, Symbol.for('undici.globalDispatcher.1'), {
+    configurable: true,
+    get() {
+      queueMicrotask(() => require('./egress.cjs').install());
+      return undefined;
+    },
+  });
+}
+
+/** A socket by its path and the loopback are inside. */
+function staysHere({ socketPath, host }, agent) {
+  return Boolean(socketPath ?? agent.options?.socketPath) || agent.isEgress || require('./egress.cjs').isLoopback(host ?? 'localhost');
 }
 
 /** What listen's arguments ask for; undefined when that is not a TCP port. The forms are those of Node's documentation. */

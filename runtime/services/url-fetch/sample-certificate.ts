@@ -1,0 +1,19 @@
+// A certificate for secure.test that signs itself, for tests of TLS over the loopback; it expires in a hundred years.
+// Nothing trusts it, so its key is no secret.
+export const SAMPLE_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBqjCCAVCgAwIBAgIUdZOhLQiHQwsx53TcLbdMsLAc4FYwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLc2VjdXJlLnRlc3QwIBcNMjYxMTI2MTMwNzM5WhgPMjEyNjEx
+MDIxMzA3MzlaMBYxFDASBgNVBAMMC3NlY3VyZS50ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEJ3WKyuzPgr8GYnQZ4WiexiAzpuL6aXD2omuSXOEWqhAbjZX3
+sGhi15eUt9tqZwQsrc5lcsxQdhzs5HFl3sS1mqN6MHgwHQYDVR0OBBYEFAE6G3ss
+2x0+UtfhBTCi/DxYpgPGMB8GA1UdIwQYMBaAFAE6G3ss2x0+UtfhBTCi/DxYpgPG
+MA8GA1UdEwEB/wQFMAMBAf8wJQYDVR0RBB4wHIILc2VjdXJlLnRlc3SCDSouc2Vj
+dXJlLnRlc3QwCgYIKoZIzj0EAwIDSAAwRQIhAOhPupIifQWEBI/QsAX6q2WWhfEK
+ZXaZYBCz5qSPO6EvAiBwSM0kUvw8kTNIaBEqtc+YLu0jfqViMsS6o3VRhzZ3Dg==
+-----END CERTIFICATE-----`;
+
+export const SAMPLE_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgp1c5fwkuUAuh0adl
+EJr0imNW1zaG7tdjd+WJqKaFtQ6hRANCAAQndYrK7M+CvwZidBnhaJ7GIDOm4vpp
+cPaia5Jc4RaqEBuNlfewaGLXl5S322pnBCytzmVyzFB2HOzkcWXexLWa
+-----END PRIVATE KEY-----`;
