@@ -1,11 +1,15 @@
 // The ports' in-memory twins: for tests, benches and simulations.
+import { PlatformError } from '../sdk/contract/errors.ts';
 import { type InstanceLease, type InstanceSource, type InstanceTarget, type LeaseOutcome } from './ports.ts';
 import {
+  type Accounts,
   type BlobReader,
   type RequestLogRow,
   type RequestLogSink,
   type RouteTableSource,
   type RouteTableSpec,
+  type SignedIn,
+  type SignInForm,
   type Unsubscribe,
 } from './ports.ts';
 
@@ -103,5 +107,28 @@ export class MemoryBlobReader implements BlobReader {
 
   pathOf(sha256: string): string {
     return this.paths.get(sha256) ?? `/nonexistent/${sha256}`;
+  }
+}
+
+/** Accounts that a test names, with passwords in the clear. */
+export class MemoryAccounts implements Accounts {
+  readonly kind = 'password';
+  readonly byEmail = new Map<string, SignedIn & { readonly password: string }>();
+  readonly forms: SignInForm[] = [];
+  /** What the next calls throw. */
+  failure: Error | undefined;
+
+  epochOf(userId: string): number | undefined {
+    if (this.failure) throw this.failure;
+    return [...this.byEmail.values()].find((account) => account.userId === userId)?.epoch;
+  }
+
+  signIn(form: SignInForm): Promise<SignedIn> {
+    this.forms.push(form);
+    const account = this.byEmail.get(form.email);
+    const matches = account !== undefined && account.password === form.password;
+    if (this.failure || !matches) return Promise.reject(this.failure ?? new PlatformError('LOGIN_FAILED'));
+    const { userId, email, isAdmin, epoch } = account;
+    return Promise.resolve({ userId, email, isAdmin, epoch });
   }
 }

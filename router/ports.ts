@@ -50,6 +50,10 @@ interface HandlerCommon {
   readonly url: string;
   readonly secure?: 'always' | 'never' | 'optional';
   readonly redirectStatus?: 301 | 302 | 303 | 307;
+  /** Who may come here; absent: anybody. */
+  readonly login?: 'optional' | 'required' | 'admin';
+  /** What a visitor gets who has not signed in and must; absent: the log-in page. */
+  readonly authFailAction?: 'redirect' | 'unauthorized';
 }
 
 export type HandlerSpec =
@@ -111,6 +115,38 @@ export interface InstanceSource {
    * INSTANCE_EXITED, INSTANCE_NEVER_LISTENED, or the signal's reason when the client leaves first.
    */
   acquire(target: InstanceTarget, options: { readonly signal: AbortSignal }): Promise<InstanceLease>;
+}
+
+// --- What the router asks for: who signs in -------------------------------------------------------------------------
+
+export interface SignInForm {
+  readonly appId: string;
+  readonly email: string;
+  readonly password: string;
+  /** Development only: whether to be an administrator. */
+  readonly asAdmin: boolean;
+  readonly clientAddress: string;
+}
+
+export interface SignedIn {
+  readonly userId: string;
+  readonly email: string;
+  /** Whether an administrator of that app. */
+  readonly isAdmin: boolean;
+  readonly epoch: number;
+}
+
+/** The accounts of people. Twin: MemoryAccounts. */
+export interface Accounts {
+  /** `development`: any e-mail address signs in, without a password. */
+  readonly kind: 'password' | 'development';
+  /**
+   * Grows with each change of the account, which ends its sessions; undefined when there is no such account.
+   * Throws ROUTE_STARTING while the accounts are not known yet.
+   */
+  epochOf(userId: string): number | undefined;
+  /** Throws LOGIN_FAILED, LOGIN_TOO_OFTEN. */
+  signIn(form: SignInForm, options: { readonly signal: AbortSignal }): Promise<SignedIn>;
 }
 
 // --- What the router tells: one row for each request -----------------------------------------------------------------

@@ -19,6 +19,9 @@ const handler = z.object({
   ]),
   secure: z.enum(['always', 'never', 'optional']),
   redirectStatus: z.literal([301, 302, 303, 307]),
+  // Records of releases that refused these elements have neither.
+  login: z.enum(['optional', 'required', 'admin']).default('optional'),
+  authFailAction: z.enum(['redirect', 'unauthorized']).default('redirect'),
   mimeType: z.string().exactOptional(),
   expirationSeconds: z.number().exactOptional(),
   httpHeaders: texts.exactOptional(),

@@ -89,6 +89,8 @@ describe('the route feed', () => {
         requireMatchingFile: false,
         secure: 'optional',
         redirectStatus: 302,
+        login: 'optional',
+        authFailAction: 'redirect',
       },
       {
         kind: 'static-files',
@@ -99,8 +101,10 @@ describe('the route feed', () => {
         requireMatchingFile: false,
         secure: 'optional',
         redirectStatus: 302,
+        login: 'optional',
+        authFailAction: 'redirect',
       },
-      { kind: 'script', url: '/.*', secure: 'always', redirectStatus: 302 },
+      { kind: 'script', url: '/.*', secure: 'always', redirectStatus: 302, login: 'optional', authFailAction: 'redirect' },
     ]);
   });
 

@@ -139,8 +139,8 @@ function routesOf(record: VersionRecord, files: Readonly<Record<string, StaticFi
 
 /** A handler as the router wants it, the version's default expiration filled in. */
 export function handlerSpec(handler: ManifestHandler, defaultExpirationSeconds: number): HandlerSpec {
-  const { url, secure, redirectStatus, target } = handler;
-  const common = { url, secure, redirectStatus };
+  const { url, secure, redirectStatus, login, authFailAction, target } = handler;
+  const common = { url, secure, redirectStatus, login, authFailAction };
   const options: StaticOptions = {
     expirationSeconds: handler.expirationSeconds ?? defaultExpirationSeconds,
     requireMatchingFile: handler.requireMatchingFile,

@@ -89,6 +89,10 @@ export const LIMIT_ROWS = {
   upstreamIdleMs: limit(60_000, 'An instance\'s sockets are forgotten when nothing used them for this long'),
   webSocketMs: limit(3_600_000, 'App Engine flexible: a WebSocket lasts at most an hour'),
   webSocketIdleMs: limit(600_000, 'A WebSocket on which nothing moves for this long is closed'),
+  sessionMs: limit(86_400_000, 'App Engine: a session of an app lasts a day'),
+  loginFormMs: limit(3_600_000, 'How long a log-in page may stay open before its form is sent'),
+  loginBodyBytesMax: limit(16 * KiB, 'The form of a log-in page'),
+  loginUrlCharactersMax: limit(2_048, 'App Engine: where a log-in or log-out goes on to'),
   staticCacheBytesMax: limit(16 * MiB, 'Small static files kept in memory'),
   staticCacheFileBytesMax: limit(64 * KiB, 'A static file up to this size is kept in memory'),
 

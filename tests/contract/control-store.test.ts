@@ -72,6 +72,8 @@ const version = (name: string): VersionRecord => ({
       target: { kind: 'static-dir', directory: 'public' },
       secure: 'optional',
       redirectStatus: 302,
+      login: 'required',
+      authFailAction: 'unauthorized',
       requireMatchingFile: false,
     },
   ],

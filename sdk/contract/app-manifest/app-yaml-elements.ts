@@ -53,12 +53,8 @@ export const REFUSED_ELEMENTS: Readonly<Record<string, string>> = {
   flexible_runtime_settings: FLEX,
 };
 
-const HANDLER_LOGIN =
-  'is not supported in this release, and leaving it out silently would open the path; check the user in the app, then remove it';
-
 /** Refused within a handler. */
 export const REFUSED_HANDLER_ELEMENTS: Readonly<Record<string, string>> = {
-  auth_fail_action: HANDLER_LOGIN,
   api_endpoint: FIRST,
   position: FIRST,
 };
@@ -83,5 +79,3 @@ export const REFUSED_SCALING_ELEMENTS: Readonly<Record<string, string>> = Object
     'custom_metrics',
   ].map((name) => [name, FLEX]),
 );
-
-export const LOGIN_REFUSAL = HANDLER_LOGIN;

@@ -1,7 +1,7 @@
 // The schema of app.yaml. Elements, ranges and defaults: App Engine's app.yaml reference, second generation.
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
-import { LOGIN_REFUSAL, IGNORED_ELEMENTS } from './app-yaml-elements.ts';
+import { IGNORED_ELEMENTS } from './app-yaml-elements.ts';
 import { expirationSeconds, pendingLatencyMs } from './duration.ts';
 import { DEFAULT_INSTANCE_CLASS, INSTANCE_CLASSES } from './instance-class.ts';
 import { DEFAULT_SERVICE, checkService } from './label.ts';
@@ -97,7 +97,8 @@ const handler = z
       application_readable: yesOrNo.optional(),
       secure: oneOf(['always', 'never', 'optional']).optional(),
       redirect_http_response_code: oneOf(['301', '302', '303', '307']).optional(),
-      login: field('"optional"', (value) => value).optional(),
+      login: oneOf(['optional', 'required', 'admin']).optional(),
+      auth_fail_action: oneOf(['redirect', 'unauthorized']).optional(),
     },
     { error: 'must be a handler, beginning with "url:"' },
   )
@@ -126,7 +127,9 @@ const handler = z
     if (value.redirect_http_response_code !== undefined && (value.secure ?? 'optional') === 'optional') {
       problem('redirect_http_response_code', 'needs "secure: always" or "secure: never" beside it');
     }
-    if (value.login !== undefined && value.login !== 'optional') problem('login', LOGIN_REFUSAL);
+    if (value.auth_fail_action !== undefined && (value.login ?? 'optional') === 'optional') {
+      problem('auth_fail_action', 'needs "login: required" or "login: admin" beside it');
+    }
     headerProblems(value.http_headers ?? {}, value.mime_type !== undefined, (name, message) => {
       context.addIssue({ code: 'custom', path: name === undefined ? ['http_headers'] : ['http_headers', name], message });
     });

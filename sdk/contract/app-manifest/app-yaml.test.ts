@@ -68,6 +68,8 @@ handlers:
   script: auto
   secure: always
   redirect_http_response_code: 301
+  login: admin
+  auth_fail_action: unauthorized
 automatic_scaling:
   min_instances: 1
   max_instances: 5
@@ -94,6 +96,8 @@ automatic_scaling:
           target: { kind: 'static-dir', directory: 'public' },
           secure: 'optional',
           redirectStatus: 302,
+          login: 'optional',
+          authFailAction: 'redirect',
           expirationSeconds: 1_800,
           httpHeaders: { 'X-Frame-Options': 'DENY' },
           requireMatchingFile: false,
@@ -103,10 +107,12 @@ automatic_scaling:
           target: { kind: 'static-files', path: 'images/\\1', upload: 'images/.*\\.(gif|png)' },
           secure: 'optional',
           redirectStatus: 302,
+          login: 'optional',
+          authFailAction: 'redirect',
           mimeType: 'image/png',
           requireMatchingFile: true,
         },
-        { url: '/.*', target: { kind: 'script' }, secure: 'always', redirectStatus: 301, requireMatchingFile: false },
+        { url: '/.*', target: { kind: 'script' }, secure: 'always', redirectStatus: 301, login: 'admin', authFailAction: 'unauthorized', requireMatchingFile: false },
       ],
       scaling: {
         kind: 'automatic',
@@ -188,7 +194,12 @@ automatic_scaling:
     ['runtime: nodejs\nhandlers:\n- url: /x/(.*)\n  static_dir: y\n', /plain prefix/],
     ['runtime: nodejs\nhandlers:\n- url: /x\n  static_files: y\n', /needs "upload:"/],
     ['runtime: nodejs\nhandlers:\n- url: /x\n  static_files: y/\\1\n  upload: y\n', /names group \\1/],
-    ['runtime: nodejs\nhandlers:\n- url: /x\n  script: auto\n  login: admin\n', /"login" is not supported in this release/],
+    ['runtime: nodejs\nhandlers:\n- url: /x\n  script: auto\n  login: yes\n', /"login" must be one of optional, required, admin|"login" must be/],
+    ['runtime: nodejs\nhandlers:\n- url: /x\n  script: auto\n  auth_fail_action: unauthorized\n', /"auth_fail_action" needs "login: required"/],
+    [
+      'runtime: nodejs\nhandlers:\n- url: /x\n  script: auto\n  login: admin\n  auth_fail_action: open\n',
+      /"auth_fail_action" must be/,
+    ],
     ['runtime: nodejs\nhandlers:\n- url: /x\n  script: auto\n  mime_type: a\/b\n', /works only for static files/],
     ['runtime: nodejs\nhandlers:\n- url: /x\n  static_dir: y\n  http_headers: {Content-Length: 1}\n', /"Content-Length" must not be set/],
     ['runtime: nodejs\nhandlers:\n- url: /x\n  static_dir: y\n  http_headers: {X: "a\\r\\nb"}\n', /printable/],

@@ -70,6 +70,8 @@ function handlerOf(yaml: HandlerYaml): ManifestHandler {
     target: targetOf(yaml),
     secure: yaml.secure ?? 'optional',
     redirectStatus: REDIRECTS[yaml.redirect_http_response_code ?? '302'],
+    login: yaml.login ?? 'optional',
+    authFailAction: yaml.auth_fail_action ?? 'redirect',
     ...(yaml.mime_type === undefined ? {} : { mimeType: yaml.mime_type }),
     ...(yaml.expiration === undefined ? {} : { expirationSeconds: yaml.expiration }),
     ...(yaml.http_headers === undefined ? {} : { httpHeaders: yaml.http_headers }),

@@ -25,6 +25,10 @@ export interface ManifestHandler {
     | { readonly kind: 'static-files'; readonly path: string; readonly upload: string };
   readonly secure: 'always' | 'never' | 'optional';
   readonly redirectStatus: 301 | 302 | 303 | 307;
+  /** Who may come here: anybody, who has signed in, administrators of the app. */
+  readonly login: 'optional' | 'required' | 'admin';
+  /** What a visitor gets who has not signed in and must: the log-in page, or 401. */
+  readonly authFailAction: 'redirect' | 'unauthorized';
   readonly mimeType?: string;
   readonly expirationSeconds?: number;
   readonly httpHeaders?: Readonly<Record<string, string>>;

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { decodeRecord, encodeRecord } from './control-record.ts';
+import { versionRecord } from './sample-records.ts';
+
+const handler = {
+  url: '/x',
+  target: { kind: 'script' },
+  secure: 'optional',
+  redirectStatus: 302,
+  login: 'admin',
+  authFailAction: 'unauthorized',
+  requireMatchingFile: false,
+} as const;
+
+it('keeps who may come to a handler', () => {
+  const record = versionRecord('guestbook', 'default', 'v1', { handlers: [handler] });
+  expect(decodeRecord(encodeRecord(record))).toEqual(record);
+});
+
+it('reads records of releases that knew no log-in as open to anybody', () => {
+  const { login: _login, authFailAction: _action, ...older } = handler;
+  const record = { ...versionRecord('guestbook', 'default', 'v1'), handlers: [older] };
+  const bytes = Buffer.from(JSON.stringify({ form: 1, record }));
+  expect(decodeRecord(bytes)).toMatchObject({ handlers: [{ url: '/x', login: 'optional', authFailAction: 'redirect' }] });
+});
+
+it('refuses a record with a log-in that it does not know, rather than open the path', () => {
+  const bytes = Buffer.from(JSON.stringify({ form: 1, record: { ...versionRecord('a', 'default', 'v1'), handlers: [{ ...handler, login: 'owner' }] } }));
+  expect(() => decodeRecord(bytes)).toThrowError(/login/);
+});
