@@ -3,6 +3,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import { checkAppId, checkService, checkVersion } from '../sdk/contract/app-manifest/label.ts';
 import { type Timers } from '../sdk/support/clock.ts';
 import { type Log } from '../sdk/support/log.ts';
+import { accountRoutes } from './account-routes.ts';
 import { appRoutes } from './app-routes.ts';
 import { authentication } from './authentication.ts';
 import { type ConsoleAccess } from './console-access.ts';
@@ -11,7 +12,7 @@ import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
 import { memcacheRoutes } from './memcache-routes.ts';
-import { type AppsApi, type DeployApi, type LogApi, type MemcacheApi } from './ports.ts';
+import { type AccountsApi, type AppsApi, type DeployApi, type LogApi, type MemcacheApi } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
 
@@ -20,6 +21,7 @@ export interface ConsoleApis {
   readonly deploys: DeployApi;
   readonly logs: LogApi;
   readonly memcache: MemcacheApi;
+  readonly accounts: AccountsApi;
 }
 
 export interface ConsoleOptions {
@@ -34,7 +36,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, memcache } = apis;
+  const { apps, deploys, logs, memcache, accounts } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -57,6 +59,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     logRoutes(apps, logs, timers),
     // One line for each port.
     memcacheRoutes(apps, memcache),
+    accountRoutes(accounts),
   ];
   for (const router of routers) {
     router.param('app', checking(checkAppId));

@@ -31,6 +31,7 @@ const version = (name: string): VersionView => ({
   trafficShare: 1,
   instances: 2,
 });
+const account = { email: 'ada@example.com', createdAtMs: 1, adminOf: [] };
 const app = { id: 'guestbook', url: 'http://guestbook.localhost:8080/', createdAtMs: 1, services: [] };
 
 const CACHE_STATISTICS = { hits: 1, misses: 0, byteHits: 3, items: 1, bytes: 9, bytesMax: 99, oldestItemAgeMs: 5 };
@@ -92,6 +93,13 @@ class ScriptedApis implements ConsoleApis {
     flush: (id: string) => this.#answer(['flush', id], undefined),
   };
 
+  readonly accounts = {
+    list: () => this.#answer(['accounts'], []),
+    add: (...given: unknown[]) => this.#answer(['add', ...given], account),
+    change: (...given: unknown[]) => this.#answer(['change', ...given], account),
+    delete: (...given: unknown[]) => this.#answer(['delete', ...given], undefined),
+  };
+
   #answer<T>(call: unknown[], answer: T): Promise<T> {
     this.calls.push(call);
     return this.failure ? Promise.reject(this.failure) : Promise.resolve(answer);
@@ -117,6 +125,10 @@ const ROUTES = [
   ['get', '/api/v1/apps/guestbook/instances'],
   ['delete', '/api/v1/apps/guestbook/instances/ab12'],
   ['put', '/api/v1/apps/guestbook/services/default/traffic'],
+  ['get', '/api/v1/accounts'],
+  ['post', '/api/v1/accounts'],
+  ['patch', '/api/v1/accounts/ada@example.com'],
+  ['delete', '/api/v1/accounts/ada@example.com'],
   ['get', '/api/v1/apps/guestbook/logs'],
   ['post', '/api/v1/apps/guestbook/deployments'],
   ['put', `/api/v1/apps/guestbook/deployments/d1/blobs/${SHA}`],

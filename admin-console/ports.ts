@@ -13,6 +13,7 @@ import {
   type VersionView,
 } from '../sdk/contract/admin/admin.ts';
 import { type MemcacheEntryView, type MemcacheEntryWrite, type MemcacheStatsView } from '../sdk/contract/admin/data.ts';
+import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 
 /** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
 export interface AppsApi {
@@ -43,6 +44,17 @@ export interface DeployApi {
     deploymentId: string,
     options: { readonly onEvent: (event: DeployEvent) => void; readonly signal: AbortSignal },
   ): Promise<void>;
+}
+
+/** People who sign in to apps. */
+export interface AccountsApi {
+  list(): Promise<readonly AccountView[]>;
+  /** Throws ACCOUNT_INVALID, ACCOUNT_EXISTS. */
+  add(request: AccountRequest): Promise<AccountView>;
+  /** Throws ACCOUNT_INVALID, ACCOUNT_NOT_FOUND. */
+  change(email: string, change: AccountChange): Promise<AccountView>;
+  /** Throws ACCOUNT_NOT_FOUND. */
+  delete(email: string): Promise<void>;
 }
 
 export interface LogQuery {

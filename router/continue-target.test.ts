@@ -51,7 +51,7 @@ it.each([
   '/x\u0000',
   `/${'x'.repeat(LIMITS.loginUrlCharactersMax)}`,
 ])('refuses %j', (text) => {
-  expect(() => continueTarget(text, HOST)).toThrowError(expect.objectContaining({ code: 'LOGIN_REDIRECT_REFUSED' }));
+  expect(() => continueTarget(text, HOST)).toThrow(expect.objectContaining({ code: 'LOGIN_REDIRECT_REFUSED' }));
 });
 
 it('knows the default port of https', () => {

@@ -5,6 +5,7 @@ import { type Clock, type Random } from '../sdk/support/clock.ts';
 import { assertNever } from '../sdk/support/assert.ts';
 import { PlatformError, toPlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { type Log } from '../sdk/support/log.ts';
+import { decideAccess } from './access-rule.ts';
 import { type ClientConnection } from './client-connection.ts';
 import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
@@ -18,6 +19,8 @@ import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard
 import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type RouteDecision, type RouteTable } from './route-table.ts';
+import { type Sessions } from './sessions.ts';
+import { loginRedirectHeaders, type SignIn } from './sign-in.ts';
 import { decideStatic, type StaticFiles } from './static-files.ts';
 
 export interface DispatchOptions {
@@ -34,7 +37,12 @@ export interface DispatchPorts {
   readonly requestLog: RequestLogSink;
   readonly proxy: Proxy;
   readonly files: StaticFiles;
+  readonly sessions: Sessions;
+  readonly signIn: SignIn;
 }
+
+/** A route's decision once it is known who asks. */
+export type AdmittedDecision = RouteDecision | { readonly kind: 'login' };
 
 type AppDecision = Extract<RouteDecision, { readonly kind: 'app' }>;
 
@@ -130,12 +138,12 @@ export class Dispatcher {
   }
 
   /** Where a guarded request goes. Throws ROUTE_STARTING and what RouteTable.resolve throws. */
-  async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<RouteDecision> {
+  async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<AdmittedDecision> {
     const { routes } = this.#ports;
     return this.routeBy(routes.table ?? (await routes.first({ signal: connection.gone })), record, head);
   }
 
-  routeBy(table: RouteTable, record: RequestRecord, head: RequestHead): RouteDecision {
+  routeBy(table: RouteTable, record: RequestRecord, head: RequestHead): AdmittedDecision {
     const { start, request } = record;
     const decision = table.resolve(head.host, head.path, {
       address: start.clientAddress,
@@ -144,7 +152,16 @@ export class Dispatcher {
       fraction: this.#fraction,
     });
     record.route = decision.route;
-    return decision;
+    return this.#admit(record, decision);
+  }
+
+  /** The decision if this visitor may have it. */
+  #admit(record: RequestRecord, decision: RouteDecision): AdmittedDecision {
+    const { start, request, route } = record;
+    if (route) record.visitor = this.#ports.sessions.visitorOf(route.target.appId, request.headers.cookie, start.isHttps);
+    const access = decideAccess('access' in decision ? decision.access : undefined, record.visitor, start.isPlatformCall);
+    if (access === 'pass') return decision;
+    return access === 'login' ? { kind: 'login' } : { kind: 'refused', code: access };
   }
 
   readonly #fraction = (): number => this.#random.fraction();
@@ -154,7 +171,7 @@ export class Dispatcher {
     this.#serve(exchange, head, await this.route(exchange, head, exchange.connection));
   }
 
-  #serve(exchange: Exchange, head: RequestHead, decision: RouteDecision): void {
+  #serve(exchange: Exchange, head: RequestHead, decision: AdmittedDecision): void {
     switch (decision.kind) {
       case 'app':
         this.#serveFromInstance(exchange, head, decision);
@@ -165,11 +182,27 @@ export class Dispatcher {
       case 'redirect':
         exchange.response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
         return;
+      case 'login':
+        this.#answer(exchange, { status: 302, headers: loginRedirectHeaders(head), body: undefined });
+        return;
+      case 'sign-in':
+        this.#serveSignIn(exchange, head, decision).catch((thrown: unknown) => this.#answerError(exchange, thrown));
+        return;
       case 'refused':
         throw new PlatformError(decision.code);
       default:
         assertNever(decision);
     }
+  }
+
+  async #serveSignIn(exchange: Exchange, head: RequestHead, decision: RouteDecision & { readonly kind: 'sign-in' }): Promise<void> {
+    const { request, start, connection } = exchange;
+    const { page, route } = decision;
+    const { appId } = route.target;
+    const { clientAddress, isHttps } = start;
+    const asked = { page, appId, request, head, isHttps, clientAddress, signal: connection.gone };
+    const answer = await this.#ports.signIn.answer(asked);
+    if (!exchange.isClosed) this.#answer(exchange, answer);
   }
 
   /** Acquire, attempt, release; then done, once more, or an error. In callbacks: every promise here costs each request. */
@@ -223,7 +256,12 @@ export class Dispatcher {
     const { files } = this.#ports;
     const { path, file, options } = decision;
     const nowMs = exchange.start.startedAtMs;
-    const { status, headers, range } = decideStatic({ method: request.method ?? '', headers: request.headers, nowMs }, path, file, options);
+    const { status, headers, range } = decideStatic(
+      { method: request.method ?? '', headers: request.headers, nowMs, isPrivate: decision.access !== undefined },
+      path,
+      file,
+      options,
+    );
     const bytes = range && (await files.small(file));
     if (exchange.isClosed) return;
     if (!range || bytes) {
@@ -237,7 +275,7 @@ export class Dispatcher {
   }
 
   #answerError(exchange: Exchange, thrown: unknown): void {
-    const { response, request, start, connection } = exchange;
+    const { response, request, start } = exchange;
     const error = toPlatformError(thrown);
     if (error.code !== 'CANCELLED') exchange.errorCode ??= error.code;
     if (exchange.isClosed || response.destroyed) return;
@@ -249,15 +287,26 @@ export class Dispatcher {
     }
     const { allow } = error.details;
     const answer = errorAnswer(error.code, start.requestId, request.headers.accept, typeof allow === 'string' ? allow : ALLOWED_METHODS);
+    if (CLOSING_CODES.has(error.code)) this.#endConnection(exchange);
+    const headers = start.isPlatformCall ? [...answer.headers, PLATFORM_ERROR_HEADER, error.code] : answer.headers;
+    this.#answer(exchange, { status: answer.status, headers, body: request.method === 'HEAD' ? undefined : answer.body });
+  }
+
+  /** Sends an answer of the router's own. */
+  #answer(
+    exchange: Exchange,
+    answer: { readonly status: number; readonly headers: readonly string[]; readonly body: Buffer | undefined },
+  ): void {
+    const { request, response } = exchange;
     // A body that nobody reads stands between this request and the next.
-    if (CLOSING_CODES.has(error.code) || (!request.complete && exchange.head?.hasBody !== false)) {
-      response.shouldKeepAlive = false;
-      connection.end();
-    }
-    const hasBody = request.method !== 'HEAD';
-    exchange.responseBytes = hasBody ? answer.body.length : 0;
-    const said = start.isPlatformCall ? [PLATFORM_ERROR_HEADER, error.code] : [];
-    response.writeHead(answer.status, [...answer.headers, ...said]).end(hasBody ? answer.body : undefined);
+    if (!request.complete && exchange.head?.hasBody !== false) this.#endConnection(exchange);
+    exchange.responseBytes = answer.body?.length ?? 0;
+    response.writeHead(answer.status, [...answer.headers]).end(answer.body);
+  }
+
+  #endConnection({ response, connection }: Exchange): void {
+    response.shouldKeepAlive = false;
+    connection.end();
   }
 
   readonly #onClosed = (exchange: Exchange): void => {

@@ -1,7 +1,9 @@
 // Which headers cross the router, in either direction. Pure, on raw arrays: names and values in turn, as they came.
 // Everything that apps trust (X-Appengine-*, X-Forwarded-*) is removed first and added afterwards (security: 38, 46, 56).
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { type Visitor } from './access-rule.ts';
 import { PLATFORM_CALL_HEADERS } from './platform-call.ts';
+import { withoutOurCookies } from './session-cookie.ts';
 import { SPLIT_COOKIE } from './traffic-split.ts';
 
 /** What the router says about a request. */
@@ -17,6 +19,8 @@ export interface RequestFacts {
   readonly defaultHostname: string;
   /** Whether the platform itself asks: then what tasks and cron jobs say of themselves stays. */
   readonly isPlatformCall: boolean;
+  /** Undefined: nobody has signed in. */
+  readonly visitor?: Visitor | undefined;
 }
 
 export interface ResponseHead {
@@ -26,7 +30,7 @@ export interface ResponseHead {
   readonly contentLength: number | undefined;
 }
 
-type RequestVerdict = 'keep' | 'platform' | 'drop' | 'connection' | 'forwarded-for' | 'trace';
+type RequestVerdict = 'keep' | 'platform' | 'drop' | 'connection' | 'cookie' | 'forwarded-for' | 'trace';
 type ResponseVerdict = 'keep' | 'drop' | 'connection' | 'cookie' | 'length' | 'cache-control';
 
 /** How many different spellings of names are remembered; clients choose them, so there must be an end. */
@@ -48,6 +52,7 @@ const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade|keep-alive, *upgrade)$/i;
 export class HeaderPolicy {
   readonly #domain: string;
   readonly #timeoutMs: string;
+  readonly #nobodyHeaders: readonly string[];
   readonly #requestVerdicts = new Map<string, RequestVerdict>();
   readonly #responseVerdicts = new Map<string, ResponseVerdict>();
 
@@ -55,6 +60,7 @@ export class HeaderPolicy {
   constructor(domain: string, deadlineMs: number) {
     this.#domain = domain.toLowerCase();
     this.#timeoutMs = String(deadlineMs);
+    this.#nobodyHeaders = this.#userHeaders({ userId: '', email: '', isAdmin: false });
   }
 
   /** Headers for the instance: the client's own that may pass, then ours. */
@@ -77,6 +83,11 @@ export class HeaderPolicy {
         case 'connection':
           if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
           break;
+        case 'cookie': {
+          const left = withoutOurCookies(value);
+          if (left !== undefined) headers.push(name, left);
+          break;
+        }
         case 'forwarded-for':
           forwardedFor += `${value}, `;
           break;
@@ -120,6 +131,8 @@ export class HeaderPolicy {
       'x-appengine-citylatlong',
       '0.000000,0.000000',
     );
+    const { visitor } = facts;
+    kept.push(...(visitor ? this.#userHeaders(visitor) : this.#nobodyHeaders));
     return kept;
   }
 
@@ -166,6 +179,27 @@ export class HeaderPolicy {
     return { headers: kept, contentLength };
   }
 
+  /** Empty for nobody, as App Engine's are. */
+  #userHeaders({ email, userId, isAdmin }: Visitor): string[] {
+    const at = email.lastIndexOf('@');
+    // App Engine: the name alone for addresses of the platform's own domain.
+    const nickname = email.slice(at + 1).toLowerCase() === this.#domain ? email.slice(0, at) : email;
+    return [
+      'x-appengine-user-email',
+      email,
+      'x-appengine-user-id',
+      userId,
+      'x-appengine-user-nickname',
+      nickname,
+      'x-appengine-user-organization',
+      '',
+      'x-appengine-auth-domain',
+      this.#domain,
+      'x-appengine-user-is-admin',
+      isAdmin ? '1' : '0',
+    ];
+  }
+
   #requestVerdict(name: string): RequestVerdict {
     const known = this.#requestVerdicts.get(name);
     if (known) return known;
@@ -187,6 +221,7 @@ function judgeRequestHeader(name: string): RequestVerdict {
   const exact = name.toLowerCase();
   const plain = exact.replaceAll('_', '-');
   if (exact === 'connection') return 'connection';
+  if (exact === 'cookie') return 'cookie';
   if (exact === 'x-forwarded-for') return 'forwarded-for';
   if (exact === 'x-cloud-trace-context') return 'trace';
   if (PLATFORM_CALL_HEADERS.has(exact)) return 'platform';

@@ -58,7 +58,7 @@ export class Proxy {
 }
 
 /** What the policy tells the instance about a request. */
-export function factsOf({ start, peerAddress }: RequestRecord, head: RequestHead, route: Route): RequestFacts {
+export function factsOf({ start, peerAddress, visitor }: RequestRecord, head: RequestHead, route: Route): RequestFacts {
   return {
     requestId: start.requestId,
     host: head.host,
@@ -67,6 +67,7 @@ export function factsOf({ start, peerAddress }: RequestRecord, head: RequestHead
     isHttps: start.isHttps,
     defaultHostname: route.defaultHostname,
     isPlatformCall: start.isPlatformCall,
+    visitor,
   };
 }
 

@@ -1,6 +1,7 @@
 // The facts about one request that its log row is made of, collected while it is served.
 import { type IncomingMessage } from 'node:http';
 import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { type Visitor } from './access-rule.ts';
 import { type InstanceLease, type RequestLogRow } from './ports.ts';
 import { type RequestHead } from './request-guard.ts';
 import { type Route } from './route-table.ts';
@@ -30,6 +31,8 @@ export class RequestRecord {
 
   head: RequestHead | undefined;
   route: Route | undefined;
+  /** Who has signed in to the route's app. */
+  visitor: Visitor | undefined;
   errorCode: ErrorCode | undefined;
   retries = 0;
   pendingMs = 0;

@@ -1,6 +1,7 @@
 // Where a request goes, as a pure function of an immutable table: host → app, service, version; path → handler.
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { type AccessRule } from './access-rule.ts';
 import { hostLabels, parseHost } from './host-name.ts';
 import {
   type AppRoutes,
@@ -10,6 +11,7 @@ import {
   type StaticFile,
   type StaticOptions,
 } from './ports.ts';
+import { type SignInPageName } from './sign-in.ts';
 import { TrafficSplit, type SplitClient } from './traffic-split.ts';
 import { UNREADABLE_HANDLERS, VersionHandlers } from './version-handlers.ts';
 
@@ -25,14 +27,27 @@ export interface Route {
   readonly defaultHostname: string;
 }
 
+/** `access`: who may have that answer, to be asked before it is given; absent: anybody. */
 export type RouteDecision =
-  | { readonly kind: 'app'; readonly route: Route; readonly newBucket?: number }
-  | { readonly kind: 'static'; readonly route: Route; readonly path: string; readonly file: StaticFile; readonly options: StaticOptions }
+  | { readonly kind: 'app'; readonly route: Route; readonly newBucket?: number; readonly access?: AccessRule }
+  | {
+      readonly kind: 'static';
+      readonly route: Route;
+      readonly path: string;
+      readonly file: StaticFile;
+      readonly options: StaticOptions;
+      readonly access?: AccessRule;
+    }
   | { readonly kind: 'redirect'; readonly route: Route; readonly status: number; readonly scheme: 'http' | 'https' }
-  | { readonly kind: 'refused'; readonly route?: Route; readonly code: ErrorCode };
+  /** A page of the platform's own. */
+  | { readonly kind: 'sign-in'; readonly route: Route; readonly page: SignInPageName }
+  | { readonly kind: 'refused'; readonly route?: Route; readonly code: ErrorCode; readonly access?: AccessRule };
 
 /** Paths that the platform alone may call. Frameworks match in any case and some fold slashes, so this does too. */
 const RESERVED = /^\/+_ah\/+(?:start|stop|warmup|background)(?:[/;]|$)/i;
+
+/** As forgiving: whatever an app could take for these pages is not the app's. */
+const SIGN_IN = /^\/+_ah\/+log(in|out)(?:[/;]|$)/i;
 
 const UNKNOWN_HOST: RouteDecision = { kind: 'refused', code: 'ROUTE_UNKNOWN_HOST' };
 const NOTHING_SERVING: RouteDecision = { kind: 'refused', code: 'ROUTE_NOTHING_SERVING' };
@@ -92,11 +107,23 @@ export class RouteTable {
     const version = entry.version ?? (choice && entry.service.versions.get(choice.version));
     if (!version) return NOTHING_SERVING;
 
-    const decision = version.handlers.decide(path, client.isSecure);
     const toApp = routeTo(entry, version);
-    if (decision.kind === 'app') return choice?.newBucket === undefined ? toApp : { ...toApp, newBucket: choice.newBucket };
-    if (decision.kind === 'missing') return { kind: 'refused', route: toApp.route, code: 'ROUTE_STATIC_NOT_FOUND' };
-    return { ...decision, route: toApp.route };
+    const { route } = toApp;
+    const page = SIGN_IN.exec(path)?.[1]?.toLowerCase();
+    if (page !== undefined) return { kind: 'sign-in', route, page: page === 'in' ? 'login' : 'logout' };
+    const decision = version.handlers.decide(path, client.isSecure);
+    switch (decision.kind) {
+      case 'app': {
+        const newBucket = choice?.newBucket;
+        if (newBucket === undefined && !decision.access) return toApp;
+        return { ...decision, route, ...(newBucket === undefined ? {} : { newBucket }) };
+      }
+      case 'missing':
+        return { ...decision, kind: 'refused', route, code: 'ROUTE_STATIC_NOT_FOUND' };
+      case 'static':
+      case 'redirect':
+        return { ...decision, route };
+    }
   }
 
   #lookUp(host: string): HostEntry | RouteDecision {

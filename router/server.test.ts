@@ -17,7 +17,7 @@ import { MemoryLog } from '../sdk/support/log.ts';
 import { VirtualTime } from '../sdk/support/virtual-time.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
-import { MemoryBlobReader, MemoryInstanceSource, MemoryRequestLog, MemoryRouteTableSource } from './memory-ports.ts';
+import { MemoryAccounts, MemoryBlobReader, MemoryInstanceSource, MemoryRequestLog, MemoryRouteTableSource } from './memory-ports.ts';
 import { type RouteTableSpec, type VersionRoutes } from './ports.ts';
 import { RouterServer, type RouterOptions } from './server.ts';
 
@@ -52,11 +52,18 @@ let servers: (Server | NetServer)[];
 let nextSocket = 0;
 
 const startRouter = async (options: Partial<RouterOptions> = {}, timers: Timers = systemTimers): Promise<void> => {
-  router = new RouterServer({ routes, instances, requestLog, blobs }, systemClock, timers, systemRandom, log, {
-    domain: 'localhost',
-    drainMs: 1_000,
-    ...options,
-  });
+  router = new RouterServer(
+    { routes, instances, requestLog, blobs, accounts: new MemoryAccounts() },
+    systemClock,
+    timers,
+    systemRandom,
+    log,
+    {
+      domain: 'localhost',
+      drainMs: 1_000,
+      ...options,
+    },
+  );
   ({ port } = await router.start({ host: '127.0.0.1', port: 0 }));
 };
 
@@ -165,7 +172,7 @@ describe('a plain request', () => {
       'x-appengine-default-version-hostname': 'hello.localhost',
       'x-appengine-https': 'off',
     });
-    expect(seen?.headers['x-appengine-user-email']).toBeUndefined();
+    expect(seen?.headers['x-appengine-user-email']).toBe('');
     const [row] = await requestLog.atLeast(1);
     expect(row).toMatchObject({
       appId: 'hello',
@@ -524,7 +531,7 @@ describe('WebSockets', () => {
   const echoServer = async (): Promise<string> => {
     const path = await upstream((_request, response) => response.writeHead(404).end('no socket here'));
     servers.at(-1)?.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      const email = request.headers['x-appengine-user-email'] ?? 'none';
+      const email = request.headers['x-appengine-user-email'] || 'none';
       const ip = request.headers['x-appengine-user-ip'] ?? 'none';
       socket.on('error', () => undefined);
       socket.write(
@@ -599,9 +606,16 @@ describe('closing', () => {
 
   it('throws PORT_BUSY when the port is taken', async () => {
     await startRouter();
-    const second = new RouterServer({ routes, instances, requestLog, blobs }, systemClock, systemTimers, systemRandom, log, {
-      domain: 'localhost',
-    });
+    const second = new RouterServer(
+      { routes, instances, requestLog, blobs, accounts: new MemoryAccounts() },
+      systemClock,
+      systemTimers,
+      systemRandom,
+      log,
+      {
+        domain: 'localhost',
+      },
+    );
     await expect(second.start({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'PORT_BUSY', details: { port, flag: '--port' } });
     await second.close();
   });

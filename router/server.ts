@@ -12,10 +12,12 @@ import { ClientConnection } from './client-connection.ts';
 import { CurrentRoutes } from './current-routes.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HeaderPolicy } from './header-policy.ts';
-import { type BlobReader, type InstanceSource, type RequestLogSink, type RouteTableSource } from './ports.ts';
+import { type Accounts, type BlobReader, type InstanceSource, type RequestLogSink, type RouteTableSource } from './ports.ts';
 import { Proxy } from './proxy.ts';
 import { rawError } from './raw-answer.ts';
 import { parserErrorCode, STRICT_SERVER } from './request-guard.ts';
+import { Sessions } from './sessions.ts';
+import { SignIn } from './sign-in.ts';
 import { StaticFiles } from './static-files.ts';
 import { Upgrades } from './upgrade.ts';
 import { Upstreams } from './upstreams.ts';
@@ -26,6 +28,7 @@ export interface RouterPorts {
   readonly instances: InstanceSource;
   readonly requestLog: RequestLogSink;
   readonly blobs: BlobReader;
+  readonly accounts: Accounts;
 }
 
 export interface RouterOptions {
@@ -40,7 +43,11 @@ export interface RouterOptions {
   readonly trustedProxies?: readonly string[];
   /** Unix socket, for the platform's own user alone, whose requests are the platform's: tasks and cron jobs. */
   readonly platformSocket?: string;
+  /** 32 bytes that sign sessions; another key ends them all. Absent: one that goes with this router. */
+  readonly sessionKey?: Buffer;
 }
+
+const SESSION_KEY_BYTES = 32;
 
 const SWEEP_MS = 1_000;
 
@@ -61,7 +68,10 @@ export class RouterServer {
 
   constructor(ports: RouterPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: RouterOptions) {
     const { domain, requestDeadlineMs = LIMITS.requestDeadlineMs, secureRedirects = false, trustedProxies = [] } = options;
-    const { instances, requestLog } = ports;
+    const { instances, requestLog, accounts } = ports;
+    const key = options.sessionKey ?? random.bytes(SESSION_KEY_BYTES);
+    const sessions = new Sessions(key, accounts, clock);
+    const signIn = new SignIn(key, accounts, sessions, clock, random);
     const policy = new HeaderPolicy(domain, requestDeadlineMs);
     this.#clock = clock;
     this.#timers = timers;
@@ -71,7 +81,13 @@ export class RouterServer {
     const proxy = new Proxy(clock, this.#upstreams, policy);
     const files = new StaticFiles(ports.blobs);
     const dispatchOptions = { requestDeadlineMs, secureRedirects, trustedProxies: new Set(trustedProxies) };
-    this.#dispatcher = new Dispatcher({ routes: this.#routes, instances, requestLog, proxy, files }, clock, random, log, dispatchOptions);
+    this.#dispatcher = new Dispatcher(
+      { routes: this.#routes, instances, requestLog, proxy, files, sessions, signIn },
+      clock,
+      random,
+      log,
+      dispatchOptions,
+    );
     this.#upgrades = new Upgrades(this.#dispatcher, instances, requestLog, new WebSocketProxy(policy), clock, log);
     this.#server = this.#newServer(false);
     this.#platformServer = this.#newServer(true);

@@ -16,6 +16,8 @@ export interface StaticRequest {
   readonly headers: IncomingHttpHeaders;
   /** Wall clock, for Expires. */
   readonly nowMs: number;
+  /** Whether only some may have the file: then no cache keeps it without asking again. */
+  readonly isPrivate?: boolean;
 }
 
 export interface StaticAnswer {
@@ -34,7 +36,7 @@ export function decideStatic(request: StaticRequest, path: string, file: StaticF
   }
   const etag = `"${file.sha256}"`;
   const type = options.mimeType ?? mimeTypeOf(path);
-  const common = commonHeaders(etag, type, options, request.nowMs);
+  const common = commonHeaders(etag, type, options, request);
   if (matchesEtag(headers['if-none-match'], etag)) return { status: 304, headers: replaced(common, options.httpHeaders), range: undefined };
 
   const ifRange = headers['if-range'];
@@ -98,10 +100,11 @@ export class StaticFiles {
   }
 }
 
-function commonHeaders(etag: string, type: string, options: StaticOptions, nowMs: number): string[] {
+function commonHeaders(etag: string, type: string, options: StaticOptions, { nowMs, isPrivate = false }: StaticRequest): string[] {
   const seconds = options.expirationSeconds;
-  const caching =
-    seconds > 0
+  const caching = isPrivate
+    ? ['Cache-Control', 'private, no-cache', 'Expires', 'Fri, 01 Jan 1990 00:00:00 GMT']
+    : seconds > 0
       ? ['Cache-Control', `public, max-age=${seconds}`, 'Expires', new Date(nowMs + seconds * 1000).toUTCString()]
       : // App Engine's own words for a file that does not last.
         ['Cache-Control', 'no-cache, must-revalidate', 'Expires', 'Fri, 01 Jan 1990 00:00:00 GMT'];

@@ -13,6 +13,7 @@ import { factsOf } from './proxy.ts';
 import { rawAnswer, rawError } from './raw-answer.ts';
 import { guardRequest, type RequestHead } from './request-guard.ts';
 import { RequestRecord, STATUS_CLIENT_LEFT } from './request-record.ts';
+import { loginRedirectHeaders } from './sign-in.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type Route } from './route-table.ts';
 import { connectTo, type WebSocketProxy } from './web-socket.ts';
@@ -95,8 +96,12 @@ export class Upgrades {
       case 'redirect':
         socket.end(rawAnswer(decision.status, redirectHeaders(head, decision.scheme)));
         return decision.status;
+      case 'login':
+        socket.end(rawAnswer(302, loginRedirectHeaders(head)));
+        return 302;
       case 'static':
-        throw new PlatformError('ROUTE_BAD_REQUEST', 'a static file does not upgrade');
+      case 'sign-in':
+        throw new PlatformError('ROUTE_BAD_REQUEST', 'a page of the platform and a static file do not upgrade');
       case 'refused':
         throw new PlatformError(decision.code);
     }

@@ -2,18 +2,35 @@
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { assertNever } from '../sdk/support/assert.ts';
+import { accessRuleOf, type AccessRule } from './access-rule.ts';
 import { type HandlerSpec, type StaticFile, type StaticOptions, type VersionRoutes } from './ports.ts';
 import { type Groups, type StepBudget } from './url-pattern-program.ts';
 import { UrlPattern } from './url-pattern.ts';
 
+/** `access`: who may have that answer, asked before it is given; absent: anybody. */
 export type HandlerDecision =
-  | { readonly kind: 'app' }
-  | { readonly kind: 'static'; /** Within the app. */ readonly path: string; readonly file: StaticFile; readonly options: StaticOptions }
+  | { readonly kind: 'app'; readonly access?: AccessRule }
+  | {
+      readonly kind: 'static';
+      /** Within the app. */ readonly path: string;
+      readonly file: StaticFile;
+      readonly options: StaticOptions;
+      readonly access?: AccessRule;
+    }
   | { readonly kind: 'redirect'; readonly status: 301 | 302 | 303 | 307; readonly scheme: 'http' | 'https' }
-  | { readonly kind: 'missing' };
+  | { readonly kind: 'missing'; readonly access?: AccessRule };
 
 type StaticHandler = Extract<HandlerSpec, { readonly kind: 'static-dir' | 'static-files' }>;
 type Match = (path: string, budget: StepBudget) => Groups | undefined;
+
+/** A handler with what it decides made once. */
+interface Rule {
+  readonly spec: HandlerSpec;
+  readonly match: Match;
+  readonly access: AccessRule | undefined;
+  readonly toApp: HandlerDecision;
+  readonly missing: HandlerDecision;
+}
 
 const TO_APP: HandlerDecision = { kind: 'app' };
 const MISSING: HandlerDecision = { kind: 'missing' };
@@ -21,12 +38,12 @@ const REDIRECT_STATUS = 302;
 
 export class VersionHandlers {
   readonly #files: Readonly<Record<string, StaticFile>>;
-  readonly #rules: readonly { readonly spec: HandlerSpec; readonly match: Match }[];
+  readonly #rules: readonly Rule[];
 
   /** Throws MANIFEST_INVALID when a pattern cannot be read; deploys refuse such patterns. */
   constructor(version: VersionRoutes) {
     this.#files = version.files;
-    this.#rules = version.handlers.map((spec) => ({ spec, match: matcher(spec) }));
+    this.#rules = version.handlers.map(ruleOf);
   }
 
   /**
@@ -36,23 +53,23 @@ export class VersionHandlers {
   decide(path: string, isSecure: boolean | undefined): HandlerDecision {
     if (this.#rules.length === 0) return TO_APP;
     const budget: StepBudget = { steps: LIMITS.routePatternStepsMax };
-    for (const { spec, match } of this.#rules) {
+    for (const { spec, match, toApp, missing, access } of this.#rules) {
       const groups = match(path, budget);
       if (!groups) continue;
       const redirect = redirectOf(spec, isSecure);
       if (redirect) return redirect;
-      if (spec.kind === 'script') return TO_APP;
-      const found = this.#staticFile(spec, groups);
+      if (spec.kind === 'script') return toApp;
+      const found = this.#staticFile(spec, groups, access);
       if (found) return found;
-      if (!spec.requireMatchingFile) return MISSING;
+      if (!spec.requireMatchingFile) return missing;
     }
     return TO_APP;
   }
 
-  #staticFile(spec: StaticHandler, groups: Groups): HandlerDecision | undefined {
+  #staticFile(spec: StaticHandler, groups: Groups, access: AccessRule | undefined): HandlerDecision | undefined {
     const path = staticPath(spec, groups);
     const file = Object.hasOwn(this.#files, path) ? this.#files[path] : undefined;
-    return file && { kind: 'static', path, file, options: spec };
+    return file && { kind: 'static', path, file, options: spec, ...(access ? { access } : {}) };
   }
 }
 
@@ -62,6 +79,13 @@ export const UNREADABLE_HANDLERS = {
     throw new PlatformError('INTERNAL', 'the handlers of this version cannot be read');
   },
 };
+
+function ruleOf(spec: HandlerSpec): Rule {
+  const access = accessRuleOf(spec);
+  const match = matcher(spec);
+  if (!access) return { spec, match, access, toApp: TO_APP, missing: MISSING };
+  return { spec, match, access, toApp: { kind: 'app', access }, missing: { kind: 'missing', access } };
+}
 
 function matcher(spec: HandlerSpec): Match {
   switch (spec.kind) {

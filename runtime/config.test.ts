@@ -14,6 +14,7 @@ test('defaults are the documented ones', () => {
     ephemeral: false,
     sandbox: 'auto',
     logLevel: 'warn',
+    devLogin: false,
   });
 });
 
@@ -37,4 +38,12 @@ test.each([
   expect(() => readServeConfig(flags, variables)).toThrow(
     expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }),
   );
+});
+
+test('signing in without a password goes with a loopback address alone', () => {
+  for (const bind of ['127.0.0.1', '127.9.9.9', '::1', 'localhost'])
+    expect(readServeConfig({ devLogin: true, bind }, {}).devLogin).toBe(true);
+  for (const bind of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
+    expect(() => readServeConfig({ devLogin: true, bind }, {})).toThrow(/--dev-login lets anybody in/);
+  }
 });

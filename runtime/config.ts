@@ -26,6 +26,8 @@ export interface ServeConfig {
   readonly logLevel: LogLevelChoice;
   /** Address ranges that apps may reach besides the public ones. */
   readonly fetchAllow: readonly string[];
+  /** Whoever types an e-mail address has signed in. */
+  readonly devLogin: boolean;
 }
 
 /** Flags as commander hands them over: texts or absent. */
@@ -41,6 +43,7 @@ export interface ServeFlags {
   readonly sandbox?: string;
   readonly logLevel?: string;
   readonly fetchAllow?: readonly string[];
+  readonly devLogin?: boolean;
 }
 
 export const PORT_DEFAULT = 8080;
@@ -50,23 +53,31 @@ export const DATA_DIRECTORY_DEFAULT = '.appengine';
 
 const DOMAIN_PATTERN = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
+const LOOPBACK = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|localhost)$/;
+
 /** Throws USAGE naming the flag or variable, what it holds and what it wants. */
 export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): ServeConfig {
   const domain = flags.domain ?? 'localhost';
   if (!DOMAIN_PATTERN.test(domain)) throw usage('--domain', domain, 'a lower-case host name such as example.com');
   if (flags.role !== undefined && flags.role !== 'all') throw usage('--role', flags.role, '"all" (every role in one process)');
+  const bind = flags.bind ?? '127.0.0.1';
+  const devLogin = flags.devLogin ?? false;
+  if (devLogin && !LOOPBACK.test(bind)) {
+    throw new PlatformError('USAGE', `--dev-login lets anybody in, so it goes with a loopback address alone, and --bind is "${bind}"`);
+  }
   return {
     dataDirectory: flags.dataDir ?? (variables['APPENGINE_DATA_DIR'] || DATA_DIRECTORY_DEFAULT),
     port: readPort('--port', flags.port, 'APPENGINE_PORT', variables, PORT_DEFAULT),
     consolePort: readPort('--console-port', flags.consolePort, 'APPENGINE_CONSOLE_PORT', variables, CONSOLE_PORT_DEFAULT),
     datastorePort: readPort('--datastore-port', flags.datastorePort, 'APPENGINE_DATASTORE_PORT', variables, DATASTORE_PORT_DEFAULT),
-    bind: flags.bind ?? '127.0.0.1',
+    bind,
     domain,
     singleProcess: flags.role === 'all',
     ephemeral: flags.ephemeral ?? false,
     sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
     logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
     fetchAllow: (flags.fetchAllow ?? []).map(addressRange),
+    devLogin,
   };
 }
 

@@ -19,6 +19,8 @@ import { LocalRoleLinks, type RoleLinks, SocketRoleLinks } from './role-links.ts
 const SETTINGS_VARIABLE = 'APPENGINE_ROLE_SETTINGS';
 /** In the order of their start. */
 const CHILD_ROLES = ['datastore', 'control', 'router'] as const;
+const DEV_LOGIN_WARNING =
+  'Anybody who reaches this server signs in to its apps as anybody, without a password (--dev-login). For development alone.';
 type ChildRole = (typeof CHILD_ROLES)[number];
 
 interface RoleSettings extends PlatformSettings {
@@ -54,6 +56,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
     .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
+    .option('--dev-login', 'for development: any e-mail address signs in to apps, without a password')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -107,6 +110,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
     data.close();
   });
   data.ownerToken();
+  data.sessionKey();
   const ports = {
     router: await freePort(config.bind, config.port, '--port'),
     console: await freePort(config.bind, config.consolePort, '--console-port'),
@@ -122,7 +126,8 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
   const { startHost } = await import('./platform/host-role.ts');
   const host = await startHost({ paths, runDirectory, sandbox: config.sandbox, variables: process.env }, links, world);
   closing.defer(() => host.close());
-  for (const warning of host.warnings) process.stderr.write(`\n  *** ${warning}\n`);
+  const warnings = [...host.warnings, ...(config.devLogin ? [DEV_LOGIN_WARNING] : [])];
+  for (const warning of warnings) process.stderr.write(`\n  *** ${warning}\n`);
   const settings: RoleSettings = {
     ...{
       paths,
@@ -134,7 +139,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
       logLevel: config.logLevel,
       fetchAllow: config.fetchAllow,
     },
-    ...{ release: readRelease(), sandbox: host.sandbox, warnings: host.warnings },
+    ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
   };
   if (config.singleProcess) {
     for (const role of CHILD_ROLES) {

@@ -7,6 +7,7 @@ import { Datastore } from './client/datastore.ts';
 import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
 import { UrlFetchClient } from './client/url-fetch.ts';
+import { UsersClient } from './client/users.ts';
 import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
 import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
@@ -26,6 +27,7 @@ export { type CacheValue } from './client/memcache-value.ts';
 export { type CacheStatistics } from './contract/services/memcache.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
 export { type UrlFetchOptions, type UrlFetchResult } from './client/url-fetch.ts';
+export { type RequestWithHeaders, type User } from './client/users.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';
 
 /** This instance: app, service, version and instance id. */
@@ -65,3 +67,6 @@ export const memcache = new Memcache(api);
 
 /** Requests to the outside, App Engine's way. */
 export const urlFetch = new UrlFetchClient(api);
+
+/** Who has signed in, and where to send people to sign in. */
+export const users = new UsersClient(api);

@@ -3,6 +3,7 @@
 //   store/ blobs/ bundles/ logs/ cache/     what the other parts keep
 //   credentials/owner-token                 mode 0600, made once
 //   credentials/sign-in-codes, console-sessions    hashes, written by the control role
+//   credentials/session-key                 the same; signs the sessions of people at apps
 //   lock                                    who holds the directory; see LockRecord
 import { linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -33,7 +34,7 @@ export interface DataPaths {
 }
 
 const RUN_PREFIX = 'ae-';
-const OWNER_TOKEN_BYTES = 32;
+const SECRET_BYTES = 32;
 /** A unix socket's path may have 107 bytes; below a run directory come `/i/`, 12 digits and `/app/app.sock`. */
 const RUN_DIRECTORY_BYTES_MAX = 107 - '/i/000000000000/app/app.sock'.length;
 
@@ -84,17 +85,26 @@ export class DataDirectory {
 
   /** The token that makes its bearer the platform's owner: 32 random bytes as base64url, made by the first call ever. */
   ownerToken(): string {
-    const path = join(this.paths.credentials, 'owner-token');
+    return this.#secret('owner-token');
+  }
+
+  /** The key that signs sessions, in the same form. Deleting its file, then starting anew, ends every session. */
+  sessionKey(): string {
+    return this.#secret('session-key');
+  }
+
+  #secret(name: string): string {
+    const path = join(this.paths.credentials, name);
     try {
       return readFileSync(path, 'utf8').trim();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
-    const token = this.#random.bytes(OWNER_TOKEN_BYTES).toString('base64url');
+    const secret = this.#random.bytes(SECRET_BYTES).toString('base64url');
     const temporary = `${path}.new`;
-    writeFileSync(temporary, `${token}\n`, { mode: 0o600, flush: true });
+    writeFileSync(temporary, `${secret}\n`, { mode: 0o600, flush: true });
     renameSync(temporary, path);
-    return token;
+    return secret;
   }
 
   /** Gives the directory free and removes the run directory. */

@@ -5,6 +5,7 @@ import { type Cache } from '../services/cache.ts';
 import { memcacheApi } from '../services/memcache.ts';
 import { type FetchBroker } from '../services/url-fetch/broker.ts';
 import { urlFetchApi } from '../services/url-fetch/fetch-service.ts';
+import { usersApi } from '../services/users.ts';
 import { type PlatformSettings } from './settings.ts';
 
 /** What the services stand on, built by the role that runs them. */
@@ -17,5 +18,10 @@ export interface ApiParts {
 
 /** Every service on an instance's API socket: the table of what apps may call, the datastore aside. */
 export function apiServices(settings: PlatformSettings, { clock, timers, cache, fetchBroker }: ApiParts): readonly ApiService[] {
-  return [appIdentityApi(settings.domain), memcacheApi(cache, clock), urlFetchApi(fetchBroker, timers)];
+  return [
+    appIdentityApi(settings.domain),
+    memcacheApi(cache, clock),
+    urlFetchApi(fetchBroker, timers),
+    usersApi({ domain: settings.domain, port: settings.ports.router }),
+  ];
 }

@@ -16,7 +16,11 @@ import { DiskSecretFile } from '../backends/secret-file-disk.ts';
 import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
 import { ControlPlane } from '../control/control-plane.ts';
-import { DatastoreControlStore } from '../control/datastore-control-store.ts';
+import { Datastore } from '../../sdk/client/datastore.ts';
+import { datastoreRpcOf } from '../api/datastore-rpc.ts';
+import { DatastoreAccountStore } from '../backends/account-store-datastore.ts';
+import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
+import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
@@ -32,6 +36,8 @@ import { type RoleLinks } from '../role-links.ts';
 import { EgressServer } from '../services/url-fetch/egress-server.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { MemcacheViewer } from '../services/memcache-viewer.ts';
+import { Accounts } from '../services/accounts.ts';
+import { accountsService } from '../services/accounts-wire.ts';
 import { apiServices } from './api-services.ts';
 import { fetchBroker } from './fetch-broker.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
@@ -52,6 +58,10 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const registry = new AppRegistry(new DatastoreControlStore(datastore), clock, timers, log);
     await registry.start();
     closing.defer(() => registry.close());
+
+    const systemData = new Datastore(datastoreRpcOf(datastore, SYSTEM_APP_ID), timers, random);
+    const accounts = new Accounts(new DatastoreAccountStore(systemData), new Argon2PasswordHash(), clock, random);
+    await accounts.start();
 
     const urls = new AppUrls(() => `http://{id}.${settings.domain}:${settings.ports.router}/`);
     const retirement = new Retirement(host, bundles, clock, timers, log);
@@ -75,7 +85,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       random,
     );
     await access.start();
-    closing.defer(await links.offer('control', [routes.service(), signInLinkService(access)]));
+    closing.defer(await links.offer('control', [routes.service(), signInLinkService(access), accountsService(accounts)]));
     closing.defer(() => {
       routes.close();
     });
@@ -107,6 +117,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const apis = {
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
       memcache: new MemcacheViewer(cache, clock),
+      accounts,
     };
     const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,

@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { DevAccounts } from '../../router/dev-accounts.ts';
 import { RouterServer } from '../../router/server.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
@@ -9,6 +11,7 @@ import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { LogWriter, RequestLogStore } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type WarmUp } from '../scheduler/fleet.ts';
+import { RpcAccounts } from '../services/rpc-accounts.ts';
 import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
@@ -29,6 +32,11 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const running = scheduler;
     running.start();
     closing.defer(() => running.close());
+    const people = new RpcAccounts(links.connect('control'), timers, log);
+    people.start();
+    closing.defer(() => {
+      people.close();
+    });
     feed.start();
     closing.defer(() => {
       feed.close();
@@ -37,8 +45,10 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     closing.defer(() => logs.close());
     closing.defer(await links.offer('router', [schedulerService(running)]));
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
+    const accounts = settings.devLogin ? new DevAccounts() : people;
+    const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');
     const server = new RouterServer(
-      { routes: feed, instances: running, requestLog: new RequestLogStore(logs), blobs },
+      { routes: feed, instances: running, requestLog: new RequestLogStore(logs), blobs, accounts },
       clock,
       timers,
       random,
@@ -46,6 +56,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       {
         domain: settings.domain,
         platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
+        sessionKey,
       },
     );
     await server.start({ host: settings.bind, port: settings.ports.router });

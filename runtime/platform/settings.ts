@@ -19,6 +19,8 @@ export interface PlatformSettings {
   readonly bind: string;
   readonly domain: string;
   readonly ephemeral: boolean;
+  /** Whoever types an e-mail address has signed in; loopback only. */
+  readonly devLogin: boolean;
   readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
   /** Address ranges that apps may reach besides the public ones. */
   readonly fetchAllow: readonly string[];

@@ -24,7 +24,7 @@ await build({
   splitting: true,
   sourcemap: true,
   // Packages with native parts find them beside their own files.
-  external: ['level', 'classic-level', 'msgpackr'],
+  external: ['level', 'classic-level', 'msgpackr', '@node-rs/argon2'],
   // Bundled CommonJS packages require Node's own modules.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 });

@@ -1,7 +1,7 @@
 // The admin API as seen by the command line: sdk/contract/admin/admin.ts over HTTP.
 import { type ErrorBody, errorFromBody, PlatformError } from '../contract/errors.ts';
 
-type HttpMethod = 'GET' | 'POST' | 'PUT' | 'DELETE';
+type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 interface RequestOptions {
   readonly json?: unknown;

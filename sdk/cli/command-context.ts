@@ -2,10 +2,12 @@
 import { type Clock, type Timers } from '../support/clock.ts';
 import { AdminClient } from './admin-client.ts';
 import { type ConnectionFlags, findToken, serverUrl } from './credentials.ts';
+import { type PasswordSource } from './password-source.ts';
 import { type Terminal } from './terminal.ts';
 
 export interface CommandWorld {
   readonly terminal: Terminal;
+  readonly passwords: PasswordSource;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
   readonly clock: Clock;

@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
 import { openBrowser } from './browser.ts';
 import { runCommandLine } from './main.ts';
+import { TerminalPasswordSource } from './password-source.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
 
 const COLUMNS_DEFAULT = 80;
@@ -17,6 +18,7 @@ export async function runInProcess(words: readonly string[], release: string): P
   process.stdout.on('error', () => process.exit(0));
   const world = {
     terminal: new Terminal({ stdout: streamOf(process.stdout), stderr: streamOf(process.stderr), environment: process.env }),
+    passwords: new TerminalPasswordSource(process.stdin, (text) => process.stderr.write(text)),
     environment: process.env,
     workingDirectory: process.cwd(),
     clock: systemClock,

@@ -3,6 +3,7 @@
 // Read next: deploy.ts, listings.ts, log-tail.ts.
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
+import { accountCommands } from './accounts.ts';
 import { commandContext, type CommandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
 import { type ConsoleFlags, showConsole } from './console.ts';
 import { SERVER_DEFAULT } from './credentials.ts';
@@ -137,6 +138,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .action((flags: CommonFlags & ConsoleFlags) => asked(flags, (context) => showConsole(flags, context)));
 
   memcacheCommands(program, { command, asked });
+  accountCommands(program, { command, asked });
 
   command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
     (flags: CommonFlags) => asked(flags, showStatus),

@@ -143,6 +143,19 @@ export const LIMIT_ROWS = {
   egressIdleMs: limit(60_000, 'A connection to egress.sock that is not used is closed after this time'),
   egressStallMs: limit(600_000, 'A target that says nothing for this long is cut off; clients in apps have shorter times of their own'),
 
+  // Accounts of people
+  accountsMax: limit(10_000, 'Accounts on one platform: they are held in memory, and each router is told of changes'),
+  accountEmailCharactersMax: limit(254, 'An e-mail address (RFC 5321)'),
+  accountPasswordCharactersMin: limit(8, 'NIST SP 800-63B: a password that a person chooses'),
+  accountPasswordBytesMax: limit(1_024, 'More takes longer to read, and protects no better'),
+  accountAdminAppsMax: limit(1_000, 'Apps of which one account is an administrator'),
+  loginAttemptsPerAccountMax: limit(10, 'Failed tries to sign in to one account within loginAttemptsWindowMs'),
+  loginAttemptsPerAddressMax: limit(50, 'Failed tries from one client address (of IPv6 the /64) within loginAttemptsWindowMs'),
+  loginAttemptsWindowMs: limit(60_000, 'After a minute the tries before it count no more'),
+  loginAttemptKeysMax: limit(100_000, 'Accounts and addresses whose tries are counted; beyond, the oldest are forgotten'),
+  passwordHashesRunningMax: limit(2, 'Passwords that are hashed at the same time: each takes 19 MiB and a core for some 30 ms'),
+  passwordHashesWaitingMax: limit(64, 'Log-ins that wait for that; more are refused'),
+
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),

@@ -12,6 +12,7 @@ import { ConsoleServer } from '../../admin-console/server.ts';
 import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
 import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
 import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
+import { type AccountView } from '../../sdk/contract/admin/session.ts';
 import { errorBody, PlatformError } from '../../sdk/contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
@@ -59,6 +60,10 @@ let deployRequest: DeployRequest | undefined;
 const uploaded: string[] = [];
 const opened: string[] = [];
 let logQuery: LogQuery | undefined;
+const accounts = new Map<string, AccountView>();
+const passwords: string[] = [];
+const questions: string[] = [];
+let answers: string[] = [];
 
 const apis: ConsoleApis = {
   apps: {
@@ -100,6 +105,24 @@ const apis: ConsoleApis = {
       events.forEach(onEvent);
       return Promise.resolve();
     },
+  },
+  accounts: {
+    list: () => Promise.resolve([...accounts.values()]),
+    add: ({ email, password, adminOf = [] }) => {
+      passwords.push(password);
+      const account = { email, createdAtMs: APP.createdAtMs, adminOf };
+      accounts.set(email, account);
+      return Promise.resolve(account);
+    },
+    change: (email, change) => {
+      const account = accounts.get(email);
+      if (!account) return Promise.reject(new PlatformError('ACCOUNT_NOT_FOUND', email));
+      if (change.password !== undefined) passwords.push(change.password);
+      const changed = { ...account, adminOf: change.adminOf ?? account.adminOf };
+      accounts.set(email, changed);
+      return Promise.resolve(changed);
+    },
+    delete: (email) => (accounts.delete(email) ? Promise.resolve() : Promise.reject(new PlatformError('ACCOUNT_NOT_FOUND', email))),
   },
   logs: {
     read: async function* (_app, query) {
@@ -161,6 +184,13 @@ async function appengine(
   });
   const world = {
     terminal,
+    passwords: {
+      ask: (question: string) => {
+        questions.push(question);
+        return Promise.resolve(answers.shift() ?? '');
+      },
+      fromInput: () => Promise.resolve('from a pipe'),
+    },
     environment,
     workingDirectory: directory,
     clock: systemClock,
@@ -179,6 +209,8 @@ async function appengine(
   return { code, out, err };
 }
 
+const ACCOUNT_COMMANDS = ['accounts list', 'accounts add', 'accounts set', 'accounts delete'];
+
 describe('help', () => {
   test.each([
     '',
@@ -193,6 +225,7 @@ describe('help', () => {
     'console',
     'memcache set',
     'status',
+    ...ACCOUNT_COMMANDS,
   ])('appengine %s --help explains and succeeds', async (words) => {
     const { code, out, err } = await appengine(`${words} --help`);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -383,5 +416,50 @@ describe('who may', () => {
   test('a server that is something else, and an address that is none, are told apart', async () => {
     expect((await appengine('apps list --server nonsense')).err).toContain('--server is "nonsense"');
     expect((await appengine('apps list --server http://127.0.0.1:9')).err).toContain('SERVER_UNREACHABLE');
+  });
+});
+
+describe('accounts', () => {
+  beforeEach(() => {
+    accounts.clear();
+    passwords.length = 0;
+    questions.length = 0;
+    answers = [];
+  });
+
+  test('add asks twice for the password and never takes it as a word', async () => {
+    answers = ['difference', 'difference'];
+    const added = await appengine('accounts add ada@example.com --admin-of shop,blog');
+    expect(added).toEqual({ code: 0, out: 'Added the account ada@example.com; an administrator of shop, blog.\n', err: '' });
+    expect(questions).toEqual(['Password for ada@example.com: ', 'The same once more: ']);
+    expect(passwords).toEqual(['difference']);
+    expect((await appengine('accounts add ada@example.com --password difference')).err).toContain('unknown option');
+  });
+
+  test('two passwords that differ change nothing', async () => {
+    answers = ['difference', 'diffrence'];
+    const refused = await appengine('accounts add ada@example.com');
+    expect([refused.code, accounts.size]).toEqual([1, 0]);
+    expect(refused.err).toContain('the two passwords differ');
+  });
+
+  test('a password may come from a pipe; set changes what it names', async () => {
+    await appengine('accounts add ada@example.com --password-stdin');
+    expect(passwords).toEqual(['from a pipe']);
+    const admin = await appengine('accounts set ada@example.com --admin-of * --json');
+    expect(JSON.parse(admin.out)).toMatchObject({ email: 'ada@example.com', adminOf: ['*'] });
+    expect(passwords).toHaveLength(1);
+    await appengine('accounts set ada@example.com --password-stdin');
+    expect(passwords).toHaveLength(2);
+    expect(accounts.get('ada@example.com')?.adminOf).toEqual(['*']);
+  });
+
+  test('list and delete', async () => {
+    expect((await appengine('accounts list')).err).toContain('No accounts yet');
+    await appengine('accounts add ada@example.com --password-stdin --admin-of shop');
+    expect((await appengine('accounts list')).out).toMatch(/E-MAIL +ADMINISTRATOR OF +CREATED \(UTC\)\nada@example\.com +shop +2026-01-02/);
+    expect((await appengine('accounts delete ada@example.com')).out).toContain('Deleted the account ada@example.com');
+    const missing = await appengine('accounts delete ada@example.com');
+    expect([missing.code, missing.err.includes('ACCOUNT_NOT_FOUND')]).toEqual([1, true]);
   });
 });

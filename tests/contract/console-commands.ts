@@ -42,6 +42,7 @@ export async function startConsoleCommands(apis: Partial<ConsoleApis>): Promise<
       }),
       environment: { APPENGINE_SERVER: `http://127.0.0.1:${server.port}`, APPENGINE_TOKEN: TOKEN },
       openBrowser: () => Promise.resolve(false),
+      passwords: { ask: () => Promise.reject(new Error('nobody asks')), fromInput: () => Promise.reject(new Error('nobody reads')) },
       ...{ workingDirectory: '/nowhere', clock: systemClock, timers: systemTimers, signal: new AbortController().signal },
     };
     const code = await runCommandLine(words, world, '9.9.9');

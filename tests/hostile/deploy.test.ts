@@ -7,14 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ConsoleServer } from '../../admin-console/server.ts';
+import { MemoryAccountStore } from '../../runtime/backends/account-store-memory.ts';
+import { PlainPasswordHash } from '../../runtime/backends/password-hash-plain.ts';
 import { SampleControl, sampleFiles } from '../../runtime/control/sample-deploy.ts';
 import { LogReader } from '../../runtime/observability/log-store-reader.ts';
 import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
 import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
+import { Accounts } from '../../runtime/services/accounts.ts';
 import { readAppDirectory } from '../../sdk/cli/app-directory.ts';
 import { type DeployEvent, type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
-import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
+import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 
 const TOKEN = 'hostile-test-token';
@@ -38,7 +41,8 @@ describe('hostile deploys', () => {
     await sample.start();
     const logs = new LogReader(join(directory, 'data', 'logs'), systemTimers);
     const memcache = new MemcacheViewer(new MemoryCache(systemClock), systemClock);
-    const apis = { apps: sample.control, deploys: sample.deployer, logs, memcache };
+    const accounts = new Accounts(new MemoryAccountStore(), new PlainPasswordHash(), systemClock, systemRandom);
+    const apis = { apps: sample.control, deploys: sample.deployer, logs, memcache, accounts };
     server = new ConsoleServer(apis, systemTimers, new MemoryLog(), {
       ownerToken: TOKEN,
     });

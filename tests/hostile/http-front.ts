@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom, systemTimers, type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
-import { MemoryBlobReader, MemoryInstanceSource, MemoryRequestLog, MemoryRouteTableSource } from '../../router/memory-ports.ts';
+import {
+  MemoryAccounts,
+  MemoryBlobReader,
+  MemoryInstanceSource,
+  MemoryRequestLog,
+  MemoryRouteTableSource,
+} from '../../router/memory-ports.ts';
 import { type VersionRoutes } from '../../router/ports.ts';
 import { RouterServer } from '../../router/server.ts';
 
@@ -21,6 +27,7 @@ export class HttpFront {
   readonly instances = new MemoryInstanceSource();
   readonly requestLog = new MemoryRequestLog();
   readonly blobs = new MemoryBlobReader();
+  readonly accounts = new MemoryAccounts();
   readonly log = new MemoryLog();
   /** Requests that reached the app, in order. */
   readonly seen: {
@@ -40,9 +47,9 @@ export class HttpFront {
     const version = { version: 'v1', deploymentId: 'd1', handlers: [], files: {}, ...options.version };
     const services = [{ service: 'default', split: { v1: 1 }, shardBy: 'ip', versions: [version] }] as const;
     const routes = new MemoryRouteTableSource({ revision: 1, apps: [{ appId: 'hello', services }] });
-    const { instances, requestLog, blobs, log } = front;
+    const { instances, requestLog, blobs, accounts, log } = front;
     const { clock = systemClock, timers = systemTimers } = options;
-    front.#router = new RouterServer({ routes, instances, requestLog, blobs }, clock, timers, systemRandom, log, {
+    front.#router = new RouterServer({ routes, instances, requestLog, blobs, accounts }, clock, timers, systemRandom, log, {
       domain: 'localhost',
       drainMs: 100,
       platformSocket: front.platformSocket,

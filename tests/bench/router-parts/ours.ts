@@ -1,7 +1,7 @@
 // Our router with every feature on: leases, headers, handlers to match, a log row for each request.
 import { systemClock, systemRandom, systemTimers } from '../../../sdk/support/clock.ts';
 import { MemoryLog } from '../../../sdk/support/log.ts';
-import { MemoryBlobReader, MemoryRouteTableSource } from '../../../router/memory-ports.ts';
+import { MemoryAccounts, MemoryBlobReader, MemoryRouteTableSource } from '../../../router/memory-ports.ts';
 import { type InstanceSource, type RequestLogSink } from '../../../router/ports.ts';
 import { RouterServer } from '../../../router/server.ts';
 
@@ -42,9 +42,17 @@ const routes = new MemoryRouteTableSource({
   apps: [{ appId: 'hello', services: [{ service: 'default', split: { v1: 1 }, shardBy: 'cookie', versions }] }],
 });
 const blobs = new MemoryBlobReader();
-const router = new RouterServer({ routes, instances, requestLog, blobs }, systemClock, systemTimers, systemRandom, new MemoryLog(), {
-  domain: 'localhost',
-});
+const accounts = new MemoryAccounts();
+const router = new RouterServer(
+  { routes, instances, requestLog, blobs, accounts },
+  systemClock,
+  systemTimers,
+  systemRandom,
+  new MemoryLog(),
+  {
+    domain: 'localhost',
+  },
+);
 const { port } = await router.start({ host: '127.0.0.1', port: 0 });
 process.send?.({ port });
 // For the profiler, which writes its file at an orderly exit.
