@@ -134,6 +134,7 @@ describe('a visitor', () => {
         return platform.rolePid(role) !== undefined && platform.rolePid(role) !== pid && answer?.status === 200;
       });
     }
+    await waitFor('the admin API to be back', async () => (await platform.appengine('accounts', 'list')).code === 0);
   });
 });
 
