@@ -12,9 +12,10 @@ import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
 import { memcacheRoutes } from './memcache-routes.ts';
-import { type AccountsApi, type AppsApi, type DeployApi, type LogApi, type MemcacheApi } from './ports.ts';
+import { type AccountsApi, type AppsApi, type DeployApi, type LogApi, type MemcacheApi, type UsageApi } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
+import { usageRoutes } from './usage-routes.ts';
 
 export interface ConsoleApis {
   readonly apps: AppsApi;
@@ -22,6 +23,8 @@ export interface ConsoleApis {
   readonly logs: LogApi;
   readonly memcache: MemcacheApi;
   readonly accounts: AccountsApi;
+  /** Absent: nothing is metered, and there are no such routes. */
+  readonly usage?: UsageApi;
 }
 
 export interface ConsoleOptions {
@@ -36,7 +39,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, memcache, accounts } = apis;
+  const { apps, deploys, logs, memcache, accounts, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -60,6 +63,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     // One line for each port.
     memcacheRoutes(apps, memcache),
     accountRoutes(accounts),
+    ...(usage ? [usageRoutes(usage)] : []),
   ];
   for (const router of routers) {
     router.param('app', checking(checkAppId));

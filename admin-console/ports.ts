@@ -14,6 +14,14 @@ import {
 } from '../sdk/contract/admin/admin.ts';
 import { type MemcacheEntryView, type MemcacheEntryWrite, type MemcacheStatsView } from '../sdk/contract/admin/data.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
+import {
+  type BillingChange,
+  type BillingView,
+  type InvoiceView,
+  type MetricsView,
+  type QuotasView,
+  type UsageView,
+} from '../sdk/contract/admin/usage.ts';
 
 /** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
 export interface AppsApi {
@@ -83,4 +91,16 @@ export interface MemcacheApi {
   setEntry(appId: string, entry: MemcacheEntryWrite): Promise<MemcacheEntryView>;
   deleteEntry(appId: string, namespace: string, key: string): Promise<void>;
   flush(appId: string): Promise<void>;
+}
+
+/** What apps use, may use and cost. Every call may throw APP_NOT_FOUND, RPC_UNAVAILABLE. */
+export interface UsageApi {
+  metrics(appId: string, options: { readonly minutes: number }): Promise<MetricsView>;
+  quotas(appId: string): Promise<QuotasView>;
+  usage(appId: string, options: { readonly days: number }): Promise<UsageView>;
+  billing(appId: string): Promise<BillingView>;
+  /** In force at once. Throws BUDGET_INVALID. */
+  changeBilling(appId: string, change: BillingChange): Promise<BillingView>;
+  /** Of today, without `day`: then it is not final. */
+  invoice(appId: string, day: string | undefined): Promise<InvoiceView>;
 }

@@ -11,11 +11,11 @@ import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
-import { type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
+import { type AppGate, type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { type AttemptOutcome, type Proxy } from './proxy.ts';
 import { PLATFORM_ERROR_HEADER, platformAddress } from './platform-call.ts';
 import { RequestIds } from './request-ids.ts';
-import { ALLOWED_METHODS, guardRequest, type RequestHead } from './request-guard.ts';
+import { guardRequest, type RequestHead } from './request-guard.ts';
 import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type RouteDecision, type RouteTable } from './route-table.ts';
@@ -34,6 +34,7 @@ export interface DispatchOptions {
 export interface DispatchPorts {
   readonly routes: CurrentRoutes;
   readonly instances: InstanceSource;
+  readonly quotas: AppGate;
   readonly requestLog: RequestLogSink;
   readonly proxy: Proxy;
   readonly files: StaticFiles;
@@ -137,7 +138,7 @@ export class Dispatcher {
     };
   }
 
-  /** Where a guarded request goes. Throws ROUTE_STARTING and what RouteTable.resolve throws. */
+  /** Where a guarded request goes. Throws ROUTE_STARTING, QUOTA_EXCEEDED and what RouteTable.resolve throws. */
   async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<AdmittedDecision> {
     const { routes } = this.#ports;
     return this.routeBy(routes.table ?? (await routes.first({ signal: connection.gone })), record, head);
@@ -152,6 +153,8 @@ export class Dispatcher {
       fraction: this.#fraction,
     });
     record.route = decision.route;
+    // Files count too: they are the app's bandwidth.
+    if (decision.route) this.#ports.quotas.admit(decision.route.target.appId);
     return this.#admit(record, decision);
   }
 
@@ -285,8 +288,7 @@ export class Dispatcher {
       response.destroy();
       return;
     }
-    const { allow } = error.details;
-    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, typeof allow === 'string' ? allow : ALLOWED_METHODS);
+    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, error.details);
     if (CLOSING_CODES.has(error.code)) this.#endConnection(exchange);
     const headers = start.isPlatformCall ? [...answer.headers, PLATFORM_ERROR_HEADER, error.code] : answer.headers;
     this.#answer(exchange, { status: answer.status, headers, body: request.method === 'HEAD' ? undefined : answer.body });

@@ -1,6 +1,6 @@
 // What a visitor sees when the platform answers instead of the app. The visitor is a stranger: no details, no
 // output of the app, no paths; the request id is what the app's owner finds the rest by.
-import { ERRORS, type ErrorBody, type ErrorCode } from '../sdk/contract/errors.ts';
+import { ERRORS, type ErrorBody, type ErrorCode, type ErrorDetails } from '../sdk/contract/errors.ts';
 import { escapeHtml, PAGE_STYLE, pageHtml, pageSecurityHeaders } from './page-frame.ts';
 import { ALLOWED_METHODS } from './request-guard.ts';
 
@@ -24,13 +24,45 @@ const RETRY_AFTER_SECONDS = 2;
 const SECURITY_HEADERS = pageSecurityHeaders(PAGE_STYLE, { formAction: "'none'", referrerPolicy: 'no-referrer' });
 
 /** HTML when the client's Accept asks for it by name, else JSON `{error}` as everywhere in the platform. */
-export function errorAnswer(code: ErrorCode, requestId: string, accept: string | undefined, allow = ALLOWED_METHODS): ErrorAnswer {
+export function errorAnswer(code: ErrorCode, requestId: string, accept: string | undefined, details: ErrorDetails = {}): ErrorAnswer {
+  if (code === 'QUOTA_EXCEEDED') return quotaAnswer(requestId, accept, details);
   const { httpStatus, message } = ERRORS[code];
   const mend = PUBLIC_MEND[code] ?? ERRORS[code].mend;
-  const isHtml = accept?.toLowerCase().includes('text/html') ?? false;
-  const body = Buffer.from(
-    isHtml ? page(code, httpStatus, message, mend, requestId) : json({ code, message, mend, details: { requestId } }),
-  );
+  const isHtml = wantsHtml(accept);
+  const body = isHtml
+    ? page({ code, title: message, status: httpStatus, requestId, content: `<p>${escapeHtml(mend)}.</p>` })
+    : json({ code, message, mend, details: { requestId } });
+  const { allow } = details;
+  const extra = code === 'ROUTE_METHOD_NOT_ALLOWED' ? ['Allow', typeof allow === 'string' ? allow : ALLOWED_METHODS] : [];
+  return answer(httpStatus, isHtml, body, [...extra, ...(httpStatus === 503 ? ['Retry-After', String(RETRY_AFTER_SECONDS)] : [])]);
+}
+
+/** Which quota, how much of it, and when it resets: what App Engine's owners had to look for in the console. */
+function quotaAnswer(requestId: string, accept: string | undefined, details: ErrorDetails): ErrorAnswer {
+  const { httpStatus, message, mend } = ERRORS.QUOTA_EXCEEDED;
+  const { quota = '', usedText = '', limitText = '', resetsAt = '', reason = '', retryAfterSeconds = RETRY_AFTER_SECONDS } = details;
+  const isHtml = wantsHtml(accept);
+  const rows = [
+    ['Quota', `${String(quota)}${reason === 'minute' ? ', per minute' : ', per day'}`],
+    ['Used', `${String(usedText)} of ${String(limitText)}`],
+    ['Resets', String(resetsAt).replace('T', ' ').replace('Z', ' UTC')],
+  ];
+  const list = rows.map(([name = '', value = '']) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`).join('\n');
+  const content = `<dl>\n${list}\n</dl>
+<p>The app answers again by itself once the quota resets. Its data stays as it is.</p>
+<p>If this is your app: ${escapeHtml(mend.charAt(0).toLowerCase() + mend.slice(1))}.</p>`;
+  const body = isHtml
+    ? page({ code: 'QUOTA_EXCEEDED', title: message, status: httpStatus, requestId, content })
+    : json({ code: 'QUOTA_EXCEEDED', message, mend, details: { ...details, requestId } });
+  return answer(httpStatus, isHtml, body, ['Retry-After', String(retryAfterSeconds)]);
+}
+
+function wantsHtml(accept: string | undefined): boolean {
+  return accept?.toLowerCase().includes('text/html') ?? false;
+}
+
+function answer(status: number, isHtml: boolean, text: string, extra: readonly string[]): ErrorAnswer {
+  const body = Buffer.from(text);
   const headers = [
     'Content-Type',
     isHtml ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8',
@@ -40,22 +72,30 @@ export function errorAnswer(code: ErrorCode, requestId: string, accept: string |
     'Accept',
     ...SECURITY_HEADERS,
   ];
-  if (httpStatus === 503) headers.push('Retry-After', String(RETRY_AFTER_SECONDS));
-  if (code === 'ROUTE_METHOD_NOT_ALLOWED') headers.push('Allow', allow);
-  return { status: httpStatus, headers, body };
+  headers.push(...extra);
+  return { status, headers, body };
 }
 
 function json(error: ErrorBody): string {
   return `${JSON.stringify({ error })}\n`;
 }
 
-function page(code: ErrorCode, status: number, message: string, mend: string, requestId: string): string {
+interface Page {
+  readonly code: ErrorCode;
+  readonly title: string;
+  readonly status: number;
+  readonly requestId: string;
+  /** HTML. */
+  readonly content: string;
+}
+
+function page({ code, title, status, requestId, content }: Page): string {
   return pageHtml(
-    message,
+    title,
     PAGE_STYLE,
     `<p class="status">Error ${status}</p>
-<h1>${escapeHtml(message)}</h1>
-<p>${escapeHtml(mend)}.</p>
+<h1>${escapeHtml(title)}</h1>
+${content}
 <footer><code>${code}</code> · request <code>${escapeHtml(requestId)}</code></footer>`,
   );
 }

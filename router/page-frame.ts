@@ -10,6 +10,9 @@ main{box-sizing:border-box;width:min(34rem,100vw);padding:1.5rem}
 p.status{margin:0;font-weight:600;color:var(--mark)}
 h1{margin:.25rem 0 .75rem;font-size:clamp(1.35rem,5vw,1.75rem);line-height:1.25}
 p{margin:.5rem 0}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1rem 0;padding:.75rem 0;border-block:1px solid var(--line)}
+dt{color:var(--soft)}
+dd{margin:0;font-variant-numeric:tabular-nums}
 footer{margin-top:1.5rem;padding-top:.75rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft);overflow-wrap:anywhere}
 code{font-family:ui-monospace,monospace}`;
 

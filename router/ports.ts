@@ -1,6 +1,7 @@
 // The router: from a request's Host header to an instance's socket, and back.
 // It must not start instances, read the datastore or know the control plane: it asks through the ports below.
 // Read next: route-table.ts (where does a request go), then dispatch.ts (the whole path of one request).
+import { type UsageResource } from '../sdk/contract/usage.ts';
 
 /** Undoes a subscription; a second call does nothing. */
 export type Unsubscribe = () => void;
@@ -148,6 +149,29 @@ export interface Accounts {
   /** Throws LOGIN_FAILED, LOGIN_TOO_OFTEN. */
   signIn(form: SignInForm, options: { readonly signal: AbortSignal }): Promise<SignedIn>;
 }
+// --- What the router asks before that: whether the app may be served -------------------------------------------------
+
+/** A quota of which nothing is left; `reason` says which kind of limit it is. */
+export interface ExceededQuota {
+  readonly resource: UsageResource;
+  /** For people: "CPU time". */
+  readonly title: string;
+  readonly reason: 'free' | 'limit' | 'budget' | 'minute';
+  readonly used: number;
+  readonly limit: number;
+  /** For people: "6.5 CPU-hours". */
+  readonly usedText: string;
+  readonly limitText: string;
+  readonly resetsAtMs: number;
+}
+
+export interface AppGate {
+  /** Throws QUOTA_EXCEEDED when the app has nothing left of what serving a request takes. Called for each request. */
+  admit(appId: string): void;
+}
+
+/** Lets every app pass. */
+export const OPEN_APP_GATE: AppGate = { admit: () => undefined };
 
 // --- What the router tells: one row for each request -----------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 // An answer as bytes, for connections that Node's server no longer answers on: after a parser error or an upgrade.
 import { STATUS_CODES } from 'node:http';
-import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { type ErrorCode, type ErrorDetails } from '../sdk/contract/errors.ts';
 import { errorAnswer } from './error-page.ts';
 
 /** `headers`: names and values in turn. The connection closes after it. */
@@ -16,7 +16,7 @@ export function rawHead(status: number, headers: readonly string[]): string {
   return `${head}\r\n`;
 }
 
-export function rawError(code: ErrorCode, requestId: string, accept: string | undefined): Buffer {
-  const { status, headers, body } = errorAnswer(code, requestId, accept);
+export function rawError(code: ErrorCode, requestId: string, accept: string | undefined, details: ErrorDetails = {}): Buffer {
+  const { status, headers, body } = errorAnswer(code, requestId, accept, details);
   return rawAnswer(status, headers, body);
 }

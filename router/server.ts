@@ -12,7 +12,15 @@ import { ClientConnection } from './client-connection.ts';
 import { CurrentRoutes } from './current-routes.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HeaderPolicy } from './header-policy.ts';
-import { type Accounts, type BlobReader, type InstanceSource, type RequestLogSink, type RouteTableSource } from './ports.ts';
+import {
+  type Accounts,
+  type AppGate,
+  type BlobReader,
+  type InstanceSource,
+  OPEN_APP_GATE,
+  type RequestLogSink,
+  type RouteTableSource,
+} from './ports.ts';
 import { Proxy } from './proxy.ts';
 import { rawError } from './raw-answer.ts';
 import { parserErrorCode, STRICT_SERVER } from './request-guard.ts';
@@ -29,6 +37,8 @@ export interface RouterPorts {
   readonly requestLog: RequestLogSink;
   readonly blobs: BlobReader;
   readonly accounts: Accounts;
+  /** Absent: every app may be served. */
+  readonly quotas?: AppGate;
 }
 
 export interface RouterOptions {
@@ -68,7 +78,7 @@ export class RouterServer {
 
   constructor(ports: RouterPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: RouterOptions) {
     const { domain, requestDeadlineMs = LIMITS.requestDeadlineMs, secureRedirects = false, trustedProxies = [] } = options;
-    const { instances, requestLog, accounts } = ports;
+    const { instances, requestLog, accounts, quotas = OPEN_APP_GATE } = ports;
     const key = options.sessionKey ?? random.bytes(SESSION_KEY_BYTES);
     const sessions = new Sessions(key, accounts, clock);
     const signIn = new SignIn(key, accounts, sessions, clock, random);
@@ -82,7 +92,7 @@ export class RouterServer {
     const files = new StaticFiles(ports.blobs);
     const dispatchOptions = { requestDeadlineMs, secureRedirects, trustedProxies: new Set(trustedProxies) };
     this.#dispatcher = new Dispatcher(
-      { routes: this.#routes, instances, requestLog, proxy, files, sessions, signIn },
+      { routes: this.#routes, instances, quotas, requestLog, proxy, files, sessions, signIn },
       clock,
       random,
       log,

@@ -166,7 +166,7 @@ export class Upgrades {
       return STATUS_CLIENT_LEFT;
     }
     record.errorCode = error.code;
-    socket.end(rawError(error.code, record.start.requestId, record.request.headers.accept));
+    socket.end(rawError(error.code, record.start.requestId, record.request.headers.accept, error.details));
     socket.destroySoon();
     return error.row.httpStatus;
   }

@@ -28,6 +28,9 @@ export interface ServeConfig {
   readonly fetchAllow: readonly string[];
   /** Whoever types an e-mail address has signed in. */
   readonly devLogin: boolean;
+  /** The operator's files of quotas and of prices. */
+  readonly quotasFile?: string;
+  readonly pricesFile?: string;
 }
 
 /** Flags as commander hands them over: texts or absent. */
@@ -44,6 +47,8 @@ export interface ServeFlags {
   readonly logLevel?: string;
   readonly fetchAllow?: readonly string[];
   readonly devLogin?: boolean;
+  readonly quotas?: string;
+  readonly prices?: string;
 }
 
 export const PORT_DEFAULT = 8080;
@@ -78,6 +83,8 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
     fetchAllow: (flags.fetchAllow ?? []).map(addressRange),
     devLogin,
+    ...(flags.quotas === undefined ? {} : { quotasFile: flags.quotas }),
+    ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
   };
 }
 

@@ -57,6 +57,8 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
     .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
     .option('--dev-login', 'for development: any e-mail address signs in to apps, without a password')
+    .option('--quotas <file>', 'YAML file of quotas (default: those of App Engine; see docs/billing.md)')
+    .option('--prices <file>', 'YAML file of prices, if not in the file of quotas')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -104,6 +106,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
   const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
   const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
   if (config.ephemeral) closing.defer(() => rm(dataDirectory, { recursive: true, force: true }));
+  const quotas = await readPolicy(config);
   const { DataDirectory } = await import('./host/data-directory.ts');
   const data = DataDirectory.open(dataDirectory, systemClock, systemRandom);
   closing.defer(() => {
@@ -140,6 +143,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
       fetchAllow: config.fetchAllow,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
+    ...(quotas ? { quotas } : {}),
   };
   if (config.singleProcess) {
     for (const role of CHILD_ROLES) {
@@ -232,6 +236,25 @@ function freePort(host: string, port: number, flag: string): Promise<number> {
         resolve(found);
       });
     });
+  });
+}
+
+/** Undefined without files. Throws QUOTA_FILE_INVALID. */
+async function readPolicy({ quotasFile, pricesFile }: ServeConfig): Promise<PlatformSettings['quotas']> {
+  if (quotasFile === undefined && pricesFile === undefined) return undefined;
+  const { readQuotaPolicy } = await import('./billing/quota-file.ts');
+  const fileOf = (path: string): { readonly text: string; readonly name: string } => {
+    try {
+      return { text: readFileSync(path, 'utf8'), name: path };
+    } catch (cause) {
+      throw new PlatformError('QUOTA_FILE_INVALID', `${path} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`, {
+        cause,
+      });
+    }
+  };
+  return readQuotaPolicy({
+    ...(quotasFile === undefined ? {} : { quotas: fileOf(quotasFile) }),
+    ...(pricesFile === undefined ? {} : { prices: fileOf(pricesFile) }),
   });
 }
 

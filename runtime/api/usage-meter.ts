@@ -6,14 +6,21 @@ export interface UsageMeter {
   add(appId: string, amounts: UsageAmounts): void;
 }
 
+/** A meter that draws charts as well. */
+export interface HostMeter extends UsageMeter {
+  /** What runs of an app at this moment. */
+  running(appId: string, instances: number, memoryBytes: number): void;
+}
+
 export interface QuotaGate {
   /** Throws QUOTA_EXCEEDED, naming the quota and when it resets, when the app has none left of `resource`. */
   check(appId: string, resource: UsageResource): void;
 }
 
 /** Twin of the port: remembers totals. */
-export class MemoryUsageMeter implements UsageMeter {
+export class MemoryUsageMeter implements HostMeter {
   readonly totals = new Map<string, Partial<Record<UsageResource, number>>>();
+  readonly instances = new Map<string, number>();
 
   add(appId: string, amounts: UsageAmounts): void {
     const total = this.totals.get(appId) ?? {};
@@ -22,6 +29,10 @@ export class MemoryUsageMeter implements UsageMeter {
       total[resource] = (total[resource] ?? 0) + amount;
     }
     this.totals.set(appId, total);
+  }
+
+  running(appId: string, instances: number): void {
+    this.instances.set(appId, instances);
   }
 }
 

@@ -6,6 +6,7 @@ import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type HostMeter } from '../api/usage-meter.ts';
 import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
 import { type ResourceControl } from '../sandbox/resource-control.ts';
 import { type BuildSettings } from './build-environment.ts';
@@ -13,7 +14,8 @@ import { runBuild } from './build-run.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
 import { type InstanceLogSink } from './instance-log.ts';
 import { type InstanceWatchListener, InstanceWatchers } from './instance-watchers.ts';
-import { type InstanceHost, type InstanceSpec, type InstanceView } from './instance.ts';
+import { GroupMeter } from './group-meter.ts';
+import { type InstanceHost, type InstanceSpec, type InstanceView, isPlatformApp } from './instance.ts';
 import { LocalInstance } from './local-instance.ts';
 import { type SpareSandbox, SpareSandboxes } from './spare-sandboxes.ts';
 
@@ -25,11 +27,14 @@ export interface LocalInstanceHostOptions {
   /** Added to every build, under its own variables: see build-environment.ts. */
   readonly buildSettings?: BuildSettings;
   readonly instancesMax?: number;
+  /** Told what apps use: their instances and their builds. */
+  readonly meter?: HostMeter;
   /** Sandboxes kept prepared for the next starts. */
   readonly sparesCount?: number;
 }
 
-const SAMPLE_MS = 1_000;
+/** An app that is over its CPU quota must be stopped within two seconds; this is the first part of them. */
+const SAMPLE_MS = 400;
 const SPARES_DEFAULT = 2;
 /** Instances are sent SIGTERM together when the host closes; a neighbour's slow end must not hold the host for long. */
 const CLOSE_GRACE_MS = 1_000;
@@ -43,6 +48,8 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
   readonly #instances = new Map<string, LocalInstance>();
   readonly #watchers = new InstanceWatchers(() => [...this.#instances.values()].map((instance) => instance.view));
   readonly #closing = new CloseStack();
+  /** Of builds under way. */
+  readonly #buildSamples = new Set<() => void>();
   readonly #buildsWaiting: (() => void)[] = [];
   #buildsRunning = 0;
   #closed = false;
@@ -67,7 +74,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
   /** Begins to sample and to keep spares; `start` is the port's word for an instance. */
   open(): void {
     const cancel = this.#timers.every(SAMPLE_MS, () => {
-      for (const instance of this.#instances.values()) instance.sample();
+      this.#sample();
       this.#spares.refill();
     });
     for (let count = this.#options.sparesCount ?? SPARES_DEFAULT; count > 0; count--) this.#spares.refill();
@@ -100,6 +107,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       onChange: (view) => {
         this.#onChange(view);
       },
+      ...this.#meterOf(spec.appId),
     });
     this.#instances.set(spare.id, instance);
     try {
@@ -132,13 +140,20 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
   ): Promise<BuildResult> {
     const settings = this.#options.buildSettings;
     await this.#buildSlot();
+    let sample = (): void => undefined;
     try {
       const environment = { CI: '1', ...settings?.environment, ...spec.environment };
-      return await runBuild({ ...spec, environment }, this.#spares.take(), this.#timers, {
+      const spare = this.#spares.take();
+      const { meter } = this.#meterOf(spec.appId);
+      sample = () => meter?.cpu(spare.group.usage().cpuMicros);
+      this.#buildSamples.add(sample);
+      return await runBuild({ ...spec, environment }, spare, this.#timers, {
         ...options,
         readOnlyMounts: [...this.#options.readOnlyMounts, ...(settings?.readOnlyMounts ?? [])],
       });
     } finally {
+      this.#buildSamples.delete(sample);
+      sample();
       this.#buildsRunning--;
       this.#buildsWaiting.shift()?.();
     }
@@ -153,6 +168,26 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     this.#watchers.notify(view);
     // A start is over: now a spare may be made without taking time from it.
     if (view.state !== 'starting') this.#spares.refill();
+  }
+
+  #sample(): void {
+    const running = new Map<string, { instances: number; memoryBytes: number }>();
+    for (const instance of this.#instances.values()) {
+      instance.sample();
+      const { appId, memoryBytes = 0 } = instance.view;
+      const sum = running.get(appId) ?? { instances: 0, memoryBytes: 0 };
+      running.set(appId, { instances: sum.instances + 1, memoryBytes: sum.memoryBytes + memoryBytes });
+    }
+    for (const sample of this.#buildSamples) sample();
+    for (const [appId, { instances, memoryBytes }] of running) {
+      if (!isPlatformApp(appId)) this.#options.meter?.running(appId, instances, memoryBytes);
+    }
+  }
+
+  /** What the platform runs for itself is charged to nobody. */
+  #meterOf(appId: string): { readonly meter?: GroupMeter } {
+    const { meter } = this.#options;
+    return meter && !isPlatformApp(appId) ? { meter: new GroupMeter(appId, meter, this.#clock.monotonicMs()) } : {};
   }
 
   async #buildSlot(): Promise<void> {

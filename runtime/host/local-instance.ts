@@ -14,6 +14,7 @@ import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/c
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
 import { type ResourceUsage } from '../sandbox/resource-control.ts';
 import { AppSocket } from './app-socket.ts';
+import { type GroupMeter } from './group-meter.ts';
 import { instanceEnvironment } from './instance-environment.ts';
 import { InstanceLog, type InstanceLogSink } from './instance-log.ts';
 import { type InstanceExit, type InstanceSpec, type InstanceState, type InstanceView, type StartPhases } from './instance.ts';
@@ -36,6 +37,8 @@ export interface LocalInstanceOptions {
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   /** Called on each change of state; the view is the newest. */
   readonly onChange: (view: InstanceView) => void;
+  /** Told what it used, to the last. */
+  readonly meter?: GroupMeter;
 }
 
 export class LocalInstance {
@@ -151,8 +154,15 @@ export class LocalInstance {
   sample(): void {
     if (this.#state === 'exited') return;
     this.#usage = this.#spare.group.usage();
+    this.#meterUsage();
     this.#log.reportDropped();
     if (this.#usage.outOfMemory) this.#end('out-of-memory');
+  }
+
+  #meterUsage(): void {
+    const { meter } = this.#options;
+    meter?.cpu(this.#usage.cpuMicros);
+    meter?.lifetime(this.#clock.monotonicMs());
   }
 
   #becomeReady(): void {
@@ -174,6 +184,9 @@ export class LocalInstance {
     this.#usage = this.#spare.group.usage();
     // First all processes, since a daemon that still holds stdout would keep the log open.
     await this.#spare.group.close();
+    // The last figures: what daemons used until the group was ended counts as well.
+    this.#usage = { ...this.#spare.group.usage(), outOfMemory: this.#usage.outOfMemory };
+    this.#meterUsage();
     await Promise.race([this.#log.ended, sleep(this.#timers, DRAIN_MS_MAX)]);
     this.#exit = this.#explain(exit);
     this.#log.reportDropped();

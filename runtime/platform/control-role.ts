@@ -3,11 +3,18 @@ import { join } from 'node:path';
 import { ConsoleAccess } from '../../admin-console/console-access.ts';
 import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
+import { Datastore } from '../../sdk/client/datastore.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { ServiceTable } from '../api/service-table.ts';
-import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
+import { datastoreRpcOf } from '../api/datastore-rpc.ts';
+import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
+import { BillingDesk } from '../billing/billing-desk.ts';
+import { DatastoreUsageStore } from '../billing/datastore-usage-store.ts';
+import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
+import { POLICY_DEFAULT } from '../billing/quota-policy.ts';
 import { LruCache } from '../backends/cache-lru.ts';
 import { AppRegistry } from '../control/app-registry.ts';
 import { AppUrls } from '../control/app-urls.ts';
@@ -16,8 +23,6 @@ import { DiskSecretFile } from '../backends/secret-file-disk.ts';
 import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
 import { ControlPlane } from '../control/control-plane.ts';
-import { Datastore } from '../../sdk/client/datastore.ts';
-import { datastoreRpcOf } from '../api/datastore-rpc.ts';
 import { DatastoreAccountStore } from '../backends/account-store-datastore.ts';
 import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
@@ -26,6 +31,7 @@ import { Deployer } from '../control/deployer.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
 import { Retirement } from '../control/retirement.ts';
+import { appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
@@ -75,6 +81,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
     await deployer.start();
 
+    const usage = new DatastoreUsageStore(new Datastore(datastoreRpcOf(datastore, SYSTEM_APP_ID), timers, random));
+    const checkApp = (appId: string): void => void appIn(registry.state, appId);
+    const billing = new BillingDesk(settings.quotas ?? POLICY_DEFAULT, usage, checkApp, clock, timers, random, log);
+    await billing.start();
+    closing.defer(() => billing.close());
     const routes = new RouteFeed(registry, blobs, bundles, log);
     const access = new ConsoleAccess(
       {
@@ -85,15 +96,26 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       random,
     );
     await access.start();
-    closing.defer(await links.offer('control', [routes.service(), signInLinkService(access), accountsService(accounts)]));
+    closing.defer(
+      await links.offer('control', [routes.service(), billing.service(), signInLinkService(access), accountsService(accounts)]),
+    );
     closing.defer(() => {
       routes.close();
     });
-    const meter = new MemoryUsageMeter();
+    // This role is a source and an enforcer like any other, by direct calls.
+    const own = new InProcessRpc([billing.service()], timers);
+    const meter = new BatchingUsageMeter('control', own, clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
+    const quotas = new FollowedQuotaGate(own, clock, timers, log);
+    quotas.start();
+    closing.defer(() => {
+      quotas.close();
+    });
     const broker = fetchBroker(settings, meter, timers);
     closing.defer(() => broker.close());
     const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-    const table = new ServiceTable(apiServices(settings, { clock, timers, cache, fetchBroker: broker }), OPEN_GATE, meter, timers);
+    const table = new ServiceTable(apiServices(settings, { clock, timers, cache, fetchBroker: broker }), quotas, meter, timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
@@ -102,7 +124,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => gateway.close());
     const egress = new InstanceGateway(host, log, {
       socketName: EGRESS_SOCKET,
-      listenerOf: (instance, path) => new EgressServer(path, instance, broker, OPEN_GATE, meter),
+      listenerOf: (instance, path) => new EgressServer(path, instance, broker, quotas, meter),
     });
     egress.start();
     closing.defer(() => egress.close());
@@ -116,6 +138,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
     const apis = {
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
+      usage: billing,
       memcache: new MemcacheViewer(cache, clock),
       accounts,
     };

@@ -7,7 +7,8 @@ import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
-import { MemoryUsageMeter, OPEN_GATE } from '../api/usage-meter.ts';
+import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
+import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { DATASTORE_SOCKET } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
@@ -46,7 +47,16 @@ export async function startDatastore(
     const publicServer = new PublicDatastoreServer();
     await publicServer.start({ host: settings.bind, port: settings.ports.datastore });
     closing.defer(() => publicServer.close());
-    const table = new ServiceTable([datastoreApi(datastore)], OPEN_GATE, new MemoryUsageMeter(), timers);
+    const control = links.connect('control');
+    const meter = new BatchingUsageMeter('datastore', control, clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
+    const quotas = new FollowedQuotaGate(control, clock, timers, log);
+    quotas.start();
+    closing.defer(() => {
+      quotas.close();
+    });
+    const table = new ServiceTable([datastoreApi(datastore)], quotas, meter, timers);
     const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
       socketName: DATASTORE_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),

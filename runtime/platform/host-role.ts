@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { type DataPaths } from '../host/data-directory.ts';
 import { buildSettings } from '../host/build-environment.ts';
@@ -38,6 +39,9 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
       warnings.push(`Apps run without limits on ${resources.missing.join(', ')}: this machine's control groups cannot be used.`);
     const logs = new LogWriter(settings.paths.logs, 'app', clock, timers, log);
     closing.defer(() => logs.close());
+    const meter = new BatchingUsageMeter('host', links.connect('control'), clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
     const root = packageRoot();
     const host = new LocalInstanceHost(sandbox, resources, new InstanceLogStore(logs), clock, timers, random, {
       runDirectory: settings.runDirectory,
@@ -46,6 +50,7 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
         languagesDirectory: join(root, 'dist', 'runtime', 'languages'),
       }),
       buildSettings: buildSettings(settings.variables),
+      meter,
     });
     host.open();
     closing.defer(() => host.close());

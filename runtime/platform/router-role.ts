@@ -5,6 +5,9 @@ import { DevAccounts } from '../../router/dev-accounts.ts';
 import { RouterServer } from '../../router/server.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
+import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
+import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
@@ -44,11 +47,20 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log);
     closing.defer(() => logs.close());
     closing.defer(await links.offer('router', [schedulerService(running)]));
+    const control = links.connect('control');
+    const meter = new BatchingUsageMeter('router', control, clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
+    const quotas = new FollowedQuotaGate(control, clock, timers, log);
+    quotas.start();
+    closing.defer(() => {
+      quotas.close();
+    });
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
     const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');
     const server = new RouterServer(
-      { routes: feed, instances: running, requestLog: new RequestLogStore(logs), blobs, accounts },
+      { routes: feed, instances: running, requestLog: new MeteredRequestLog(new RequestLogStore(logs), meter), blobs, accounts, quotas },
       clock,
       timers,
       random,

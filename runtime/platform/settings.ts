@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
+import { type QuotaPolicy } from '../billing/quota-policy.ts';
 import { type DataPaths } from '../host/data-directory.ts';
 
 /** In the run directory: the router's private entrance for tasks and cron jobs, which control dispatches. */
@@ -27,6 +28,8 @@ export interface PlatformSettings {
   /** What the host found out about this machine, for the status. */
   readonly sandbox: 'bubblewrap' | 'process';
   readonly warnings: readonly string[];
+  /** From the operator's files; absent: the defaults. */
+  readonly quotas?: QuotaPolicy;
 }
 
 /** The world of one process. */

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
 import { accountCommands } from './accounts.ts';
+import { billingCommands } from './billing-commands.ts';
 import { commandContext, type CommandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
 import { type ConsoleFlags, showConsole } from './console.ts';
 import { SERVER_DEFAULT } from './credentials.ts';
@@ -139,6 +140,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
 
   memcacheCommands(program, { command, asked });
   accountCommands(program, { command, asked });
+  billingCommands(program, { command, asked });
 
   command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
     (flags: CommonFlags) => asked(flags, showStatus),

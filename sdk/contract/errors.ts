@@ -113,7 +113,7 @@ export const ERRORS = {
   // Quotas and billing
   QUOTA_EXCEEDED: row(503, 'RESOURCE_EXHAUSTED', 'The app is over its quota', 'Wait until the quota resets, or enable billing: `appengine billing enable --app ID`'),
   BUDGET_INVALID: row(400, 'INVALID_ARGUMENT', 'The daily budget is not valid', 'Give an amount in US dollars with at most six decimals, such as 5 or 2.50'),
-  QUOTA_FILE_INVALID: row(400, 'INVALID_ARGUMENT', 'The file of quotas or prices is not valid', 'Correct it at the line and column shown'),
+  QUOTA_FILE_INVALID: row(400, 'INVALID_ARGUMENT', 'The file of quotas or prices is not valid', 'Correct it at the place shown; docs/billing.md has an example'),
 
   // memcache
   CACHE_KEY_INVALID: row(400, 'INVALID_ARGUMENT', 'The cache key is not valid', 'Use 1 to 250 bytes of UTF-8 without control characters'),

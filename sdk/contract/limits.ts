@@ -142,6 +142,14 @@ export const LIMIT_ROWS = {
   egressConnectionsMax: limit(256, 'Connections of one instance to its egress.sock'),
   egressIdleMs: limit(60_000, 'A connection to egress.sock that is not used is closed after this time'),
   egressStallMs: limit(600_000, 'A target that says nothing for this long is cut off; clients in apps have shorter times of their own'),
+  // Usage, quotas, billing
+  usageRowMs: limit(55_000, 'A usage row is closed after this time, then reported and written within 5 s: a power loss loses at most a minute of charges'),
+  usageRowsUnsettledMax: limit(5_000, 'Closed usage rows that one process keeps until they are on disk; beyond, rows stay open for longer'),
+  usageReportRowsMax: limit(500, 'Usage rows of one report'),
+  usageDaysMax: limit(62, 'Days that one question about usage may span; usage rows are kept as long, the sums of days for good'),
+  metricsMinutesMax: limit(1_440, 'Time that charts may span'),
+  dailyBudgetMicrosMax: limit(1_000_000_000_000, 'One million US dollars a day: a slip of the keyboard must not be a budget'),
+  usagePersistRowsMax: limit(100, 'Usage rows written in one transaction; each is one of its 500 mutations'),
 
   // Accounts of people
   accountsMax: limit(10_000, 'Accounts on one platform: they are held in memory, and each router is told of changes'),

@@ -70,6 +70,7 @@ export function run(
 export interface HttpOptions {
   readonly method?: string;
   readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly msMax?: number;
   readonly agent?: Agent;
 }
@@ -81,7 +82,15 @@ export function httpByHost(port: number, host: string, path: string, options: Ht
   const method = options.method ?? (body === undefined ? 'GET' : 'POST');
   const agent = options.agent === undefined ? {} : { agent: options.agent };
   return new Promise((resolve, reject) => {
-    const settings = { host: '127.0.0.1', port, path, method, headers: { host, ...form }, timeout: options.msMax ?? 30_000, ...agent };
+    const settings = {
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      headers: { host, ...form, ...options.headers },
+      timeout: options.msMax ?? 30_000,
+      ...agent,
+    };
     const outgoing = request(settings, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

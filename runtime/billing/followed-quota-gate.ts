@@ -1,0 +1,94 @@
+// Enforcement: who is over quota as the control role last said. While that is away its last word stays in force until the
+// quota resets, and whoever was within its quotas goes on: an outage of the control role stops no app.
+import { type AppGate, type ExceededQuota } from '../../router/ports.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { type UsageResource } from '../../sdk/contract/usage.ts';
+import { type Rpc } from '../../sdk/contract/wire/client.ts';
+import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
+import { type Log } from '../../sdk/support/log.ts';
+import { type QuotaGate } from '../api/usage-meter.ts';
+import { quotaStates, USAGE_SERVICE } from './usage-wire.ts';
+
+/** Without any of these no request is served; of any other only the calls fail. App Engine's split (reference, section 4.5). */
+export const SERVING_RESOURCES: readonly UsageResource[] = [
+  'cpuMegacycles',
+  'requests',
+  'incomingBytes',
+  'outgoingBytes',
+  'instanceSeconds',
+];
+
+const RETRY_MS = 200;
+
+export class FollowedQuotaGate implements QuotaGate, AppGate {
+  readonly #rpc: Rpc;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #log: Log;
+  readonly #abort = new AbortController();
+  #exceeded: ReadonlyMap<string, readonly ExceededQuota[]> = new Map();
+
+  /** `rpc` reaches the control role. */
+  constructor(rpc: Rpc, clock: Clock, timers: Timers, log: Log) {
+    this.#rpc = rpc;
+    this.#clock = clock;
+    this.#timers = timers;
+    this.#log = log;
+  }
+
+  start(): void {
+    void this.#follow();
+  }
+
+  close(): void {
+    this.#abort.abort(new PlatformError('CANCELLED'));
+  }
+
+  check(appId: string, resource: UsageResource): void {
+    if (this.#exceeded.size === 0) return;
+    const found = this.#exceeded.get(appId)?.find((quota) => quota.resource === resource);
+    if (found) this.#refuse(found);
+  }
+
+  admit(appId: string): void {
+    if (this.#exceeded.size === 0) return;
+    const found = this.#exceeded.get(appId)?.find((quota) => SERVING_RESOURCES.includes(quota.resource));
+    if (found) this.#refuse(found);
+  }
+
+  /** Unless it should have reset by now: then nobody was there to say so. */
+  #refuse(quota: ExceededQuota): void {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs < quota.resetsAtMs) throw quotaError(quota, nowMs);
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#abort;
+    const isOver = (): boolean => signal.aborted;
+    while (!isOver()) {
+      try {
+        await this.#rpc.call(USAGE_SERVICE, 'watchQuotas', {}, { deadlineMs: 0, signal, onEvent: (event) => this.#onEvent(event) });
+      } catch (error) {
+        if (isOver()) return;
+        this.#log.info('The feed of quotas broke off; what it said last stays in force', { error });
+      }
+      await sleep(this.#timers, RETRY_MS, { signal }).catch(() => undefined);
+    }
+  }
+
+  #onEvent(payload: unknown): void {
+    const { apps } = quotaStates.parse(payload);
+    this.#exceeded = new Map(apps.map(({ appId, exceeded }) => [appId, exceeded]));
+  }
+}
+
+const MS_PER_SECOND = 1_000;
+
+export function quotaError(quota: ExceededQuota, nowMs: number): PlatformError {
+  const { resource, title, reason, used, limit, usedText, limitText, resetsAtMs } = quota;
+  const resetsAt = `${new Date(resetsAtMs).toISOString().slice(0, 19)}Z`;
+  const retryAfterSeconds = Math.max(1, Math.ceil((resetsAtMs - nowMs) / MS_PER_SECOND));
+  return new PlatformError('QUOTA_EXCEEDED', `${title}: ${usedText} of ${limitText}; it resets at ${resetsAt}`, {
+    details: { resource, quota: title, reason, used, limit, usedText, limitText, resetsAtMs, resetsAt, retryAfterSeconds },
+  });
+}
