@@ -7,12 +7,21 @@ import { accountRoutes } from './account-routes.ts';
 import { appRoutes } from './app-routes.ts';
 import { authentication } from './authentication.ts';
 import { type ConsoleAccess } from './console-access.ts';
+import { datastoreRoutes } from './datastore-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
 import { memcacheRoutes } from './memcache-routes.ts';
-import { type AccountsApi, type AppsApi, type DeployApi, type LogApi, type MemcacheApi, type UsageApi } from './ports.ts';
+import {
+  type AccountsApi,
+  type AppsApi,
+  type DatastoreApi,
+  type DeployApi,
+  type LogApi,
+  type MemcacheApi,
+  type UsageApi,
+} from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
@@ -21,6 +30,7 @@ export interface ConsoleApis {
   readonly apps: AppsApi;
   readonly deploys: DeployApi;
   readonly logs: LogApi;
+  readonly datastore: DatastoreApi;
   readonly memcache: MemcacheApi;
   readonly accounts: AccountsApi;
   /** Absent: nothing is metered, and there are no such routes. */
@@ -39,7 +49,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, memcache, accounts, usage } = apis;
+  const { apps, deploys, logs, datastore, memcache, accounts, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -61,6 +71,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     deployRoutes(deploys, timers),
     logRoutes(apps, logs, timers),
     // One line for each port.
+    datastoreRoutes(apps, datastore),
     memcacheRoutes(apps, memcache),
     accountRoutes(accounts),
     ...(usage ? [usageRoutes(usage)] : []),

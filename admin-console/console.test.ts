@@ -7,7 +7,7 @@ import { LIMITS } from '../sdk/contract/limits.ts';
 import { systemTimers } from '../sdk/support/clock.ts';
 import { MemoryLog } from '../sdk/support/log.ts';
 import { type ConsoleApis, createConsoleApp } from './console-app.ts';
-import { type LogQuery } from './ports.ts';
+import { type DatastoreApi, type LogQuery } from './ports.ts';
 import { ConsoleServer } from './server.ts';
 
 const TOKEN = 'owner-token-of-the-test';
@@ -99,6 +99,8 @@ class ScriptedApis implements ConsoleApis {
     change: (...given: unknown[]) => this.#answer(['change', ...given], account),
     delete: (...given: unknown[]) => this.#answer(['delete', ...given], undefined),
   };
+  /** Tested by datastore-routes.test.ts. */
+  readonly datastore = {} as DatastoreApi;
 
   #answer<T>(call: unknown[], answer: T): Promise<T> {
     this.calls.push(call);

@@ -12,7 +12,17 @@ import {
   type TrafficRequest,
   type VersionView,
 } from '../sdk/contract/admin/admin.ts';
-import { type MemcacheEntryView, type MemcacheEntryWrite, type MemcacheStatsView } from '../sdk/contract/admin/data.ts';
+import {
+  type EntityView,
+  type EntityWrite,
+  type GqlAnswerView,
+  type GqlRequestView,
+  type IndexView,
+  type KindView,
+  type MemcacheEntryView,
+  type MemcacheEntryWrite,
+  type MemcacheStatsView,
+} from '../sdk/contract/admin/data.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
   type BillingChange,
@@ -63,6 +73,22 @@ export interface AccountsApi {
   change(email: string, change: AccountChange): Promise<AccountView>;
   /** Throws ACCOUNT_NOT_FOUND. */
   delete(email: string): Promise<void>;
+}
+
+/** The data of one app. Every call may throw DS_INVALID, DS_LIMIT, DS_OVERLOADED, RPC_UNAVAILABLE. */
+export interface DatastoreApi {
+  /** Those that have entities; '' is the default one. */
+  namespaces(appId: string): Promise<readonly string[]>;
+  kinds(appId: string, namespace: string): Promise<readonly KindView[]>;
+  indexes(appId: string): Promise<readonly IndexView[]>;
+  /** One page. Throws GQL_SYNTAX and GQL_BIND with line, column and a caret in the message, DS_NEED_INDEX, DEADLINE_EXCEEDED. */
+  query(appId: string, request: GqlRequestView): Promise<GqlAnswerView>;
+  /** `id` as EntityView has it. Throws NOT_FOUND, DS_FORBIDDEN. */
+  entity(appId: string, id: string): Promise<EntityView>;
+  /** Throws DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_TX_CONFLICT, DS_FORBIDDEN. */
+  write(appId: string, write: EntityWrite): Promise<EntityView>;
+  /** Of no effect when it is not there. Throws DS_FORBIDDEN. */
+  delete(appId: string, id: string): Promise<void>;
 }
 
 export interface LogQuery {

@@ -23,7 +23,7 @@ import { type Log } from '../sdk/support/log.ts';
 import { bindGql, type BoundStatement, type GqlArguments } from '../gql/bind.ts';
 import { GqlCache } from '../gql/statement-cache.ts';
 import { decodeEntityRow } from './codec/entity-row.ts';
-import { checkKey } from './codec/key-check.ts';
+import { checkKey, checkPartition } from './codec/key-check.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { IndexBuilder } from './index/index-builder.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
@@ -32,6 +32,7 @@ import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/
 import { runBatch, type Window } from './query/executor.ts';
 import { Meter, type Reading } from './query/hit-source.ts';
 import { KindLayout } from './query/kind-layout.ts';
+import { listKinds, listNamespaces } from './query/listing.ts';
 import { normalize } from './query/normal-query.ts';
 import { planLines, type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
@@ -86,6 +87,11 @@ export type GqlAnswer =
 
 export interface GqlRequest extends GqlArguments {
   readonly text: string;
+  readonly databaseId: string;
+  readonly namespace: string;
+}
+
+export interface PartitionName {
   readonly databaseId: string;
   readonly namespace: string;
 }
@@ -252,6 +258,29 @@ export class Datastore {
     const bound = this.bindGql(scope, request);
     if (bound.kind === 'query') return { kind: 'query', answer: await this.runQuery(scope, bound.query, options) };
     return { kind: 'aggregation', answer: await this.runAggregation(scope, bound.query, options) };
+  }
+
+  /** The first `kindsListedMax` kinds that have entities, in the order of their bytes; one row is read for each. Throws DS_INVALID, DS_LIMIT. */
+  async listKinds({ appId }: DatastoreScope, { databaseId, namespace }: PartitionName): Promise<readonly string[]> {
+    checkPartition(databaseId, namespace);
+    const partition = partitionOf(appId, databaseId, namespace);
+    return this.#reading(appId, {}, true, async (reader) => {
+      const meter = new Meter(Infinity);
+      const kinds = await listKinds(reader, partition, LIMITS.kindsListedMax, meter);
+      this.#tablets.map.read(partition.kinds, meter.indexRows);
+      return kinds;
+    });
+  }
+
+  /** The first `namespacesListedMax` namespaces that have entities, likewise. */
+  async listNamespaces({ appId }: DatastoreScope, { databaseId }: Pick<PartitionName, 'databaseId'>): Promise<readonly string[]> {
+    checkPartition(databaseId, '');
+    return this.#reading(appId, {}, true, async (reader) => {
+      const meter = new Meter(Infinity);
+      const namespaces = await listNamespaces(reader, appId, databaseId, LIMITS.namespacesListedMax, meter);
+      this.#tablets.map.read(partitionOf(appId, databaseId, '').kinds, meter.indexRows);
+      return namespaces;
+    });
   }
 
   /** The id of a new transaction; its reads see the state of now. Throws DS_LIMIT, DS_CLOSED. */

@@ -1,6 +1,7 @@
 // The datastore as services of the binary wire: `datastore` on an instance's socket, for the one app that owns it, and
 // `datastore-admin` on the host's private socket, for any app.
 import {
+  type BindGqlResponse,
   DATASTORE_SERVICE,
   queryFromWire,
   queryToWire,
@@ -11,7 +12,7 @@ import { decodeValue, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { method, type Service } from '../../sdk/contract/wire/service.ts';
 import { z } from 'zod';
-import { type GqlArgument } from '../../gql/bind.ts';
+import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
 import { appId, type GqlPayload, indexDefinitions, PAYLOADS } from './payload.ts';
 
@@ -51,6 +52,11 @@ export function datastoreAdminService(datastore: Datastore): Service {
         indexes: await datastore.ensureIndexes(payload, payload.definitions),
       })),
       listIndexes: method(z.object({ appId }), (scope) => ({ indexes: datastore.listIndexes(scope) })),
+      listKinds: method(PAYLOADS.listKinds.extend({ appId }), async (payload) => ({ kinds: await datastore.listKinds(payload, payload) })),
+      listNamespaces: method(PAYLOADS.listNamespaces.extend({ appId }), async (payload) => ({
+        namespaces: await datastore.listNamespaces(payload, payload),
+      })),
+      bindGql: method(PAYLOADS.bindGql.extend({ appId }), (payload) => boundResponse(datastore.bindGql(payload, gqlRequest(payload.gql)))),
       tablets: method(z.object({}), () => ({ tablets: datastore.tablets() })),
     },
   };
@@ -116,6 +122,11 @@ function gqlRequest({ text, databaseId, namespace, named, positional }: GqlPaylo
 
 function queryResponse({ query, ...answer }: QueryAnswer): RunQueryResponse {
   return { ...answer, query: queryToWire(query) };
+}
+
+function boundResponse(bound: BoundStatement): BindGqlResponse {
+  if (bound.kind === 'query') return { kind: 'query', query: queryToWire(bound.query) };
+  return { kind: 'aggregation', query: { ...bound.query, nested: queryToWire(bound.query.nested) } };
 }
 
 function aggregationResponse({ values, ...answer }: AggregationAnswer): RunAggregationResponse {

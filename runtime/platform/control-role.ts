@@ -28,6 +28,7 @@ import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
+import { DatastoreViewer } from '../control/datastore-viewer.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
 import { Retirement } from '../control/retirement.ts';
@@ -139,6 +140,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const apis = {
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
       usage: billing,
+      datastore: new DatastoreViewer(datastore),
       memcache: new MemcacheViewer(cache, clock),
       accounts,
     };

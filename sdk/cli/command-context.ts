@@ -14,6 +14,8 @@ export interface CommandWorld {
   readonly timers: Timers;
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Standard input as text, to its end. */
+  readonly readInput: () => Promise<string>;
   /** Whether a browser of this machine took the URL. */
   readonly openBrowser: (url: string) => Promise<boolean>;
 }

@@ -1,4 +1,5 @@
 // The command line in its own process: the real terminal, the real clock, Ctrl-C.
+import { text } from 'node:stream/consumers';
 import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
 import { openBrowser } from './browser.ts';
@@ -25,6 +26,7 @@ export async function runInProcess(words: readonly string[], release: string): P
     timers: systemTimers,
     signal: interrupt.signal,
     openBrowser,
+    readInput: () => text(process.stdin),
   };
   return runCommandLine(words, world, release);
 }

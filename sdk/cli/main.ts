@@ -5,9 +5,11 @@ import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
 import { accountCommands } from './accounts.ts';
 import { billingCommands } from './billing-commands.ts';
-import { commandContext, type CommandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
+import { commandContext, type CommandWorld, type CommonFlags } from './command-context.ts';
 import { type ConsoleFlags, showConsole } from './console.ts';
 import { SERVER_DEFAULT } from './credentials.ts';
+import { type CommandMaker } from './command-maker.ts';
+import { datastoreCommands } from './datastore-commands.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
@@ -49,7 +51,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
       getOutHelpWidth: () => terminal.stdout.columns,
       getErrHelpWidth: () => terminal.stderr.columns,
     });
-  const command = (parent: Command, words: string, description: string, examples: readonly string[]): Command =>
+  const command: CommandMaker['command'] = (parent, words, description, examples) =>
     parent
       .command(words)
       .description(description)
@@ -58,8 +60,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
       .option('--data-dir <dir>', "where the server's data directory is, for its token (or APPENGINE_DATA_DIR)")
       .option('--json', 'print JSON; errors too, on stderr')
       .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ appengine ${example}`).join('\n')}`);
-  const asked = async (flags: CommonFlags, act: (context: CommandContext) => Promise<void>): Promise<void> =>
-    act(await commandContext(world, flags));
+  const asked: CommandMaker['asked'] = async (flags, act) => act(await commandContext(world, flags));
 
   command(program, 'deploy', 'upload an app, build it, start it, and move traffic to it', [
     'deploy --app hello',
@@ -129,6 +130,8 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .option('--version <name>', 'only this version')
     .option('--text <text>', 'only rows that contain this, in any case of letters')
     .action((flags: CommonFlags & LogFlags) => asked(flags, (context) => tailLogs(flags, context)));
+
+  datastoreCommands(program, { command, asked });
 
   command(program, 'console', 'print a one-time link that signs a browser in to the console', [
     'console',

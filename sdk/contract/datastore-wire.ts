@@ -94,6 +94,11 @@ export interface RunAggregationResponse {
   readonly plan?: QueryPlanView;
 }
 
+/** Of the admin service's `bindGql`: the statement as `runQuery` or `runAggregation` takes it. */
+export type BindGqlResponse =
+  | { readonly kind: 'query'; readonly query: WireQuery }
+  | { readonly kind: 'aggregation'; readonly query: Omit<AggregationQuery, 'nested'> & { readonly nested: WireQuery } };
+
 export interface BeginTransactionRequest {
   readonly readOnly?: boolean;
 }

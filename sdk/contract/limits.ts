@@ -55,6 +55,8 @@ export const LIMIT_ROWS = {
   queryBatchRowsMax: limit(20_000, 'Index rows read for one batch; a sparse join goes on in the next'),
   aggregationMs: limit(60_000, 'App Engine: one aggregation query'),
   allocateIdsMax: limit(500, 'App Engine\'s clients ask for at most this many at once'),
+  kindsListedMax: limit(1_000, 'Kinds of one namespace that a list names'),
+  namespacesListedMax: limit(1_000, 'Namespaces of one app that a list names'),
   storeRecentWritesMax: limit(250_000, 'Keys of recent commits kept to check open transactions against; an older transaction conflicts'),
   storeCommitsQueuedMax: limit(10_000, 'Commits that wait for the batch being written'),
   storeBatchBytesMax: limit(8 * MiB, 'Commits that share one fsync'),
@@ -218,6 +220,8 @@ export const LIMIT_ROWS = {
   consoleSessionMs: limit(43_200_000, 'A browser signs in to the console anew after 12 hours'),
   consoleSessionIdleMs: limit(7_200_000, 'A session of the console that nothing used for this long has ended'),
   consoleSessionsMax: limit(100, 'Browsers signed in to the console; the oldest is signed out first'),
+  datastoreViewerBodyBytesMax: limit(8 * MiB, 'An entity as JSON: up to six characters for one byte of text'),
+  datastoreViewerBatchesMax: limit(20, 'Batches read for one page of a query; a sparse one goes on with the next page'),
   consoleAssetCacheBytesMax: limit(32 * MiB, 'Files of the console kept in memory, each encoding counted'),
 } as const satisfies Record<string, LimitRow>;
 

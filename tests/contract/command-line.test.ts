@@ -11,6 +11,7 @@ import { MemorySecretFile } from '../../admin-console/secret-file.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
 import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
+import { type EntityView, type EntityWrite, type GqlRequestView } from '../../sdk/contract/admin/data.ts';
 import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
 import { type AccountView } from '../../sdk/contract/admin/session.ts';
 import { errorBody, PlatformError } from '../../sdk/contract/errors.ts';
@@ -53,6 +54,22 @@ const ROWS: LogRow[] = [
     errorCode: 'ROUTE_QUEUE_FULL',
   },
 ];
+
+const BOOK: EntityView = {
+  id: 'b1',
+  name: 'Book:1',
+  key: { path: [{ kind: 'Book', id: '1' }] },
+  properties: {
+    title: { stringValue: 'Em\u001b[2Jma' },
+    year: { integerValue: '1815' },
+    tags: { arrayValue: { values: [{ stringValue: 'novel' }, { nullValue: null }] } },
+  },
+  version: '7',
+};
+const queries: GqlRequestView[] = [];
+const writes: EntityWrite[] = [];
+const deletes: string[] = [];
+let input = '';
 
 let apps: AppView[];
 let events: DeployEvent[];
@@ -131,6 +148,45 @@ const apis: ConsoleApis = {
     },
   },
   memcache: new MemcacheViewer(new MemoryCache(systemClock), systemClock),
+  datastore: {
+    namespaces: () => Promise.resolve(['', 'tenant']),
+    kinds: (_app, namespace) => Promise.resolve(namespace === '' ? [{ kind: 'Book' }, { kind: 'Shelf' }] : []),
+    indexes: () =>
+      Promise.resolve([
+        {
+          kind: 'Book',
+          ancestor: true,
+          properties: [
+            { name: 'author', direction: 'asc' },
+            { name: 'year', direction: 'desc' },
+          ],
+          state: 'building',
+        },
+      ]),
+    query: (_app, request) => {
+      queries.push(request);
+      if (request.gql.startsWith('SELEC ')) {
+        const message = `line 1, column 1: expected SELECT\n  ${request.gql}\n  ^`;
+        return Promise.reject(new PlatformError('GQL_SYNTAX', message, { details: { line: 1, column: 1 } }));
+      }
+      const plan = request.explain ? { plan: { scans: ['property Book.year, forward'], indexRowsRead: 3, entitiesRead: 2 } } : {};
+      if (request.gql.includes('COUNT'))
+        return Promise.resolve({ kind: 'aggregation', entities: [], values: { n: { integerValue: '5' } }, ...plan });
+      const first = request.cursor === undefined;
+      const entity = first ? BOOK : { ...BOOK, id: 'b2', name: 'Book:2', properties: { title: { nullValue: null } } };
+      const all = { kind: 'entities' as const, entities: [entity], ...plan };
+      return Promise.resolve(first ? { ...all, cursor: 'next' } : all);
+    },
+    entity: (_app, id) => (id === BOOK.id ? Promise.resolve(BOOK) : Promise.reject(new PlatformError('NOT_FOUND', id))),
+    write: (_app, write) => {
+      writes.push(write);
+      return Promise.resolve(BOOK);
+    },
+    delete: (_app, id) => {
+      deletes.push(id);
+      return Promise.resolve();
+    },
+  },
 };
 
 let server: ConsoleServer;
@@ -170,7 +226,7 @@ interface Said {
 }
 
 async function appengine(
-  words: string,
+  words: string | readonly string[],
   options: { readonly terminal?: boolean; readonly environment?: Record<string, string> } = {},
 ): Promise<Said> {
   let out = '';
@@ -196,16 +252,13 @@ async function appengine(
     clock: systemClock,
     timers: systemTimers,
     signal: new AbortController().signal,
+    readInput: () => Promise.resolve(input),
     openBrowser: (url: string) => {
       opened.push(url);
       return Promise.resolve(options.terminal === true);
     },
   };
-  const code = await runCommandLine(
-    words.split(' ').filter((word) => word !== ''),
-    world,
-    '9.9.9',
-  );
+  const code = await runCommandLine(typeof words === 'string' ? words.split(' ').filter((word) => word !== '') : words, world, '9.9.9');
   return { code, out, err };
 }
 
@@ -296,6 +349,78 @@ describe('logs tail', () => {
   test('filters by text on the server', async () => {
     await appengine('logs tail --app shop --no-follow --text Boom');
     expect(logQuery).toMatchObject({ text: 'Boom', follow: false });
+  });
+});
+
+describe('datastore', () => {
+  // Words are split at spaces: a statement of several words is given as a list.
+  const datastore = (...words: string[]): Promise<Said> => appengine(['datastore', ...words, '--app', 'shop']);
+
+  test('query prints a table over all pages, harmless to the terminal', async () => {
+    queries.length = 0;
+    const { code, out, err } = await datastore('query', 'SELECT * FROM Book', '--explain');
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['KEY', 'TITLE', 'YEAR', 'TAGS'],
+      ['Book:1', '"Em\\u001b[2Jma"', '1815', '["novel", null]'],
+      ['Book:2', 'null'],
+      [''],
+    ]);
+    expect(err).toBe('Plan:\n  property Book.year, forward\n  read 6 index rows and 4 entities\n');
+    expect(queries).toEqual([
+      { gql: 'SELECT * FROM Book', namespace: '', pageSize: 100, explain: true },
+      { gql: 'SELECT * FROM Book', namespace: '', pageSize: 99, cursor: 'next', explain: true },
+    ]);
+  });
+
+  test('query stops at --limit and says so, and prints one document with --json', async () => {
+    expect((await datastore('query', 'SELECT * FROM Book', '--limit', '1')).err).toContain('There may be more than 1 result');
+    const { out } = await datastore('query', 'SELECT * FROM Book', '--json', '--namespace', 'tenant');
+    expect(JSON.parse(out)).toMatchObject({ kind: 'entities', entities: [{ id: 'b1' }, { id: 'b2' }] });
+    expect(queries.at(-1)).toMatchObject({ namespace: 'tenant' });
+    expect((await datastore('query', 'SELECT COUNT(*) AS n FROM Book')).out).toBe('n  5\n');
+    for (const limit of ['0', '-1', 'x']) {
+      expect(await datastore('query', 'SELECT * FROM Book', '--limit', limit)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('USAGE'),
+      });
+    }
+  });
+
+  test('query shows where a statement is wrong', async () => {
+    const { code, err } = await datastore('query', 'SELEC * FROM Book');
+    expect(code).toBe(1);
+    expect(err).toContain('line 1, column 1');
+    expect(err).toContain('\n  SELEC * FROM Book\n  ^');
+  });
+
+  test('lists kinds, namespaces and indexes', async () => {
+    expect((await datastore('kinds')).out).toBe('Book\nShelf\n');
+    expect((await datastore('kinds', '--namespace', 'x')).err).toContain('No entities');
+    expect((await datastore('namespaces')).out).toBe('(default)\ntenant\n');
+    expect((await datastore('indexes')).out).toMatch(/KIND +ANCESTOR +PROPERTIES +STATE\nBook +yes +author, year desc +building/);
+    expect(JSON.parse((await datastore('indexes', '--json')).out)).toMatchObject({ indexes: [{ kind: 'Book' }] });
+  });
+
+  test('gets, puts and deletes one entity', async () => {
+    const { out } = await datastore('get', 'b1');
+    expect(JSON.parse(out)).toEqual(BOOK);
+    await writeFile(join(directory, 'book.json'), out);
+    expect(await datastore('put', 'book.json', '--mode', 'update')).toMatchObject({ code: 0, out: 'Wrote Book:1 (b1).\n' });
+    await rm(join(directory, 'book.json'));
+    const { key, properties, version } = BOOK;
+    expect(writes.at(-1)).toEqual({ key, properties, version, mode: 'update' });
+    input = JSON.stringify({ key, properties });
+    expect((await datastore('put', '-')).code).toBe(0);
+    expect(writes.at(-1)).toEqual({ key, properties, mode: 'upsert' });
+    expect((await datastore('delete', 'b1')).out).toBe('Deleted b1.\n');
+    expect(deletes).toEqual(['b1']);
+    for (const wrong of ['no', '[1]', '{"key":{}}']) {
+      input = wrong;
+      expect(await datastore('put', '-')).toMatchObject({ code: 1, err: expect.stringContaining('USAGE') });
+    }
+    expect(await datastore('put', 'missing.json')).toMatchObject({ code: 1, err: expect.stringContaining('cannot be read') });
+    expect(await datastore('get', 'zz')).toMatchObject({ code: 1, err: expect.stringContaining('NOT_FOUND') });
   });
 });
 

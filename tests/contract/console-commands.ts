@@ -41,6 +41,7 @@ export async function startConsoleCommands(apis: Partial<ConsoleApis>): Promise<
         environment: {},
       }),
       environment: { APPENGINE_SERVER: `http://127.0.0.1:${server.port}`, APPENGINE_TOKEN: TOKEN },
+      readInput: () => Promise.resolve(''),
       openBrowser: () => Promise.resolve(false),
       passwords: { ask: () => Promise.reject(new Error('nobody asks')), fromInput: () => Promise.reject(new Error('nobody reads')) },
       ...{ workingDirectory: '/nowhere', clock: systemClock, timers: systemTimers, signal: new AbortController().signal },

@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type DatastoreApi } from '../../admin-console/ports.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { MemoryAccountStore } from '../../runtime/backends/account-store-memory.ts';
 import { PlainPasswordHash } from '../../runtime/backends/password-hash-plain.ts';
@@ -42,7 +43,7 @@ describe('hostile deploys', () => {
     const logs = new LogReader(join(directory, 'data', 'logs'), systemTimers);
     const memcache = new MemcacheViewer(new MemoryCache(systemClock), systemClock);
     const accounts = new Accounts(new MemoryAccountStore(), new PlainPasswordHash(), systemClock, systemRandom);
-    const apis = { apps: sample.control, deploys: sample.deployer, logs, memcache, accounts };
+    const apis = { apps: sample.control, deploys: sample.deployer, logs, datastore: {} as DatastoreApi, memcache, accounts };
     server = new ConsoleServer(apis, systemTimers, new MemoryLog(), {
       ownerToken: TOKEN,
     });

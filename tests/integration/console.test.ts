@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AdminInstanceView } from '../../sdk/contract/admin/admin.ts';
+import { type EntityView, type GqlAnswerView } from '../../sdk/contract/admin/data.ts';
 import { type SessionView, type SignInLinkView } from '../../sdk/contract/admin/session.ts';
 import { PlatformProcess, waitFor } from './platform-process.ts';
 
@@ -86,6 +87,19 @@ test('an instance that is asked to go finishes its request, while a new one take
 
   const missing = await platform.appengine('instances', 'stop', 'nobody', '--app', 'slow');
   expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining('INSTANCE_NOT_FOUND') });
+});
+
+test("an app's data is read and changed from the command line, durably", async () => {
+  const entity = { key: { path: [{ kind: 'Book', name: 'emma' }] }, properties: { year: { integerValue: '1815' } } };
+  await writeFile(join(platform.dataDirectory, 'book.json'), JSON.stringify(entity));
+  const written = await platform.appengineJson<EntityView>('datastore', 'put', join(platform.dataDirectory, 'book.json'), '--app', 'slow');
+  process.kill(platform.rolePid('datastore')!, 'SIGKILL');
+  const answer = await platform.appengineJson<GqlAnswerView>('datastore', 'query', 'SELECT * FROM Book WHERE year = 1815', '--app', 'slow');
+  expect(answer).toEqual({ kind: 'entities', entities: [written] });
+  expect(await platform.appengineJson('datastore', 'kinds', '--app', 'slow')).toEqual({ kinds: [{ kind: 'Book' }] });
+  const wrong = await platform.appengine('datastore', 'query', 'SELECT FROM Book', '--app', 'slow');
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toMatch(/\n {2}SELECT FROM Book\n +\^[\s\S]*GQL_SYNTAX/);
 });
 
 /** A POST whose body the caller ends. */

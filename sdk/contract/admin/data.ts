@@ -72,6 +72,8 @@ export interface EntityView {
   readonly name: string;
   readonly key: JsonKey;
   readonly properties: Readonly<Record<string, JsonValue>>;
+  /** Of its last write, decimal; absent where only part of the entity was read. */
+  readonly version?: string;
 }
 
 export interface GqlAnswerView {
@@ -90,6 +92,8 @@ export interface EntityWrite {
   readonly properties: Readonly<Record<string, JsonValue>>;
   /** `insert` refuses an entity that is there, `update` one that is not. */
   readonly mode: 'insert' | 'update' | 'upsert';
+  /** When given, the write is refused with DS_TX_CONFLICT unless the stored entity has this version. */
+  readonly version?: string;
 }
 
 export interface MemcacheStatsView {

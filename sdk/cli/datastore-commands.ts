@@ -1,0 +1,56 @@
+import { type Command } from 'commander';
+import { type CommonFlags } from './command-context.ts';
+import { type CommandMaker } from './command-maker.ts';
+import {
+  deleteEntity,
+  getEntity,
+  listIndexes,
+  listKinds,
+  listNamespaces,
+  putEntity,
+  queryDatastore,
+  type QueryFlags,
+} from './datastore.ts';
+
+export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
+  const datastore = program.command('datastore').description("an app's data");
+  command(datastore, 'query', 'run a GQL statement', [
+    `datastore query 'SELECT * FROM Greeting ORDER BY date DESC' --app guestbook`,
+    `datastore query 'SELECT COUNT(*) AS n FROM Greeting' --app guestbook --json`,
+    `datastore query 'SELECT * FROM Greeting' --app guestbook --explain --limit 500`,
+  ])
+    .argument('<gql>', 'the statement')
+    .requiredOption('--app <id>', 'the app')
+    .option('--namespace <name>', 'the namespace; the default one is empty', '')
+    .option('--limit <number>', 'results at most', '100')
+    .option('--explain', 'say what was read for it')
+    .action((gql: string, flags: CommonFlags & QueryFlags) => asked(flags, (context) => queryDatastore(gql, flags, context)));
+  command(datastore, 'namespaces', 'list the namespaces that have entities', ['datastore namespaces --app guestbook'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listNamespaces(flags.app, context)));
+  command(datastore, 'kinds', 'list the kinds that have entities', ['datastore kinds --app guestbook'])
+    .requiredOption('--app <id>', 'the app')
+    .option('--namespace <name>', 'the namespace; the default one is empty', '')
+    .action((flags: CommonFlags & { app: string; namespace: string }) => asked(flags, (context) => listKinds(flags, context)));
+  command(datastore, 'indexes', 'list the composite indexes and their state', ['datastore indexes --app guestbook'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listIndexes(flags.app, context)));
+  command(datastore, 'get', 'print an entity as JSON', ['datastore get EgwKBEtpbmQ --app guestbook > entity.json'])
+    .argument('<id>', 'its id, as `datastore query --json` prints it')
+    .requiredOption('--app <id>', 'the app')
+    .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => getEntity(id, flags.app, context)));
+  command(datastore, 'put', 'write an entity from JSON; one with a version only if nobody wrote it since', [
+    'datastore put entity.json --app guestbook',
+    'datastore put - --app guestbook --mode insert < entity.json',
+  ])
+    .argument('<file>', 'as `datastore get` prints it; - for standard input')
+    .requiredOption('--app <id>', 'the app')
+    .option('--mode <kind>', 'insert (it must not be there), update (it must), or upsert', 'upsert')
+    .action((file: string, flags: CommonFlags & { app: string; mode: string }) =>
+      asked(flags, (context) => putEntity(file, flags, context)),
+    );
+  command(datastore, 'delete', 'delete an entity', ['datastore delete EgwKBEtpbmQ --app guestbook'])
+    .argument('<id>', 'its id')
+    .requiredOption('--app <id>', 'the app')
+    .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => deleteEntity(id, flags.app, context)));
+}
