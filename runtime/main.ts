@@ -27,19 +27,47 @@ interface RoleSettings extends PlatformSettings {
   readonly logLevel: LogLevelChoice;
 }
 
+/** Where a running platform answers. */
+export interface ServeAddresses {
+  readonly routerUrl: string;
+  readonly consoleUrl: string;
+  readonly datastoreAddress: string;
+  readonly dataDirectory: string;
+  /** Signs one browser in to the console, once. */
+  readonly signInUrl: string;
+}
+
 /** Runs `serve …`, or `role NAME` inside a role process; resolves with the exit code when everything has ended. */
 export async function runServer(words: readonly string[]): Promise<number> {
   if (words[0] === 'role') return runRole(words[1]);
   try {
-    const flags = parseFlags(words.slice(1));
-    if (!flags) return 0;
-    await serve(readServeConfig(flags, process.env));
+    await runPlatform(words.slice(1), announce);
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
     printError(toPlatformError(error));
     return 1;
   }
+}
+
+/** Serves in this process as the flags of `serve` say, until a signal. Throws what keeps it from starting. */
+export async function runPlatform(
+  flagWords: readonly string[],
+  onReady: (addresses: ServeAddresses, config: ServeConfig) => void,
+): Promise<void> {
+  const flags = parseFlags(flagWords);
+  if (!flags) return;
+  const config = readServeConfig(flags, process.env);
+  await serve(config, (addresses) => {
+    onReady(addresses, config);
+  });
+}
+
+/** The line that others wait for. */
+function announce({ routerUrl, consoleUrl, datastoreAddress, dataDirectory, signInUrl }: ServeAddresses, config: ServeConfig): void {
+  process.stdout.write(`App Engine ${readRelease()}, data in ${dataDirectory}${config.ephemeral ? ', which goes when this ends' : ''}\n`);
+  process.stdout.write(`Console     ${signInUrl}\n`);
+  process.stdout.write(`ready router=${routerUrl} console=${consoleUrl} datastore=${datastoreAddress}\n`);
 }
 
 /** Undefined when only help was asked for. */
@@ -83,7 +111,7 @@ function printError(error: PlatformError): void {
 }
 
 /** Serves until a signal, then ends everything in order. */
-async function serve(config: ServeConfig): Promise<void> {
+async function serve(config: ServeConfig, onReady: (addresses: ServeAddresses) => void): Promise<void> {
   const closing = new CloseStack();
   const stop = new AbortController();
   const onSignal = (): void => {
@@ -93,7 +121,7 @@ async function serve(config: ServeConfig): Promise<void> {
   // Started by `npm start`, which holds this channel: when that is killed, what it started ends.
   if (process.send) process.on('disconnect', onSignal);
   try {
-    await start(config, closing);
+    onReady(await start(config, closing));
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   } finally {
     await closing.close();
@@ -101,7 +129,7 @@ async function serve(config: ServeConfig): Promise<void> {
   }
 }
 
-async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
+async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAddresses> {
   const log = createProcessLog(config.logLevel, { process: 'host' });
   const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
   const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
@@ -153,11 +181,13 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<void> {
   } else await superviseRoles(settings, world, closing);
   data.announce(ports);
   const { makeSignInLink } = await import('./control/sign-in-links.ts');
-  process.stdout.write(`App Engine ${settings.release}, data in ${paths.root}${config.ephemeral ? ', which goes when this ends' : ''}\n`);
-  process.stdout.write(`Console     ${await makeSignInLink(links.connect('control'), config.bind, ports.console)}\n`);
-  process.stdout.write(
-    `ready router=http://${config.bind}:${ports.router} console=http://${config.bind}:${ports.console} datastore=${config.bind}:${ports.datastore}\n`,
-  );
+  return {
+    routerUrl: `http://${config.bind}:${ports.router}`,
+    consoleUrl: `http://${config.bind}:${ports.console}`,
+    datastoreAddress: `${config.bind}:${ports.datastore}`,
+    dataDirectory: paths.root,
+    signInUrl: await makeSignInLink(links.connect('control'), config.bind, ports.console),
+  };
 }
 
 async function superviseRoles(settings: RoleSettings, world: PlatformWorld, closing: CloseStack): Promise<void> {

@@ -12,9 +12,11 @@ import { PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { forEachLimited } from './limited-parallel.ts';
 
-const IGNORE_FILE = '.gcloudignore';
+export const IGNORE_FILE = '.gcloudignore';
 /** What gcloud writes into a new .gcloudignore, and what Node's packages are: they are installed by the build. */
 const IGNORED_BY_DEFAULT = ['.gcloudignore', '.git', '.gitignore', 'node_modules/'];
+/** Data of a platform that is served from here, its credentials among them: never uploaded, whatever the file says. */
+const IGNORED_ALWAYS = '/.appengine/';
 const INCLUDE = /^#!include:(.+)$/;
 const FILES_OPEN_MAX = 16;
 const EXECUTABLE_BITS = 0o111;
@@ -66,7 +68,8 @@ export async function readAppDirectory(
   };
 }
 
-async function realDirectory(directory: string): Promise<string> {
+/** An absolute path without links. Throws DIRECTORY_MISSING. */
+export async function realDirectory(directory: string): Promise<string> {
   try {
     const path = await realpath(resolve(directory));
     if ((await stat(path)).isDirectory()) return path;
@@ -76,16 +79,17 @@ async function realDirectory(directory: string): Promise<string> {
   throw new PlatformError('DIRECTORY_MISSING', `${directory} is a file`);
 }
 
-async function ignoreRules(root: string): Promise<Ignore> {
+/** What stays out of an upload. */
+export async function ignoreRules(root: string): Promise<Ignore> {
   const rules = ignore();
   const text = await textOf(join(root, IGNORE_FILE));
-  if (text === undefined) return rules.add(IGNORED_BY_DEFAULT);
+  if (text === undefined) return rules.add([...IGNORED_BY_DEFAULT, IGNORED_ALWAYS]);
   for (const line of text.split(/\r?\n/)) {
     const included = INCLUDE.exec(line)?.[1];
     if (included === undefined) rules.add(line);
     else rules.add((await textOf(join(root, included.trim()))) ?? '');
   }
-  return rules;
+  return rules.add(IGNORED_ALWAYS);
 }
 
 async function walk(root: string, below: string, rules: Ignore, found: FoundFile[]): Promise<void> {

@@ -5,6 +5,17 @@ import { type ConnectionFlags, findToken, serverUrl } from './credentials.ts';
 import { type PasswordSource } from './password-source.ts';
 import { type Terminal } from './terminal.ts';
 
+/** Where a platform answers that runs in this process. */
+export interface ServedPlatform {
+  readonly consoleUrl: string;
+  readonly dataDirectory: string;
+  /** Signs one browser in to the console, once. */
+  readonly signInUrl: string;
+}
+
+/** Serves in this process, with flags of `appengine serve`, until a signal. Throws what keeps it from starting. */
+export type ServePlatform = (flags: readonly string[], onReady: (platform: ServedPlatform) => void) => Promise<void>;
+
 export interface CommandWorld {
   readonly terminal: Terminal;
   readonly passwords: PasswordSource;
@@ -18,6 +29,8 @@ export interface CommandWorld {
   readonly readInput: () => Promise<string>;
   /** Whether a browser of this machine took the URL. */
   readonly openBrowser: (url: string) => Promise<boolean>;
+  /** Absent where there is only the command line. */
+  readonly serve?: ServePlatform;
 }
 
 export interface CommonFlags extends ConnectionFlags {

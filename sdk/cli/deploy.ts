@@ -71,7 +71,8 @@ export async function deploy(directory: string, flags: DeployFlags, context: Com
   terminal.print(outcome.promoted ? outcome.url : outcome.versionUrl);
 }
 
-async function runDeploy(
+/** The deploy itself, without a word but the progress's. */
+export async function runDeploy(
   directory: string,
   flags: DeployFlags,
   context: CommandContext,

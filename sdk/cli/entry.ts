@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
 import { openBrowser } from './browser.ts';
+import { type ServePlatform } from './command-context.ts';
 import { runCommandLine } from './main.ts';
 import { TerminalPasswordSource } from './password-source.ts';
 import { type OutputStream, Terminal } from './terminal.ts';
@@ -10,7 +11,7 @@ import { type OutputStream, Terminal } from './terminal.ts';
 const COLUMNS_DEFAULT = 80;
 
 /** Resolves with the exit code. */
-export async function runInProcess(words: readonly string[], release: string): Promise<number> {
+export async function runInProcess(words: readonly string[], release: string, serve: ServePlatform): Promise<number> {
   const interrupt = new AbortController();
   process.once('SIGINT', () => {
     interrupt.abort();
@@ -27,6 +28,7 @@ export async function runInProcess(words: readonly string[], release: string): P
     signal: interrupt.signal,
     openBrowser,
     readInput: () => text(process.stdin),
+    serve,
   };
   return runCommandLine(words, world, release);
 }

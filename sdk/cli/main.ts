@@ -11,6 +11,7 @@ import { SERVER_DEFAULT } from './credentials.ts';
 import { type CommandMaker } from './command-maker.ts';
 import { datastoreCommands } from './datastore-commands.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
+import { devCommand } from './dev.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
 import { memcacheCommands } from './memcache.ts';
@@ -73,6 +74,8 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .option('--no-promote', 'give the new version no traffic yet; it answers at its own URL')
     .option('--quiet', 'print only the URL')
     .action((directory: string, flags: DeployFlags & CommonFlags) => asked(flags, (context) => deploy(directory, flags, context)));
+
+  devCommand(program, world);
 
   const apps = program.command('apps').description('apps on the server');
   command(apps, 'list', 'list the apps', ['apps list', 'apps list --json']).action((flags: CommonFlags) => asked(flags, listApps));
