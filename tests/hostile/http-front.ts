@@ -21,6 +21,9 @@ export interface FrontOptions {
   readonly version?: Partial<VersionRoutes>;
   readonly clock?: Clock;
   readonly timers?: Timers;
+  /** Ids of the apps, all of which are the one behind the router; default `hello`. */
+  readonly apps?: readonly string[];
+  readonly sessionKey?: Buffer;
 }
 
 export class HttpFront {
@@ -45,14 +48,15 @@ export class HttpFront {
     const front = new HttpFront();
     front.#folder = await mkdtemp(join(tmpdir(), 'hostile-http-'));
     const version = { version: 'v1', deploymentId: 'd1', handlers: [], files: {}, ...options.version };
+    const { clock = systemClock, timers = systemTimers, apps = ['hello'], sessionKey } = options;
     const services = [{ service: 'default', split: { v1: 1 }, shardBy: 'ip', versions: [version] }] as const;
-    const routes = new MemoryRouteTableSource({ revision: 1, apps: [{ appId: 'hello', services }] });
+    const routes = new MemoryRouteTableSource({ revision: 1, apps: apps.map((appId) => ({ appId, services })) });
     const { instances, requestLog, blobs, accounts, log } = front;
-    const { clock = systemClock, timers = systemTimers } = options;
     front.#router = new RouterServer({ routes, instances, requestLog, blobs, accounts }, clock, timers, systemRandom, log, {
       domain: 'localhost',
       drainMs: 100,
       platformSocket: front.platformSocket,
+      ...(sessionKey ? { sessionKey } : {}),
     });
     ({ port: front.port } = await front.#router.start({ host: '127.0.0.1', port: 0 }));
     return front;
