@@ -182,6 +182,14 @@ export const LIMIT_ROWS = {
   taskUrlCharactersMax: limit(2_083, 'App Engine: url of a task or cron job'),
   taskDeadlineMsMin: limit(15_000, 'App Engine: the shortest dispatch deadline; the longest is a request\'s'),
   taskBackoffSecondsMax: limit(86_400, 'Pause between two tries of a task or cron job'),
+  taskBytesMax: limit(100 * KiB, 'App Engine: a push task with its url, headers and payload'),
+  taskHeadersMax: limit(50, 'Headers that a task sets; the platform adds its own'),
+  tasksPerAddMax: limit(100, 'App Engine: tasks of one call'),
+  taskEtaMsMax: limit(30 * 24 * 3_600_000, 'App Engine: how far ahead a task may be due'),
+  taskNameReservedMs: limit(7 * 24 * 3_600_000, 'App Engine: how long the name of a task that is done stays taken'),
+  taskNamesReservedMax: limit(100_000, 'Names of one app\'s done tasks that are remembered; beyond, the oldest are free again'),
+  taskWindowEntriesMax: limit(2_000, 'Tasks of one queue that are scheduled in memory; later ones are read when their time comes'),
+  taskDispatchesInFlightMax: limit(400, 'Tasks of all apps under way at once; each holds a request of the router'),
   cronJobsPerAppMax: limit(250, 'App Engine: cron jobs of one app'),
 
   // Deploys
