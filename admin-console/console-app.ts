@@ -20,10 +20,12 @@ import {
   type DeployApi,
   type LogApi,
   type MemcacheApi,
+  type TasksApi,
   type UsageApi,
 } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
+import { taskRoutes } from './task-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
 
 export interface ConsoleApis {
@@ -33,6 +35,8 @@ export interface ConsoleApis {
   readonly datastore: DatastoreApi;
   readonly memcache: MemcacheApi;
   readonly accounts: AccountsApi;
+  /** Absent: there are no such routes. */
+  readonly tasks?: TasksApi;
   /** Absent: nothing is metered, and there are no such routes. */
   readonly usage?: UsageApi;
 }
@@ -49,7 +53,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, memcache, accounts, usage } = apis;
+  const { apps, deploys, logs, datastore, memcache, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -74,6 +78,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     datastoreRoutes(apps, datastore),
     memcacheRoutes(apps, memcache),
     accountRoutes(accounts),
+    ...(tasks ? [taskRoutes(tasks)] : []),
     ...(usage ? [usageRoutes(usage)] : []),
   ];
   for (const router of routers) {

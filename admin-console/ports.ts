@@ -1,6 +1,7 @@
 // The console: the admin API over HTTP, and the pages that people see. One origin of its own.
 // It must not decide anything about apps: it checks who asks and what they send, then asks through the ports below.
 // Read next: server.ts, then sdk/contract/admin/admin.ts (the API's contract).
+import { type CronJobView, type QueueView, type TaskView } from '../sdk/contract/admin/tasks.ts';
 import {
   type AdminInstanceView,
   type AppView,
@@ -117,6 +118,24 @@ export interface MemcacheApi {
   setEntry(appId: string, entry: MemcacheEntryWrite): Promise<MemcacheEntryView>;
   deleteEntry(appId: string, namespace: string, key: string): Promise<void>;
   flush(appId: string): Promise<void>;
+}
+
+/** Push queues and cron jobs. Every call may throw APP_NOT_FOUND, QUEUE_NOT_FOUND, RPC_UNAVAILABLE. */
+export interface TasksApi {
+  queues(appId: string): Promise<readonly QueueView[]>;
+  /** The next ones by ETA. */
+  tasks(appId: string, queue: string, limit: number): Promise<readonly TaskView[]>;
+  /** Pauses it, or lets it go on. */
+  pause(appId: string, queue: string, isPaused: boolean): Promise<QueueView>;
+  /** How many tasks there were. */
+  purge(appId: string, queue: string): Promise<number>;
+  /** Throws TASK_NOT_FOUND. */
+  runTask(appId: string, queue: string, task: string): Promise<void>;
+  /** Throws TASK_NOT_FOUND. */
+  deleteTask(appId: string, queue: string, task: string): Promise<void>;
+  cronJobs(appId: string): Promise<readonly CronJobView[]>;
+  /** Throws CRON_JOB_NOT_FOUND. */
+  runCronJob(appId: string, jobId: string): Promise<CronJobView>;
 }
 
 /** What apps use, may use and cost. Every call may throw APP_NOT_FOUND, RPC_UNAVAILABLE. */

@@ -8,6 +8,7 @@ import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
 import { UrlFetchClient } from './client/url-fetch.ts';
 import { UsersClient } from './client/users.ts';
+import { TaskQueue } from './client/task-queue.ts';
 import { type Rpc, type RpcCallOptions, RpcClient } from './contract/wire/client.ts';
 import { PlatformError } from './contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from './support/clock.ts';
@@ -25,6 +26,8 @@ export {
 } from './client/memcache.ts';
 export { type CacheValue } from './client/memcache-value.ts';
 export { type CacheStatistics } from './contract/services/memcache.ts';
+export { type AddedTask, type QueueStatistics, type TaskOptions, TaskQueue } from './client/task-queue.ts';
+export { type TaskRetryOptions } from './contract/services/task-queue.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
 export { type UrlFetchOptions, type UrlFetchResult } from './client/url-fetch.ts';
 export { type RequestWithHeaders, type User } from './client/users.ts';
@@ -64,6 +67,9 @@ export const appIdentity = new AppIdentityClient(api);
 
 /** The app's cache. */
 export const memcache = new Memcache(api);
+
+/** The app's default queue; `taskQueue.queue(name)` is another. */
+export const taskQueue = new TaskQueue(api);
 
 /** Requests to the outside, App Engine's way. */
 export const urlFetch = new UrlFetchClient(api);

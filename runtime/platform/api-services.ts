@@ -5,6 +5,8 @@ import { type Cache } from '../services/cache.ts';
 import { memcacheApi } from '../services/memcache.ts';
 import { type FetchBroker } from '../services/url-fetch/broker.ts';
 import { urlFetchApi } from '../services/url-fetch/fetch-service.ts';
+import { taskQueueApi } from '../services/task-queue/task-queue-api.ts';
+import { type TaskQueues } from '../services/task-queue/task-queues.ts';
 import { usersApi } from '../services/users.ts';
 import { type PlatformSettings } from './settings.ts';
 
@@ -14,14 +16,16 @@ export interface ApiParts {
   readonly timers: Timers;
   readonly cache: Cache;
   readonly fetchBroker: FetchBroker;
+  readonly queues: TaskQueues;
 }
 
 /** Every service on an instance's API socket: the table of what apps may call, the datastore aside. */
-export function apiServices(settings: PlatformSettings, { clock, timers, cache, fetchBroker }: ApiParts): readonly ApiService[] {
+export function apiServices(settings: PlatformSettings, { clock, timers, cache, fetchBroker, queues }: ApiParts): readonly ApiService[] {
   return [
     appIdentityApi(settings.domain),
     memcacheApi(cache, clock),
     urlFetchApi(fetchBroker, timers),
+    taskQueueApi(queues, clock),
     usersApi({ domain: settings.domain, port: settings.ports.router }),
   ];
 }

@@ -47,6 +47,7 @@ import { Accounts } from '../services/accounts.ts';
 import { accountsService } from '../services/accounts-wire.ts';
 import { apiServices } from './api-services.ts';
 import { fetchBroker } from './fetch-broker.ts';
+import { startTaskService } from './task-service.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -115,8 +116,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     });
     const broker = fetchBroker(settings, meter, timers);
     closing.defer(() => broker.close());
+    const tasks = startTaskService(settings, datastore, registry, world);
+    closing.defer(() => tasks.close());
     const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-    const table = new ServiceTable(apiServices(settings, { clock, timers, cache, fetchBroker: broker }), quotas, meter, timers);
+    const services = apiServices(settings, { clock, timers, cache, fetchBroker: broker, queues: tasks.queues });
+    const table = new ServiceTable(services, quotas, meter, timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
@@ -143,6 +147,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       datastore: new DatastoreViewer(datastore),
       memcache: new MemcacheViewer(cache, clock),
       accounts,
+      tasks: tasks.desk,
     };
     const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,

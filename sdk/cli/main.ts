@@ -15,6 +15,7 @@ import { devCommand } from './dev.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
 import { memcacheCommands } from './memcache.ts';
+import { taskCommands } from './tasks.ts';
 
 const INTERRUPTED = 130;
 
@@ -145,6 +146,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .action((flags: CommonFlags & ConsoleFlags) => asked(flags, (context) => showConsole(flags, context)));
 
   memcacheCommands(program, { command, asked });
+  taskCommands(program, { command, asked });
   accountCommands(program, { command, asked });
   billingCommands(program, { command, asked });
 

@@ -190,6 +190,7 @@ export const LIMIT_ROWS = {
   taskNamesReservedMax: limit(100_000, 'Names of one app\'s done tasks that are remembered; beyond, the oldest are free again'),
   taskWindowEntriesMax: limit(2_000, 'Tasks of one queue that are scheduled in memory; later ones are read when their time comes'),
   taskDispatchesInFlightMax: limit(400, 'Tasks of all apps under way at once; each holds a request of the router'),
+  taskListRowsMax: limit(200, 'Tasks of a queue that the admin API lists at once; each is read with its payload'),
   cronJobsPerAppMax: limit(250, 'App Engine: cron jobs of one app'),
 
   // Deploys

@@ -70,6 +70,8 @@ export function run(
 export interface HttpOptions {
   readonly method?: string;
   readonly form?: Readonly<Record<string, string>>;
+  /** Sent as it is, instead of a form. */
+  readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly msMax?: number;
   readonly agent?: Agent;
@@ -77,8 +79,9 @@ export interface HttpOptions {
 
 /** A request to a port of this machine with a Host header of its own. */
 export function httpByHost(port: number, host: string, path: string, options: HttpOptions = {}): Promise<Answer> {
-  const body = options.form === undefined ? undefined : new URLSearchParams(options.form).toString();
-  const form = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(body.length) };
+  const body = options.form === undefined ? options.body : new URLSearchParams(options.form).toString();
+  const type = options.form === undefined ? 'application/octet-stream' : 'application/x-www-form-urlencoded';
+  const form = body === undefined ? {} : { 'content-type': type, 'content-length': String(Buffer.byteLength(body)) };
   const method = options.method ?? (body === undefined ? 'GET' : 'POST');
   const agent = options.agent === undefined ? {} : { agent: options.agent };
   return new Promise((resolve, reject) => {
