@@ -166,7 +166,7 @@ export class PushQueue {
     const running = tasks.flatMap(({ name }) => this.#running.get(name) ?? []).filter(({ isDeleted }) => !isDeleted);
     for (const each of running) each.isDeleted = true;
     try {
-      await Promise.all(running.map(({ writing }) => writing));
+      await Promise.all(running.map(async ({ writing }) => writing));
       await this.#tools.store.remove(this.key, tasks, reservedUntilMs);
     } catch (error) {
       for (const each of running) each.isDeleted = false;
@@ -221,7 +221,7 @@ export class PushQueue {
     this.#epoch = epoch;
     this.#tasks = 0;
     for (const running of this.#running.values()) running.isDeleted = true;
-    await Promise.all([...this.#running.values()].map(({ writing }) => writing));
+    await Promise.allSettled([...this.#running.values()].map(async ({ writing }) => writing));
     this.#window.clear();
     for (let after: TaskPlace | undefined; ; ) {
       const page = await this.#tools.store.page(this.key, after, PURGE_BATCH);
@@ -298,7 +298,9 @@ export class PushQueue {
     const decision = decideRetry(task, outcome, this.#definition.retry, startedAtMs, clock.nowMs());
     if (decision.kind !== 'postponed') this.#executed.add(clock.monotonicMs());
     if (decision.kind === 'again' || decision.kind === 'given-up') this.#failed.add(clock.monotonicMs());
-    if (running.isDeleted) return;
+    // Asked anew after each wait: it may be deleted meanwhile.
+    const isDeleted = (): boolean => running.isDeleted;
+    if (isDeleted()) return;
     const status = 'status' in outcome ? { status: outcome.status } : {};
     const end: TaskEnd = { startedAtMs, endedAtMs: clock.nowMs(), latencyMs: clock.monotonicMs() - startedMs, ...status };
     switch (decision.kind) {
@@ -312,7 +314,7 @@ export class PushQueue {
       case 'again':
         running.writing = this.#insist('write', () => store.update(decision.task));
         await running.writing;
-        if (!running.isDeleted) this.#window.add(placeOf(decision.task));
+        if (!isDeleted()) this.#window.add(placeOf(decision.task));
         break;
       case 'postponed':
         this.#window.add(placeOf(task), clock.nowMs() + decision.delayMs);

@@ -80,9 +80,8 @@ function afterFailure(
   const retry = task.retry ?? queueRetry;
   const failures = task.retries + 1;
   const firstTriedAtMs = task.firstTriedAtMs ?? startedAtMs;
-  const { lastStatus: _before, ...rest } = task;
   const tried: Task = {
-    ...rest,
+    ...withoutStatus(task),
     retries: failures,
     executions: task.executions + (failure.hasRun ? 1 : 0),
     firstTriedAtMs,
@@ -92,6 +91,13 @@ function afterFailure(
   };
   const over = limitReached(failures, nowMs - firstTriedAtMs, retry);
   return over === undefined ? { kind: 'again', task: tried } : { kind: 'given-up', task: tried, reason: over };
+}
+
+/** The status of an earlier try says nothing of this one. */
+function withoutStatus(task: Task): Task {
+  const copy: { -readonly [K in keyof Task]: Task[K] } = { ...task };
+  delete copy.lastStatus;
+  return copy;
 }
 
 /** With both limits a task ends only when it is over both (App Engine). */
