@@ -48,9 +48,7 @@ export class HttpTaskCaller implements TaskCaller {
         const code = headers[ERROR_HEADER];
         response.resume();
         response.on('end', () => {
-          settle(
-            isErrorCode(code) ? { kind: 'refused', status: statusCode, code } : { kind: 'answered', status: statusCode },
-          );
+          settle(isErrorCode(code) ? { kind: 'refused', status: statusCode, code } : { kind: 'answered', status: statusCode });
         });
         response.on('close', () => {
           settle({ kind: 'lost' });

@@ -145,7 +145,7 @@ export class DatastoreTaskStore implements TaskStore {
 
   async queues(): Promise<readonly (QueueKey & { readonly tasks: number })[]> {
     const queues: (QueueKey & { tasks: number })[] = [];
-    for (let after = ''; ; ) {
+    for (let after = ''; ;) {
       const range = { property: 'due', after, before: BEYOND_ALL };
       const [first] = await this.#entities.query({ kind: TASK_KIND, range, projected: true, limit: 1 });
       if (!first) return queues;

@@ -45,14 +45,7 @@ export class CronScheduler {
   #entries = new Map<string, JobEntry>();
   #isClosed = false;
 
-  constructor(
-    queues: TaskQueues,
-    states: QueueStateStore,
-    registry: Pick<AppRegistry, 'watch'>,
-    clock: Clock,
-    timers: Timers,
-    log: Log,
-  ) {
+  constructor(queues: TaskQueues, states: QueueStateStore, registry: Pick<AppRegistry, 'watch'>, clock: Clock, timers: Timers, log: Log) {
     this.#queues = queues;
     this.#states = states;
     this.#registry = registry;

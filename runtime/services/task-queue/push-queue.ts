@@ -223,7 +223,7 @@ export class PushQueue {
     for (const running of this.#running.values()) running.isDeleted = true;
     await Promise.allSettled([...this.#running.values()].map(async ({ writing }) => writing));
     this.#window.clear();
-    for (let after: TaskPlace | undefined; ; ) {
+    for (let after: TaskPlace | undefined; ;) {
       const page = await this.#tools.store.page(this.key, after, PURGE_BATCH);
       await this.#tools.store.remove(
         this.key,

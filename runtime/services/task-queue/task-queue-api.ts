@@ -30,7 +30,8 @@ const URL_PATH = /^\/[!-"$-~]*$/;
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/;
 const HEADER_VALUE = /^[\t -~\u0080-\u00ff]*$/;
 /** The request's framing and what the platform says are not the task's to set. */
-const REFUSED_HEADERS = /^(?:x-appengine-.*|x-google-.*|x-forwarded-.*|proxy-.*|host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect)$/;
+const REFUSED_HEADERS =
+  /^(?:x-appengine-.*|x-google-.*|x-forwarded-.*|proxy-.*|host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect)$/;
 
 const queue = z.string().regex(QUEUE_NAME, 'a queue name has 1 to 100 letters, digits and hyphens');
 const name = z.string().regex(TASK_NAME, 'a task name has 1 to 500 letters, digits, _ and -');
@@ -48,7 +49,10 @@ const task = z.strictObject({
   name: name.exactOptional(),
   url: z.string().exactOptional(),
   method: z.enum(TASK_METHODS).exactOptional(),
-  headers: z.array(z.tuple([z.string(), z.string()])).max(LIMITS.taskHeadersMax).exactOptional(),
+  headers: z
+    .array(z.tuple([z.string(), z.string()]))
+    .max(LIMITS.taskHeadersMax)
+    .exactOptional(),
   payload: z.instanceof(Uint8Array).exactOptional(),
   etaMs: z.number().exactOptional(),
   countdownMs: z.number().exactOptional(),
@@ -83,12 +87,9 @@ export function taskQueueApi(queues: TaskQueues, clock: Clock): ApiService {
           const found = await queues.queue({ appId: caller.appId, queue: request.queue });
           return { deleted: await found.delete(request.names, queues.nameReservedUntilMs()) };
         }),
-        purge: method(
-          queueRequest,
-          async (request): Promise<PurgeQueueResponse> => ({
-            purged: await queues.purge({ appId: caller.appId, queue: request.queue }),
-          }),
-        ),
+        purge: method(queueRequest, async (request): Promise<PurgeQueueResponse> => ({
+          purged: await queues.purge({ appId: caller.appId, queue: request.queue }),
+        })),
         stats: method(queueRequest, async (request): Promise<QueueStatsResponse> => {
           const found = await queues.queue({ appId: caller.appId, queue: request.queue });
           const { tasks, running, executedLastMinute } = found.figures;
@@ -106,7 +107,8 @@ function newTask(wanted: TaskPayload, caller: ApiCaller, queueName: string, queu
   if (url.length > LIMITS.taskUrlCharactersMax || !URL_PATH.test(url)) {
     throw new PlatformError('TASK_INVALID', `its url must be a path of the app with at most ${LIMITS.taskUrlCharactersMax} characters`);
   }
-  if (payload.length > 0 && verb !== 'POST' && verb !== 'PUT') throw new PlatformError('TASK_INVALID', `a task with ${verb} has no payload`);
+  if (payload.length > 0 && verb !== 'POST' && verb !== 'PUT')
+    throw new PlatformError('TASK_INVALID', `a task with ${verb} has no payload`);
   for (const [header, value] of headers) checkHeader(header, value);
   const bytes = taskBytes({ url, headers, payload });
   if (bytes > LIMITS.taskBytesMax) throw new PlatformError('TASK_TOO_LARGE', `${bytes} bytes, at most ${LIMITS.taskBytesMax} are allowed`);

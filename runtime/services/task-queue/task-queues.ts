@@ -99,20 +99,18 @@ export class TaskQueues {
     await this.#ready;
     const queue = this.#open(key);
     const createdAtMs = this.#clock.nowMs();
-    const complete = tasks.map(
-      (task): Task => ({
-        ...key,
-        ...task,
-        name: task.name ?? this.#random.bytes(NAME_BYTES).toString('hex'),
-        isNamed: task.isNamed ?? task.name !== undefined,
-        nonce: this.#random.bytes(NONCE_BYTES).toString('base64url'),
-        epoch: queue.epoch,
-        createdAtMs,
-        target: task.target === '' ? (queue.definition.target ?? '') : task.target,
-        retries: 0,
-        executions: 0,
-      }),
-    );
+    const complete = tasks.map((task): Task => ({
+      ...key,
+      ...task,
+      name: task.name ?? this.#random.bytes(NAME_BYTES).toString('hex'),
+      isNamed: task.isNamed ?? task.name !== undefined,
+      nonce: this.#random.bytes(NONCE_BYTES).toString('base64url'),
+      epoch: queue.epoch,
+      createdAtMs,
+      target: task.target === '' ? (queue.definition.target ?? '') : task.target,
+      retries: 0,
+      executions: 0,
+    }));
     await queue.add(complete);
     return complete;
   }
@@ -184,13 +182,16 @@ export class TaskQueues {
   }
 
   #dropAppsThatAreGone(): void {
-    const known = new Set([...this.#queues.values(), ...this.#states.values()].map((each) => ('key' in each ? each.key.appId : each.appId)));
+    const known = new Set(
+      [...this.#queues.values(), ...this.#states.values()].map((each) => ('key' in each ? each.key.appId : each.appId)),
+    );
     for (const appId of known) {
       if (this.#apps.has(appId) || this.#dropping.has(appId)) continue;
       this.#dropping.add(appId);
       const dropped = this.#drop(appId).finally(() => this.#dropping.delete(appId));
       dropped.catch((error: unknown) => {
-        if (!this.#abort.signal.aborted) this.#log.warn('Tasks of a deleted app are still there; the next start drops them', { appId, error });
+        if (!this.#abort.signal.aborted)
+          this.#log.warn('Tasks of a deleted app are still there; the next start drops them', { appId, error });
       });
     }
   }
