@@ -13,12 +13,14 @@ import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
 import { memcacheRoutes } from './memcache-routes.ts';
+import { mailRoutes } from './mail-routes.ts';
 import {
   type AccountsApi,
   type AppsApi,
   type DatastoreApi,
   type DeployApi,
   type LogApi,
+  type MailApi,
   type MemcacheApi,
   type TasksApi,
   type UsageApi,
@@ -34,6 +36,7 @@ export interface ConsoleApis {
   readonly logs: LogApi;
   readonly datastore: DatastoreApi;
   readonly memcache: MemcacheApi;
+  readonly mail: MailApi;
   readonly accounts: AccountsApi;
   /** Absent: there are no such routes. */
   readonly tasks?: TasksApi;
@@ -53,7 +56,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, memcache, accounts, tasks, usage } = apis;
+  const { apps, deploys, logs, datastore, memcache, mail, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -77,6 +80,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     // One line for each port.
     datastoreRoutes(apps, datastore),
     memcacheRoutes(apps, memcache),
+    mailRoutes(apps, mail),
     accountRoutes(accounts),
     ...(tasks ? [taskRoutes(tasks)] : []),
     ...(usage ? [usageRoutes(usage)] : []),

@@ -34,6 +34,10 @@ const version = (name: string): VersionView => ({
 const account = { email: 'ada@example.com', createdAtMs: 1, adminOf: [] };
 const app = { id: 'guestbook', url: 'http://guestbook.localhost:8080/', createdAtMs: 1, services: [] };
 
+const MAIL = {
+  ...{ id: '0mf3kq2a1-5b0c9d2e4f61', sentAtMs: 1, from: 'a@b', to: ['c@d'], cc: [], bcc: [], subject: 's', text: 't' },
+  ...{ bytes: 5, attachments: 0, state: 'spooled' as const, files: [] },
+};
 const CACHE_STATISTICS = { hits: 1, misses: 0, byteHits: 3, items: 1, bytes: 9, bytesMax: 99, oldestItemAgeMs: 5 };
 const CACHE_ENTRY = { namespace: '', key: 'k', value: 'v', encoding: 'text' as const, bytes: 1 };
 
@@ -83,6 +87,14 @@ class ScriptedApis implements ConsoleApis {
       this.calls.push(['read', appId, query]);
       return this.onRead(query, signal);
     },
+  };
+
+  readonly mail = {
+    list: (...given: unknown[]) => this.#answer(['list', ...given], []),
+    show: (...given: unknown[]) => this.#answer(['show', ...given], MAIL),
+    raw: (...given: unknown[]) => this.#answer(['raw', ...given], Buffer.from('Subject: x')),
+    attachment: (...given: unknown[]) => this.#answer(['attachment', ...given], { name: 'a.txt', bytes: Buffer.from('a') }),
+    delete: (...given: unknown[]) => this.#answer(['delete', ...given], undefined),
   };
 
   readonly memcache = {
@@ -135,6 +147,11 @@ const ROUTES = [
   ['post', '/api/v1/apps/guestbook/deployments'],
   ['put', `/api/v1/apps/guestbook/deployments/d1/blobs/${SHA}`],
   ['post', '/api/v1/apps/guestbook/deployments/d1/finish'],
+  ['get', '/api/v1/apps/guestbook/mail'],
+  ['get', '/api/v1/apps/guestbook/mail/0mf3kq2a1-5b0c9d2e4f61'],
+  ['get', '/api/v1/apps/guestbook/mail/0mf3kq2a1-5b0c9d2e4f61/raw'],
+  ['get', '/api/v1/apps/guestbook/mail/0mf3kq2a1-5b0c9d2e4f61/attachments/0'],
+  ['delete', '/api/v1/apps/guestbook/mail/0mf3kq2a1-5b0c9d2e4f61'],
   ['get', '/api/v1/apps/guestbook/memcache'],
   ['get', '/api/v1/apps/guestbook/memcache/entry?key=k'],
   ['put', '/api/v1/apps/guestbook/memcache/entry'],

@@ -20,6 +20,8 @@ import {
   type GqlRequestView,
   type IndexView,
   type KindView,
+  type MailSummaryView,
+  type MailView,
   type MemcacheEntryView,
   type MemcacheEntryWrite,
   type MemcacheStatsView,
@@ -148,4 +150,17 @@ export interface UsageApi {
   changeBilling(appId: string, change: BillingChange): Promise<BillingView>;
   /** Of today, without `day`: then it is not final. */
   invoice(appId: string, day: string | undefined): Promise<InvoiceView>;
+}
+
+/** Mail that an app sent. All but `list` throw MAIL_NOT_FOUND. */
+export interface MailApi {
+  /** Newest first. */
+  list(appId: string, limit: number): Promise<readonly MailSummaryView[]>;
+  show(appId: string, id: string): Promise<MailView>;
+  /** As it goes out, RFC 5322. */
+  raw(appId: string, id: string): Promise<Uint8Array>;
+  /** `index` counts the view's files from 0. */
+  attachment(appId: string, id: string, index: number): Promise<{ readonly name: string; readonly bytes: Uint8Array }>;
+  /** A message that waits is not delivered any more. */
+  delete(appId: string, id: string): Promise<void>;
 }

@@ -12,6 +12,7 @@ test('defaults are the documented ones', () => {
     singleProcess: false,
     fetchAllow: [],
     ephemeral: false,
+    mail: { domain: 'localhost', senders: [] },
     sandbox: 'auto',
     logLevel: 'warn',
     devLogin: false,
@@ -46,4 +47,43 @@ test('signing in without a password goes with a loopback address alone', () => {
   for (const bind of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
     expect(() => readServeConfig({ devLogin: true, bind }, {})).toThrow(/--dev-login lets anybody in/);
   }
+});
+
+test('mail goes by the flags, and the server of the variable where no flag names one', () => {
+  const flags = { domain: 'example.com', mailDomain: 'post.example.com', mailSender: ['News@Example.COM', 'a@b.c'] };
+  expect(readServeConfig(flags, { APPENGINE_SMTP: 'smtps://u:p%40ss@mail.example.com:465' }).mail).toEqual({
+    domain: 'post.example.com',
+    senders: ['News@example.com', 'a@b.c'],
+    smtpUrl: 'smtps://u:p%40ss@mail.example.com:465',
+  });
+  expect(readServeConfig({ domain: 'example.com', smtp: 'smtp://[::1]:25' }, { APPENGINE_SMTP: 'smtp://other' }).mail).toEqual({
+    domain: 'example.com',
+    senders: [],
+    smtpUrl: 'smtp://[::1]:25',
+  });
+});
+
+test.each(['mail.example.com:25', 'http://u:S3cret@mail', 'smtp://', 'smtp://u:S3cret@mail/?pool=true', 'smtp://u:S3cret@ma il'])(
+  'the SMTP server %# is refused, and its password is not repeated',
+  (smtp) => {
+    const refusal = (flags: object, variables: Record<string, string>): string => {
+      try {
+        readServeConfig(flags, variables);
+        return 'taken';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    for (const message of [refusal({ smtp }, {}), refusal({}, { APPENGINE_SMTP: smtp })]) {
+      expect(message).toContain('smtp[s]://');
+      expect(message).not.toContain('S3cret');
+    }
+  },
+);
+
+test.each([
+  [{ mailDomain: 'Post' }, '--mail-domain is "Post"'],
+  [{ mailSender: ['news'] }, '--mail-sender is "news"'],
+])('%j is refused by name', (flags, words) => {
+  expect(() => readServeConfig(flags, {})).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }));
 });

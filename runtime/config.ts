@@ -1,6 +1,7 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
+import { parseAddress } from './services/mail/mail-address.ts';
 import { parseAddressRange } from './services/url-fetch/address-guard.ts';
 
 export const SANDBOX_CHOICES: readonly SandboxChoice[] = ['auto', 'bubblewrap', 'process'];
@@ -31,6 +32,16 @@ export interface ServeConfig {
   /** The operator's files of quotas and of prices. */
   readonly quotasFile?: string;
   readonly pricesFile?: string;
+  readonly mail: MailSettings;
+}
+
+export interface MailSettings {
+  /** Apps may send mail as anything@APP.DOMAIN. */
+  readonly domain: string;
+  /** Addresses that every app may send as. */
+  readonly senders: readonly string[];
+  /** smtp[s]://user:password@host:port, a secret; absent: mail is kept on disk alone. */
+  readonly smtpUrl?: string;
 }
 
 /** Flags as commander hands them over: texts or absent. */
@@ -49,11 +60,16 @@ export interface ServeFlags {
   readonly devLogin?: boolean;
   readonly quotas?: string;
   readonly prices?: string;
+  readonly smtp?: string;
+  readonly mailDomain?: string;
+  readonly mailSender?: readonly string[];
 }
 
 export const PORT_DEFAULT = 8080;
 export const CONSOLE_PORT_DEFAULT = 8000;
 export const DATASTORE_PORT_DEFAULT = 8081;
+/** Holds a password: it is not handed on. */
+export const SMTP_VARIABLE = 'APPENGINE_SMTP';
 export const DATA_DIRECTORY_DEFAULT = '.appengine';
 
 const DOMAIN_PATTERN = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -85,7 +101,29 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     devLogin,
     ...(flags.quotas === undefined ? {} : { quotasFile: flags.quotas }),
     ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
+    mail: readMailSettings(flags, variables, domain),
   };
+}
+
+function readMailSettings(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>, domain: string): MailSettings {
+  const mailDomain = flags.mailDomain ?? domain;
+  if (!DOMAIN_PATTERN.test(mailDomain)) throw usage('--mail-domain', mailDomain, 'a lower-case domain such as mail.example.com');
+  const senders = (flags.mailSender ?? []).map((text) => {
+    const address = parseAddress(text);
+    if (address === undefined) throw usage('--mail-sender', text, 'an address such as news@example.com');
+    return address;
+  });
+  const smtpUrl = flags.smtp ?? (variables[SMTP_VARIABLE] || undefined);
+  if (smtpUrl === undefined) return { domain: mailDomain, senders };
+  // It is not repeated: it may hold a password.
+  if (!isSmtpUrl(smtpUrl)) throw new PlatformError('USAGE', '--smtp or APPENGINE_SMTP: want smtp[s]://USER:PASSWORD@HOST:PORT');
+  return { domain: mailDomain, senders, smtpUrl };
+}
+
+function isSmtpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname, search } = new URL(text);
+  return (protocol === 'smtp:' || protocol === 'smtps:') && hostname !== '' && (pathname === '' || pathname === '/') && search === '';
 }
 
 function readPort(

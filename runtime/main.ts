@@ -9,7 +9,15 @@ import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from '../sdk/support/clock.ts';
 import { CloseStack } from '../sdk/support/close-stack.ts';
-import { LOG_LEVELS, type LogLevelChoice, readServeConfig, SANDBOX_CHOICES, type ServeConfig, type ServeFlags } from './config.ts';
+import {
+  LOG_LEVELS,
+  type LogLevelChoice,
+  readServeConfig,
+  SANDBOX_CHOICES,
+  type ServeConfig,
+  type ServeFlags,
+  SMTP_VARIABLE,
+} from './config.ts';
 import { startRoleProcess } from './host/role-process.ts';
 import { createProcessLog } from './observability/process-log.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './platform/settings.ts';
@@ -84,6 +92,9 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
     .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
+    .option('--smtp <url>', 'deliver mail by smtp[s]://USER:PASSWORD@HOST:PORT (better APPENGINE_SMTP: others can read a command line)')
+    .option('--mail-domain <name>', 'apps send mail as anything@ID.NAME (default: the domain)')
+    .option('--mail-sender <address...>', 'apps may send mail as these addresses too')
     .option('--dev-login', 'for development: any e-mail address signs in to apps, without a password')
     .option('--quotas <file>', 'YAML file of quotas (default: those of App Engine; see docs/billing.md)')
     .option('--prices <file>', 'YAML file of prices, if not in the file of quotas')
@@ -169,6 +180,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       ephemeral: config.ephemeral,
       logLevel: config.logLevel,
       fetchAllow: config.fetchAllow,
+      mail: config.mail,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
     ...(quotas ? { quotas } : {}),
@@ -194,14 +206,24 @@ async function superviseRoles(settings: RoleSettings, world: PlatformWorld, clos
   const [{ NodeRoleSpawner }, { Supervisor }] = await Promise.all([import('./host/role-spawner.ts'), import('./host/supervisor.ts')]);
   const supervisor = new Supervisor(new NodeRoleSpawner(), world.clock, world.timers, world.log);
   closing.defer(() => supervisor.close());
-  const environment = { ...definedVariables(process.env), [SETTINGS_VARIABLE]: JSON.stringify(settings) };
   const command = join(packageRoot(), 'sdk', 'cli', 'bin', 'appengine.mjs');
   // At the same time: each waits for the others' services by itself.
   await Promise.all(
     CHILD_ROLES.map((name) =>
-      supervisor.start({ name, argv: [process.execPath, ...process.execArgv, command, 'role', name], environment }),
+      supervisor.start({
+        ...{ name, argv: [process.execPath, ...process.execArgv, command, 'role', name] },
+        environment: roleEnvironment(name, settings),
+      }),
     ),
   );
+}
+
+/** The SMTP server's password goes to the one role that sends mail. */
+function roleEnvironment(role: ChildRole, settings: RoleSettings): Record<string, string> {
+  const { domain, senders } = settings.mail;
+  const own: RoleSettings = role === 'control' ? settings : { ...settings, mail: { domain, senders } };
+  const variables = definedVariables({ ...process.env, [SMTP_VARIABLE]: undefined });
+  return { ...variables, [SETTINGS_VARIABLE]: JSON.stringify(own) };
 }
 
 /** The whole life of a role process. */

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { AppIdentityClient } from './client/app-identity.ts';
 import { Datastore } from './client/datastore.ts';
+import { Mail } from './client/mail.ts';
 import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
 import { UrlFetchClient } from './client/url-fetch.ts';
@@ -24,7 +25,9 @@ export {
   type CacheWriteOptions,
   Memcache,
 } from './client/memcache.ts';
+export { type AdminMailMessage, Mail, type MailFile, type MailMessage } from './client/mail.ts';
 export { type CacheValue } from './client/memcache-value.ts';
+export { type MailAccepted } from './contract/services/mail.ts';
 export { type CacheStatistics } from './contract/services/memcache.ts';
 export { type AddedTask, type QueueStatistics, type TaskOptions, TaskQueue } from './client/task-queue.ts';
 export { type TaskRetryOptions } from './contract/services/task-queue.ts';
@@ -64,6 +67,9 @@ const api = new InstanceSocket('api.sock');
 
 /** Who the platform says this instance is. */
 export const appIdentity = new AppIdentityClient(api);
+
+/** Mail that the app sends. */
+export const mail = new Mail(api);
 
 /** The app's cache. */
 export const memcache = new Memcache(api);

@@ -1,6 +1,6 @@
 // The data directory: everything durable of one platform, held by one process at a time.
 //
-//   store/ blobs/ bundles/ logs/ cache/     what the other parts keep
+//   store/ blobs/ bundles/ logs/ cache/ mail/     what the other parts keep
 //   credentials/owner-token                 mode 0600, made once
 //   credentials/sign-in-codes, console-sessions    hashes, written by the control role
 //   credentials/session-key                 the same; signs the sessions of people at apps
@@ -31,6 +31,7 @@ export interface DataPaths {
   readonly logs: string;
   readonly credentials: string;
   readonly cache: string;
+  readonly mail: string;
 }
 
 const RUN_PREFIX = 'ae-';
@@ -125,6 +126,7 @@ function pathsOf(root: string): DataPaths {
     logs: join(root, 'logs'),
     credentials: join(root, 'credentials'),
     cache: join(root, 'cache'),
+    mail: join(root, 'mail'),
   };
 }
 

@@ -7,6 +7,7 @@ import { type FetchBroker } from '../services/url-fetch/broker.ts';
 import { urlFetchApi } from '../services/url-fetch/fetch-service.ts';
 import { taskQueueApi } from '../services/task-queue/task-queue-api.ts';
 import { type TaskQueues } from '../services/task-queue/task-queues.ts';
+import { mailApi, type MailParts } from '../services/mail/mail.ts';
 import { usersApi } from '../services/users.ts';
 import { type PlatformSettings } from './settings.ts';
 
@@ -16,14 +17,17 @@ export interface ApiParts {
   readonly timers: Timers;
   readonly cache: Cache;
   readonly fetchBroker: FetchBroker;
+  readonly mail: MailParts;
   readonly queues: TaskQueues;
 }
 
 /** Every service on an instance's API socket: the table of what apps may call, the datastore aside. */
-export function apiServices(settings: PlatformSettings, { clock, timers, cache, fetchBroker, queues }: ApiParts): readonly ApiService[] {
+export function apiServices(settings: PlatformSettings, parts: ApiParts): readonly ApiService[] {
+  const { clock, timers, cache, fetchBroker, mail, queues } = parts;
   return [
     appIdentityApi(settings.domain),
     memcacheApi(cache, clock),
+    mailApi(mail),
     urlFetchApi(fetchBroker, timers),
     taskQueueApi(queues, clock),
     usersApi({ domain: settings.domain, port: settings.ports.router }),

@@ -45,6 +45,8 @@ import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { MemcacheViewer } from '../services/memcache-viewer.ts';
 import { Accounts } from '../services/accounts.ts';
 import { accountsService } from '../services/accounts-wire.ts';
+import { MailViewer } from '../services/mail/mail-viewer.ts';
+import { startOutbox } from './mail-outbox.ts';
 import { apiServices } from './api-services.ts';
 import { fetchBroker } from './fetch-broker.ts';
 import { startTaskService } from './task-service.ts';
@@ -119,7 +121,10 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const tasks = startTaskService(settings, datastore, registry, world);
     closing.defer(() => tasks.close());
     const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-    const services = apiServices(settings, { clock, timers, cache, fetchBroker: broker, queues: tasks.queues });
+    const outbox = await startOutbox(settings, world, closing);
+    const senders = { domain: settings.mail.domain, senders: settings.mail.senders, administrators: accounts };
+    const mail = { outbox, senders, meter, gate: quotas, clock, random };
+    const services = apiServices(settings, { clock, timers, cache, fetchBroker: broker, mail, queues: tasks.queues });
     const table = new ServiceTable(services, quotas, meter, timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
@@ -146,6 +151,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       usage: billing,
       datastore: new DatastoreViewer(datastore),
       memcache: new MemcacheViewer(cache, clock),
+      mail: new MailViewer(outbox),
       accounts,
       tasks: tasks.desk,
     };

@@ -14,6 +14,7 @@ import { deploy, type DeployFlags } from './deploy.ts';
 import { devCommand } from './dev.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
 import { type LogFlags, tailLogs } from './log-tail.ts';
+import { mailCommands } from './mail.ts';
 import { memcacheCommands } from './memcache.ts';
 import { taskCommands } from './tasks.ts';
 
@@ -147,6 +148,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
 
   memcacheCommands(program, { command, asked });
   taskCommands(program, { command, asked });
+  mailCommands(program, { command, asked });
   accountCommands(program, { command, asked });
   billingCommands(program, { command, asked });
 

@@ -126,6 +126,7 @@ export const ERRORS = {
   MAIL_SENDER_REFUSED: row(403, 'PERMISSION_DENIED', 'The app may not send mail from this address', 'Use anything@ID.MAIL-DOMAIN, the address of an administrator, or one that the operator allows with --mail-sender'),
   MAIL_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The message is too large', 'Send less; docs/limits.md names the limits'),
   MAIL_INVALID: row(400, 'INVALID_ARGUMENT', 'The message is not valid', 'Correct what the details name'),
+  MAIL_SPOOL_FULL: row(503, 'RESOURCE_EXHAUSTED', 'The app has too much mail that is not delivered yet', 'Wait until it is delivered, or delete messages: `appengine mail list`', true),
   MAIL_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such message', 'See the list of messages; old ones are removed'),
 
   // images

@@ -166,6 +166,21 @@ export const LIMIT_ROWS = {
   passwordHashesRunningMax: limit(2, 'Passwords that are hashed at the same time: each takes 19 MiB and a core for some 30 ms'),
   passwordHashesWaitingMax: limit(64, 'Log-ins that wait for that; more are refused'),
 
+  // mail
+  mailBytesMax: limit(10 * MiB, 'Texts and attachments of one message: what the wire carries (App Engine: 10 MB at first, 31.5 MB later)'),
+  mailAdminBytesMax: limit(16 * KiB, 'App Engine: a message to the administrators'),
+  mailRecipientsMax: limit(100, 'RFC 5321: mail servers take at least 100 recipients of one message'),
+  mailAttachmentsMax: limit(50, 'Attachments of one message'),
+  mailHeaderBytesMax: limit(998, 'RFC 5322: a line; of a subject, an address with its name, or an extra header'),
+  mailUnderWayBytesMax: limit(32 * MiB, 'Messages of one app that are being composed and written'),
+  mailSpoolMessagesMax: limit(1_000, 'Messages kept of one app; the oldest delivered one goes first'),
+  mailSpoolBytesMax: limit(256 * MiB, 'Messages kept of one app, on disk'),
+  mailListMax: limit(200, 'Messages of one listing'),
+  mailDeliveriesMax: limit(4, 'Messages that are delivered at the same time'),
+  mailSmtpMs: limit(60_000, 'How long an SMTP server may stay silent'),
+  mailRetryMsMax: limit(3_600_000, 'Between two tries to deliver; from 10 s, doubling'),
+  mailDeliveryMs: limit(345_600_000, 'RFC 5321: a message that nobody takes for 4 days has failed'),
+
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
   logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),

@@ -10,6 +10,8 @@ import { type LogQuery } from '../../admin-console/ports.ts';
 import { MemorySecretFile } from '../../admin-console/secret-file.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
+import { MemoryOutbox } from '../../runtime/backends/mail-memory.ts';
+import { MailViewer } from '../../runtime/services/mail/mail-viewer.ts';
 import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
 import { type EntityView, type EntityWrite, type GqlRequestView } from '../../sdk/contract/admin/data.ts';
 import { type AppView, type DeployEvent, type DeployRequest, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
@@ -147,6 +149,7 @@ const apis: ConsoleApis = {
       yield* await Promise.resolve(ROWS);
     },
   },
+  mail: new MailViewer(new MemoryOutbox()),
   memcache: new MemcacheViewer(new MemoryCache(systemClock), systemClock),
   datastore: {
     namespaces: () => Promise.resolve(['', 'tenant']),
@@ -277,6 +280,7 @@ describe('help', () => {
     'logs tail',
     'console',
     'memcache set',
+    'mail show',
     'status',
     ...ACCOUNT_COMMANDS,
   ])('appengine %s --help explains and succeeds', async (words) => {

@@ -13,6 +13,8 @@ import { PlainPasswordHash } from '../../runtime/backends/password-hash-plain.ts
 import { SampleControl, sampleFiles } from '../../runtime/control/sample-deploy.ts';
 import { LogReader } from '../../runtime/observability/log-store-reader.ts';
 import { MemoryCache } from '../../runtime/backends/cache-memory.ts';
+import { MemoryOutbox } from '../../runtime/backends/mail-memory.ts';
+import { MailViewer } from '../../runtime/services/mail/mail-viewer.ts';
 import { MemcacheViewer } from '../../runtime/services/memcache-viewer.ts';
 import { Accounts } from '../../runtime/services/accounts.ts';
 import { readAppDirectory } from '../../sdk/cli/app-directory.ts';
@@ -41,9 +43,10 @@ describe('hostile deploys', () => {
     sample = new SampleControl(join(directory, 'data'));
     await sample.start();
     const logs = new LogReader(join(directory, 'data', 'logs'), systemTimers);
+    const mail = new MailViewer(new MemoryOutbox());
     const memcache = new MemcacheViewer(new MemoryCache(systemClock), systemClock);
     const accounts = new Accounts(new MemoryAccountStore(), new PlainPasswordHash(), systemClock, systemRandom);
-    const apis = { apps: sample.control, deploys: sample.deployer, logs, datastore: {} as DatastoreApi, memcache, accounts };
+    const apis = { apps: sample.control, deploys: sample.deployer, logs, datastore: {} as DatastoreApi, memcache, mail, accounts };
     server = new ConsoleServer(apis, systemTimers, new MemoryLog(), {
       ownerToken: TOKEN,
     });
