@@ -110,6 +110,13 @@ module.exports = {
       'node_modules/(react|react-dom|react-router|@mantine|@tanstack|@codemirror|uplot)/',
     ),
     only('only-console-imports-express', ['^admin-console/', '^sample-apps/'], 'node_modules/express/'),
+    only('only-the-image-worker-imports-sharp', ['^runtime/backends/image-worker/'], 'node_modules/sharp/'),
+    {
+      name: 'nobody-loads-the-image-worker',
+      severity: 'error',
+      from: { pathNot: ['^runtime/backends/image-worker/', '\\.test\\.ts$'] },
+      to: { path: '^runtime/backends/image-worker/(main|picture)' },
+    },
     {
       name: 'only-host-and-sandbox-spawn',
       severity: 'error',

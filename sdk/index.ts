@@ -7,6 +7,7 @@ import { Datastore } from './client/datastore.ts';
 import { Mail } from './client/mail.ts';
 import { Memcache } from './client/memcache.ts';
 import { readInstanceEnvironment } from './client/instance-environment.ts';
+import { ImagesClient } from './client/images.ts';
 import { UrlFetchClient } from './client/url-fetch.ts';
 import { UsersClient } from './client/users.ts';
 import { TaskQueue } from './client/task-queue.ts';
@@ -32,6 +33,8 @@ export { type CacheStatistics } from './contract/services/memcache.ts';
 export { type AddedTask, type QueueStatistics, type TaskOptions, TaskQueue } from './client/task-queue.ts';
 export { type TaskRetryOptions } from './contract/services/task-queue.ts';
 export { type InstanceEnvironment } from './client/instance-environment.ts';
+export { type ImageOptions } from './client/images.ts';
+export { type ImageMetadata, type ImageOutput, type ImageTransform, type TransformedImage } from './contract/services/images.ts';
 export { type UrlFetchOptions, type UrlFetchResult } from './client/url-fetch.ts';
 export { type RequestWithHeaders, type User } from './client/users.ts';
 export { type ErrorCode, PlatformError } from './contract/errors.ts';
@@ -82,3 +85,6 @@ export const urlFetch = new UrlFetchClient(api);
 
 /** Who has signed in, and where to send people to sign in. */
 export const users = new UsersClient(api);
+
+/** Pictures: their size, and other pictures made of them. */
+export const images = new ImagesClient(api);

@@ -2,6 +2,8 @@ import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type ApiService } from '../api/service-table.ts';
 import { appIdentityApi } from '../services/app-identity.ts';
 import { type Cache } from '../services/cache.ts';
+import { type ImageWorker } from '../services/images/image-worker.ts';
+import { imagesApi } from '../services/images/images-service.ts';
 import { memcacheApi } from '../services/memcache.ts';
 import { type FetchBroker } from '../services/url-fetch/broker.ts';
 import { urlFetchApi } from '../services/url-fetch/fetch-service.ts';
@@ -17,17 +19,19 @@ export interface ApiParts {
   readonly timers: Timers;
   readonly cache: Cache;
   readonly fetchBroker: FetchBroker;
+  readonly imageWorker: ImageWorker;
   readonly mail: MailParts;
   readonly queues: TaskQueues;
 }
 
 /** Every service on an instance's API socket: the table of what apps may call, the datastore aside. */
 export function apiServices(settings: PlatformSettings, parts: ApiParts): readonly ApiService[] {
-  const { clock, timers, cache, fetchBroker, mail, queues } = parts;
+  const { clock, timers, cache, fetchBroker, imageWorker, mail, queues } = parts;
   return [
     appIdentityApi(settings.domain),
     memcacheApi(cache, clock),
     mailApi(mail),
+    imagesApi(imageWorker),
     urlFetchApi(fetchBroker, timers),
     taskQueueApi(queues, clock),
     usersApi({ domain: settings.domain, port: settings.ports.router }),

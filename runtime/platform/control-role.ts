@@ -24,6 +24,7 @@ import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import { DatastoreAccountStore } from '../backends/account-store-datastore.ts';
+import { SandboxImageWorker } from '../backends/image-worker-sandbox.ts';
 import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DeployRunner } from '../control/deploy-run.ts';
@@ -124,8 +125,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const outbox = await startOutbox(settings, world, closing);
     const senders = { domain: settings.mail.domain, senders: settings.mail.senders, administrators: accounts };
     const mail = { outbox, senders, meter, gate: quotas, clock, random };
-    const services = apiServices(settings, { clock, timers, cache, fetchBroker: broker, mail, queues: tasks.queues });
-    const table = new ServiceTable(services, quotas, meter, timers);
+    const imageWorker = new SandboxImageWorker(host, timers, log, { codeDirectory: join(packageRoot(), 'dist', 'image-worker', 'code') });
+    imageWorker.start();
+    closing.defer(() => imageWorker.close());
+    const parts = { clock, timers, cache, fetchBroker: broker, imageWorker, mail, queues: tasks.queues };
+    const table = new ServiceTable(apiServices(settings, parts), quotas, meter, timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),

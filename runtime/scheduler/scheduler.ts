@@ -4,7 +4,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Random, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { type Log } from '../../sdk/support/log.ts';
-import { type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { type InstanceHost, type InstanceView, isPlatformApp } from '../host/instance.ts';
 import { type KnownInstance, type WarmUp } from './fleet.ts';
 import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
 import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
@@ -179,6 +179,7 @@ export class Scheduler implements InstanceSource {
   }
 
   #onChange(view: InstanceView): void {
+    if (isPlatformApp(view.appId)) return;
     const pool = this.#pools.get(view.deploymentId);
     if (pool) pool.onChange(view);
     else if (view.state !== 'exited') this.#poolOf(view).onChange(view);

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleConsole } from './console-bundle.mjs';
+import { bundleImageWorker } from './image-worker.mjs';
 import { root } from './steps.mjs';
 
 const dist = join(root, 'dist');
@@ -48,4 +49,6 @@ for (const asset of ['runtime/languages/nodejs/preload.cjs', 'runtime/languages/
   cpSync(join(root, asset), target);
 }
 
+// A directory deeper than its neighbours: where there is no sandbox, links for instances are made beside their code.
+await bundleImageWorker(join(dist, 'image-worker', 'code'));
 await consoleBundle;

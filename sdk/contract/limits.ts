@@ -128,6 +128,22 @@ export const LIMIT_ROWS = {
   cacheAppBytesMax: limit(64 * MiB, 'Share of one app; beyond it its least recently used items go'),
   cacheBytesMax: limit(256 * MiB, 'All apps together; beyond it the app that holds most gives way'),
 
+  // images
+  imageBytesMax: limit(10 * MiB, 'A picture to transform, and one made of it: a call goes in one frame of 12 MiB (App Engine: 32 MB)'),
+  imagePixelsMax: limit(50_000_000, 'App Engine: 50 megapixels of a source'),
+  imageSideMax: limit(4_000, 'App Engine: width and height of a result'),
+  imageFramesMax: limit(1_000, 'Frames of an animation, pages of a TIFF'),
+  imageTransformsMax: limit(10, 'App Engine: transforms of one call'),
+  imageWorkMs: limit(30_000, 'One call at work; then its worker is killed'),
+  imageCallsWaitingMax: limit(40, 'Calls of all apps that wait for an image worker'),
+  imageCallsPerAppMax: limit(20, 'Calls of one app that wait or are at work'),
+  imageWorkersMax: limit(2, 'Image workers at the same time; each works for one app at a time'),
+  imageWorkerIdleMs: limit(300_000, 'A worker without work is stopped after this time'),
+  imageWorkerMemoryBytesMax: limit(768 * MiB, 'One worker: 50 megapixels with transparency take 200 MB, and turning them as much again'),
+  imageWorkerPidsMax: limit(48, 'Processes and threads of one worker; Node alone has about 11'),
+  imageWorkerTmpBytesMax: limit(1 * MiB, '/tmp of one worker, which it does not need'),
+  imageWorkerReadyMs: limit(20_000, 'Time from start until a worker listens'),
+
   // URL fetch
   fetchUrlBytesMax: limit(10_240, 'App Engine: a URL to fetch'),
   fetchRequestHeaderBytesMax: limit(16 * KiB, 'App Engine: headers of a request to fetch'),

@@ -1,0 +1,45 @@
+import {
+  type ImageMetadata,
+  type ImageOutput,
+  IMAGES_SERVICE,
+  type ImageTransform,
+  type TransformedImage,
+} from '../contract/services/images.ts';
+import { type Rpc } from '../contract/wire/client.ts';
+
+export interface ImageOptions {
+  /** Turns the picture as its EXIF data says before anything else. Default false, as App Engine's. */
+  readonly correctOrientation?: boolean;
+}
+
+/** Longer than the platform takes at most: waiting, starting a worker, and working. */
+const DEADLINE_MS = 90_000;
+
+/** App Engine's images: the bytes of a picture in, the bytes of another out. */
+export class ImagesClient {
+  readonly #rpc: Rpc;
+
+  constructor(rpc: Rpc) {
+    this.#rpc = rpc;
+  }
+
+  /** Applies up to ten transforms in their order. Of an animation the first picture is taken. Throws IMAGE_*. */
+  async transform(
+    image: Uint8Array,
+    transforms: readonly ImageTransform[],
+    options: ImageOptions & Partial<ImageOutput> = {},
+  ): Promise<TransformedImage> {
+    const { correctOrientation = false, format = 'png', quality } = options;
+    const output: ImageOutput = { format, ...(quality === undefined ? {} : { quality }) };
+    return (await this.#call('transform', { image, transforms, output, correctOrientation })) as TransformedImage;
+  }
+
+  /** What the picture says of itself, without decoding it. Throws IMAGE_*. */
+  async metadata(image: Uint8Array, { correctOrientation = false }: ImageOptions = {}): Promise<ImageMetadata> {
+    return (await this.#call('metadata', { image, correctOrientation })) as ImageMetadata;
+  }
+
+  #call(method: string, payload: object): Promise<unknown> {
+    return this.#rpc.call(IMAGES_SERVICE, method, payload, { idempotent: true, deadlineMs: DEADLINE_MS });
+  }
+}
