@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type InstanceLease, type InstanceTarget } from '../../router/ports.ts';
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { type InstanceSpec, type InstanceView } from '../host/instance.ts';
@@ -584,6 +585,17 @@ describe('after a restart of the router', () => {
     await fixture.time.advanceAsync(0);
     expect(await granted).toMatchObject({ instanceId: lease.instanceId, isLoadingRequest: false });
     expect(fixture.host.started).toHaveLength(1);
+  });
+
+  it("leaves the platform's own instances to who started them", async () => {
+    const fixture = await started();
+    await fixture.host.start({ ...specOf('image-worker', 1_000), appId: '~images' });
+    await fixture.time.advanceAsync(READY_MS);
+    const second = fixture.newScheduler();
+    second.start();
+    await fixture.time.advanceAsync(LIMITS.instanceKeepAliveMs + 60_000);
+    expect(second.view().pools).toEqual([]);
+    expect((await fixture.host.list()).map(({ appId, state }) => [appId, state])).toEqual([['~images', 'ready']]);
   });
 
   it('holds requests until the host has said what it runs', async () => {
