@@ -5,6 +5,7 @@ import { OrderedWriter } from './ordered-writer.ts';
 import { elementEnds, lastKindStart, readPath, writePath, writePathPrefix } from './path-code.ts';
 
 export const FAMILY = Object.freeze({
+  appBytes: 0x41, // A
   composite: 0x43, // C
   entity: 0x45, // E
   kind: 0x4b, // K

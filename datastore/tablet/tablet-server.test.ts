@@ -73,6 +73,33 @@ describe('tablets of a datastore', () => {
     await datastore.close();
   });
 
+  it('know what each app takes, over a restart and after a crash', async () => {
+    const { datastore, store } = await openDatastore();
+    const other = { appId: 'other' };
+    for (let at = 0; at < 30; at++) await datastore.commit(APP, [write('upsert', key('K', `n${at % 20}`), { a: ['x', `y${at}`] })]);
+    for (let at = 0; at < 5; at++) await datastore.commit(other, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(1_000) })]);
+    await datastore.commit(APP, [remove(key('K', 'n3'))]);
+    const total = await count(store);
+    const sizes = (of: ReadonlyMap<string, number>): unknown => Object.fromEntries([...of].sort());
+    const before = sizes(datastore.storedBytes());
+    expect([...datastore.storedBytes().values()].reduce((sum, bytes) => sum + bytes)).toBe(total.bytes);
+    expect(datastore.storedBytes().get('other')).toBeGreaterThan(10_000);
+    await datastore.close();
+    const again = await openDatastore({ store });
+    expect(sizes(again.datastore.storedBytes())).toEqual(before);
+    await again.datastore.commit(other, [write('upsert', key('K', 'late'), { text: 'x'.repeat(1_000) })]);
+    const late = sizes(again.datastore.storedBytes());
+    await store.close();
+    await store.start();
+    const tablets = new TabletServer(store, new VirtualTime(), new MemoryLog());
+    await tablets.start();
+    expect(sizes(tablets.appBytes)).toEqual(before);
+    await tablets.maintain();
+    expect(sizes(tablets.appBytes)).toEqual(late);
+    await tablets.close();
+    await store.close();
+  });
+
   it('are cut when they grow, stay cut over a restart, and keep their totals', async () => {
     const open = await openDatastore({ tabletSplitBytes: 20_000 });
     for (let at = 0; at < 400; at++) await open.datastore.commit(APP, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(100) })]);

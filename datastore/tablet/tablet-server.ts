@@ -1,6 +1,7 @@
 // Keeps the tablet map on disk and cuts tablets that have grown.
 //
 //   METADATA row := M start  →  01 id:u32 rows:u64 bytes:u64
+//   app row      := A app    →  01 bytes:u64                    what an app's rows take, for metering
 //   clean row    := S 03     →  01                              there exactly while the store is closed in good order
 //
 // A cut is one transaction on METADATA rows, so after a crash it has happened or it has not. Statistics are written every
@@ -13,7 +14,8 @@ import { type Log } from '../../sdk/support/log.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
 import { type KeyRange, type Store } from '../storage/port.ts';
-import { type Tablet, TabletMap, type TabletView } from './tablet-map.ts';
+import { AppBytes } from './app-bytes.ts';
+import { type RowChange, type Tablet, TabletMap, type TabletView } from './tablet-map.ts';
 
 export interface TabletServerOptions {
   /** A tablet with more bytes is cut in two. */
@@ -37,6 +39,7 @@ export class TabletServer {
   readonly #log: Log;
   readonly #splitBytes: number;
   #map = new TabletMap([emptyTablet(1, Buffer.alloc(0))]);
+  #appBytes = new AppBytes();
   #cancel: Cancel = () => undefined;
   #round = 0;
   #maintaining: Promise<void> | undefined;
@@ -54,6 +57,18 @@ export class TabletServer {
     return this.#map;
   }
 
+  get appBytes(): ReadonlyMap<string, number> {
+    return this.#appBytes.byApp;
+  }
+
+  wrote(appId: string, changes: readonly RowChange[]): void {
+    this.#map.wrote(changes);
+    this.#appBytes.add(
+      appId,
+      changes.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
+  }
+
   list(): readonly TabletView[] {
     return this.#map.list();
   }
@@ -67,7 +82,9 @@ export class TabletServer {
     }
     await scan.close();
     this.#map = new TabletMap(tablets.length > 0 ? tablets : [emptyTablet(1, Buffer.alloc(0))]);
-    this.#mustCount = tablets.length > 0 && (await this.#store.get(CLEAN_KEY)) === undefined;
+    this.#appBytes = await AppBytes.read(this.#store);
+    const wasCounted = tablets.every(({ rows }) => rows === 0) || this.#appBytes.byApp.size > 0;
+    this.#mustCount = tablets.length > 0 && (!wasCounted || (await this.#store.get(CLEAN_KEY)) === undefined);
     // From here on the statistics on disk are old, and a crash must find that out.
     const transaction = this.#store.begin();
     transaction.delete(CLEAN_KEY);
@@ -115,14 +132,17 @@ export class TabletServer {
   }
 
   async #countAll(): Promise<void> {
+    const appsBefore = this.#appBytes.copy();
+    const appsCounted = new AppBytes();
     for (const tablet of this.#map.tablets) {
       const [rowsBefore, bytesBefore] = [tablet.rows, tablet.bytes];
-      const counted = await this.#walk(tablet, Infinity);
+      const counted = await this.#walk(tablet, Infinity, appsCounted);
       if (this.#stopping) return;
       // What was written since the count began came on top of the old figures.
       tablet.rows += counted.rows - rowsBefore;
       tablet.bytes += counted.bytes - bytesBefore;
     }
+    this.#appBytes.correct(appsBefore, appsCounted);
     this.#mustCount = false;
   }
 
@@ -147,7 +167,11 @@ export class TabletServer {
   }
 
   /** Counts a tablet's rows until `bytesMax`; `next` is the key at which it stopped, if there is one. */
-  async #walk(tablet: Tablet, bytesMax: number): Promise<{ readonly rows: number; readonly bytes: number; readonly next?: Buffer }> {
+  async #walk(
+    tablet: Tablet,
+    bytesMax: number,
+    apps?: AppBytes,
+  ): Promise<{ readonly rows: number; readonly bytes: number; readonly next?: Buffer }> {
     const range: KeyRange = { from: tablet.start, to: this.#map.endOf(tablet) ?? KEYS_END };
     const snapshot = this.#store.snapshot();
     try {
@@ -162,6 +186,7 @@ export class TabletServer {
           }
           rows++;
           bytes += key.length + value.length;
+          apps?.addRow(key, value);
         }
       }
       await scan.close();
@@ -173,6 +198,7 @@ export class TabletServer {
 
   #putStatistics(put: (key: Buffer, value: Buffer) => void): void {
     for (const tablet of this.#map.tablets) put(metadataKey(tablet.start), encodeTablet(tablet));
+    this.#appBytes.write(put);
   }
 }
 

@@ -10,7 +10,7 @@ import { type IndexCatalog } from '../index/index-catalog.ts';
 import { type IndexRow, indexRows } from '../index/index-rows.ts';
 import { indexedValues } from '../index/indexed-values.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
-import { type RowChange, type TabletMap } from '../tablet/tablet-map.ts';
+import { type RowChange } from '../tablet/tablet-map.ts';
 import { type IdAllocator } from './id-allocator.ts';
 import { KeyLatches } from './key-latches.ts';
 import { type CheckedMutation, checkMutation, completeKey, messageToStore } from './mutation.ts';
@@ -41,15 +41,22 @@ const NO_ROWS: readonly IndexRow[] = [];
 export class Committer {
   readonly #store: Store;
   readonly #catalog: IndexCatalog;
-  readonly #tablets: () => TabletMap;
+  readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
   readonly #latches = new KeyLatches();
 
-  constructor(store: Store, catalog: IndexCatalog, tablets: () => TabletMap, versions: VersionClock, ids: IdAllocator) {
+  /** `onWrote` is told what each commit has changed, once it is durable. */
+  constructor(
+    store: Store,
+    catalog: IndexCatalog,
+    onWrote: (appId: string, changes: readonly RowChange[]) => void,
+    versions: VersionClock,
+    ids: IdAllocator,
+  ) {
     this.#store = store;
     this.#catalog = catalog;
-    this.#tablets = tablets;
+    this.#onWrote = onWrote;
     this.#versions = versions;
     this.#ids = ids;
   }
@@ -119,7 +126,7 @@ export class Committer {
     const changes: RowChange[] = [];
     for (const target of targets.values()) this.#write(transaction, appId, target, version, changes);
     await transaction.commit();
-    this.#tablets().wrote(changes);
+    this.#onWrote(appId, changes);
     const results = steps.map(({ mutation, target }) => (mutation.isKeyComplete ? { version } : { key: encodeKey(target.key), version }));
     return { results, commitTimeMicros: version };
   }

@@ -7,21 +7,24 @@ import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
+import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
+import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
 import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
+import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { DATASTORE_SOCKET } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
-/** The datastore bounds each of its calls by itself. Its cost is App Engine's rule of thumb for one read. */
-function datastoreApi(datastore: Datastore): ApiService {
+/** The datastore bounds each of its calls by itself. */
+function datastoreApi(datastore: Datastore, gate: QuotaGate, meter: UsageMeter): ApiService {
   return {
     name: DATASTORE_SERVICE,
     resource: 'datastoreCalls',
-    megacyclesPerCall: 10,
+    megacyclesPerCall: DATASTORE_CALL_MEGACYCLES,
     deadlineMs: 0,
-    serviceOf: ({ appId }) => datastoreService(datastore, { appId }),
+    serviceOf: ({ appId }) => meteredDatastore(datastoreService(datastore, { appId }), appId, gate, meter),
   };
 }
 
@@ -35,8 +38,18 @@ export async function startDatastore(
   const { clock, timers, random, log } = world;
   const closing = new CloseStack();
   try {
+    const control = links.connect('control');
+    const meter = new BatchingUsageMeter('datastore', control, clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
+    const quotas = new FollowedQuotaGate(control, clock, timers, log);
+    quotas.start();
+    closing.defer(() => {
+      quotas.close();
+    });
     const store = settings.ephemeral ? new MemoryStore() : new LevelStore(settings.paths.store);
     const datastore = new Datastore(store, clock, timers, random, log, {
+      onWrote: chargeWrites(meter),
       onStoreFailed: (error) => {
         log.error('The store takes no more writes; this role starts anew', { error });
         onFailed();
@@ -47,16 +60,12 @@ export async function startDatastore(
     const publicServer = new PublicDatastoreServer();
     await publicServer.start({ host: settings.bind, port: settings.ports.datastore });
     closing.defer(() => publicServer.close());
-    const control = links.connect('control');
-    const meter = new BatchingUsageMeter('datastore', control, clock, timers, random, log);
-    meter.start();
-    closing.defer(() => meter.close());
-    const quotas = new FollowedQuotaGate(control, clock, timers, log);
-    quotas.start();
+    const stored = new StoredDataMeter(() => datastore.storedBytes(), meter, clock, timers);
+    stored.start();
     closing.defer(() => {
-      quotas.close();
+      stored.close();
     });
-    const table = new ServiceTable([datastoreApi(datastore)], quotas, meter, timers);
+    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], quotas, meter, timers);
     const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
       socketName: DATASTORE_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
