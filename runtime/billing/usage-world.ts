@@ -161,7 +161,7 @@ export class UsageWorld {
         if (fate === 'twice') this.#late.push(structuredClone(payload));
         const answer = await this.ledger.report(usageReport.parse(copy));
         // It died while the call was under way.
-        if (source.isDead || fate === 'loses its answer') throw new PlatformError('RPC_CONNECTION_LOST');
+        if (isDead(source) || fate === 'loses its answer') throw new PlatformError('RPC_CONNECTION_LOST');
         source.name = usageReport.parse(copy).source;
         // Its first answer from a new life tells the source to report anew what the old one knew.
         if (source.answeredBy === this.#life || source.answeredBy === undefined) source.reported = sent;
@@ -172,13 +172,19 @@ export class UsageWorld {
   }
 }
 
+/** A call, so that the compiler does not take what it knew before an `await` for what is. */
+function isDead(source: WorldSource): boolean {
+  return source.isDead;
+}
+
 /** The store as one process has it: what that calls after its death does not happen, and no answer reaches it. */
 function mortal(store: MemoryUsageStore, life: { readonly isOver: boolean }): UsageStore {
+  const isOver = (): boolean => life.isOver;
   const living = async <T>(call: () => Promise<T>): Promise<T> => {
     const never = new Promise<T>(() => undefined);
     if (life.isOver) return never;
     const result = await call();
-    return life.isOver ? never : result;
+    return isOver() ? never : result;
   };
   return {
     load: (...args) => living(() => store.load(...args)),
