@@ -1,4 +1,4 @@
-// How the console looks: one calm blue, cool greys, small type. Colours of text keep 4.5:1 on what they stand on, in both schemes.
+// How the console looks: one calm blue, cool greys, small type. Colours of text keep 4.5:1 on what they stand on, in both schemes; borders of fields 3:1.
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, NumberInput, Tooltip } from '@mantine/core';
 
 const blue: MantineColorsTuple = [
@@ -18,7 +18,7 @@ const slate: MantineColorsTuple = [
   '#f0f2f5',
   '#e3e6ec',
   '#d3d8e0',
-  '#aeb6c2',
+  '#87919f',
   '#838d9c',
   '#626c7b',
   '#4b5563',
@@ -30,7 +30,7 @@ const night: MantineColorsTuple = [
   '#aab2bf',
   '#8f98a7',
   '#5a6372',
-  '#3a4250',
+  '#6b7585',
   '#2b323e',
   '#222832',
   '#1a1f28',
@@ -93,6 +93,7 @@ export const colourVariables: CSSVariablesResolver = () => ({
     '--mantine-color-error': '#ff9b9b',
     '--mantine-color-anchor': '#98b5f6',
     '--mantine-color-text': '#dfe3ea',
+    '--mantine-color-default-border': '#3a4250',
     '--page-ground': '#11151c',
     '--panel-ground': '#1a1f28',
     '--rule': '#2b323e',

@@ -106,6 +106,8 @@ function runGql(app: FakeApp, { gql, namespace = '', pageSize = 50, cursor, expl
     };
   }
   const from = Number(cursor ?? 0);
+  const limit = Number(/LIMIT\s+(\d+)/i.exec(gql)?.[1] ?? matching.length);
+  matching.splice(limit);
   const page = matching.slice(from, from + pageSize);
   return {
     kind: 'entities',

@@ -82,7 +82,8 @@ describe.skipIf(skip !== undefined)('every page of the console', () => {
       await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}${scheme === 'dark' ? '-dark' : ''}.png`), fullPage: true });
       const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       expect(overflow, `${name} is wider than ${width} px`).toBeLessThanOrEqual(0);
-      if (width === 1280 || (width === 375 && scheme === 'light')) expect(await axeFindings(page), `${name} at ${width} px, ${scheme}`).toEqual([]);
+      if (width === 1280 || (width === 375 && scheme === 'light'))
+        expect(await axeFindings(page), `${name} at ${width} px, ${scheme}`).toEqual([]);
     }
     expect(complaints).toEqual([]);
     await page.close();

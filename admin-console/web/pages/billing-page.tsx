@@ -171,34 +171,36 @@ function History({
         series={[{ title: 'Charge', colour: 'good', values: oldestFirst.map(({ chargeMicros }) => chargeMicros) }]}
       />
       <Panel title="Days" isFlush>
-        <DataTable
-          label="Usage and charge by day, newest first"
-          rows={usage.days}
-          keyOf={({ day }) => day}
-          columns={[
-            { title: 'Day', isHeader: true, cell: ({ day }) => <span className="mono">{day}</span> },
-            { title: 'Requests', isNumber: true, cell: ({ amounts }) => countText(amounts.requests ?? 0) },
-            { title: 'CPU', isNumber: true, cell: ({ amounts }) => amountText('cpuMegacycles', amounts.cpuMegacycles ?? 0) },
-            { title: 'Outgoing', isNumber: true, cell: ({ amounts }) => amountText('outgoingBytes', amounts.outgoingBytes ?? 0) },
-            { title: 'Charge', isNumber: true, cell: ({ chargeMicros }) => moneyText(chargeMicros) },
-            {
-              title: 'Invoice',
-              hidesTitle: true,
-              isNumber: true,
-              cell: ({ day }) => (
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  aria-pressed={day === chosen}
-                  aria-label={`Invoice of ${day}`}
-                  onClick={() => onChoose(day)}
-                >
-                  Invoice
-                </Button>
-              ),
-            },
-          ]}
-        />
+        <div className="tall">
+          <DataTable
+            label="Usage and charge by day, newest first"
+            rows={usage.days}
+            keyOf={({ day }) => day}
+            columns={[
+              { title: 'Day', isHeader: true, cell: ({ day }) => <span className="mono">{day}</span> },
+              { title: 'Requests', isNumber: true, cell: ({ amounts }) => countText(amounts.requests ?? 0) },
+              { title: 'CPU', isNumber: true, cell: ({ amounts }) => amountText('cpuMegacycles', amounts.cpuMegacycles ?? 0) },
+              { title: 'Outgoing', isNumber: true, cell: ({ amounts }) => amountText('outgoingBytes', amounts.outgoingBytes ?? 0) },
+              { title: 'Charge', isNumber: true, cell: ({ chargeMicros }) => moneyText(chargeMicros) },
+              {
+                title: 'Invoice',
+                hidesTitle: true,
+                isNumber: true,
+                cell: ({ day }) => (
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    aria-pressed={day === chosen}
+                    aria-label={`Invoice of ${day}`}
+                    onClick={() => onChoose(day)}
+                  >
+                    Invoice
+                  </Button>
+                ),
+              },
+            ]}
+          />
+        </div>
       </Panel>
     </>
   );

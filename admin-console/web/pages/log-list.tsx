@@ -1,6 +1,6 @@
 // Log rows in a window: only those in sight are in the page, so that thousands cost no more than thirty.
 // Arrow keys choose a row, Enter opens it.
-import { type KeyboardEvent, type ReactElement, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactElement, useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { type NumberedRow } from '../api/log-tail.ts';
 import { levelOf, logLineText } from '../text/log-level.ts';
 import { durationText } from '../text/number-text.ts';
@@ -44,7 +44,7 @@ export function LogList({ rows, onOpen }: LogListProps): ReactElement {
   }, []);
 
   // Who looks at the end goes on doing so as rows come; who has scrolled up stays.
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = box.current;
     if (element !== null && sticks.current) element.scrollTop = element.scrollHeight;
   }, [rows]);
@@ -93,7 +93,9 @@ export function LogList({ rows, onOpen }: LogListProps): ReactElement {
       aria-activedescendant={shown.some(({ number }) => number === active) ? `log-${active ?? ''}` : undefined}
       onKeyDown={onKeyDown}
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
-        sticks.current = scrollTop + clientHeight > scrollHeight - ROW_HEIGHT;
+        // Only a movement upwards leaves the end: rows that have just come also put it out of sight for a moment.
+        if (scrollTop + clientHeight > scrollHeight - ROW_HEIGHT) sticks.current = true;
+        else if (scrollTop < view.top) sticks.current = false;
         setView({ top: scrollTop, height: clientHeight });
       }}
     >

@@ -46,7 +46,12 @@ function columnsOf(entities: readonly EntityView[], onOpen: (entity: EntityView)
       title: 'Key',
       isHeader: true,
       cell: (entity) => (
-        <UnstyledButton className="text-link mono" onClick={() => onOpen(entity)} aria-label={`Edit ${entity.name}`}>
+        <UnstyledButton
+          className="text-link mono value-cell"
+          title={entity.name}
+          onClick={() => onOpen(entity)}
+          aria-label={`Edit ${entity.name}`}
+        >
           {entity.name}
         </UnstyledButton>
       ),
@@ -115,7 +120,9 @@ export function QueryResults({ base, request, onOpen }: QueryResultsProps): Reac
             The statement is right, and nothing in this namespace fits it.
           </NothingYet>
         ) : (
-          <DataTable label="Results" rows={data?.entities} keyOf={({ id }) => id} columns={columnsOf(data?.entities ?? [], onOpen)} />
+          <div className="results">
+            <DataTable label="Results" rows={data?.entities} keyOf={({ id }) => id} columns={columnsOf(data?.entities ?? [], onOpen)} />
+          </div>
         )}
       </Panel>
       {data?.plan !== undefined && <Plan plan={data.plan} />}

@@ -35,12 +35,12 @@ export function shareText(share: number): string {
 
 const MICROS = 1_000_000;
 
-/** Exact: $0.00, $2.50, $0.000123; never less than two decimals, at most six. */
+/** Exact, with two decimals or, where cents do not do, six: $2.50, $0.000123. So amounts under each other align. */
 export function moneyText(micros: number): string {
   const sign = micros < 0 ? '-' : '';
   const dollars = Math.trunc(Math.abs(micros) / MICROS);
   const fraction = String(Math.abs(micros) % MICROS).padStart(6, '0');
-  return `${sign}$${whole.format(dollars)}.${fraction.replace(/0{1,4}$/, '')}`;
+  return `${sign}$${whole.format(dollars)}.${fraction.endsWith('0000') ? fraction.slice(0, 2) : fraction}`;
 }
 
 /** Micro-dollars of what somebody typed, or undefined when it is no amount of dollars with at most six decimals. */
