@@ -71,7 +71,7 @@ export interface HttpOptions {
   readonly method?: string;
   readonly form?: Readonly<Record<string, string>>;
   /** Sent as it is, instead of a form. */
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   readonly msMax?: number;
   readonly agent?: Agent;
