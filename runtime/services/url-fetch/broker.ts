@@ -5,7 +5,7 @@ import { finished, type Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
-import { type Timers } from '../../../sdk/support/clock.ts';
+import { type Cancel, type Timers } from '../../../sdk/support/clock.ts';
 import { type UsageMeter } from '../../api/usage-meter.ts';
 import { type AddressRules } from './address-guard.ts';
 import { CountedBody } from './counted-body.ts';
@@ -46,6 +46,8 @@ export interface FetchBrokerOptions {
 interface AppAgents {
   readonly validating: Agent;
   readonly trusting: Agent;
+  /** Set while the app has no open request. */
+  cancelIdle: Cancel | undefined;
 }
 
 export class FetchBroker {
@@ -104,12 +106,18 @@ export class FetchBroker {
     this.#closed = true;
     const agents = [...this.#agents.values()];
     this.#agents.clear();
+    for (const { cancelIdle } of agents) cancelIdle?.();
     await Promise.all(agents.flatMap(({ validating, trusting }) => [validating.destroy(), trusting.destroy()]));
   }
 
   #agentsOf(appId: string): AppAgents {
     let agents = this.#agents.get(appId);
-    if (!agents) this.#agents.set(appId, (agents = { validating: this.#newAgent(true), trusting: this.#newAgent(false) }));
+    if (!agents) {
+      agents = { validating: this.#newAgent(true), trusting: this.#newAgent(false), cancelIdle: undefined };
+      this.#agents.set(appId, agents);
+    }
+    agents.cancelIdle?.();
+    agents.cancelIdle = undefined;
     return agents;
   }
 
@@ -128,10 +136,10 @@ export class FetchBroker {
 
   /** An app without an open request loses its connections after a while, and costs nothing then. */
   #forgetIdle(appId: string): void {
-    if (this.#open.of(appId) > 0) return;
-    this.#timers.after(LIMITS.fetchIdleMs, () => {
-      const agents = this.#agents.get(appId);
-      if (!agents || this.#open.of(appId) > 0) return;
+    const agents = this.#agents.get(appId);
+    if (!agents || this.#open.of(appId) > 0) return;
+    agents.cancelIdle?.();
+    agents.cancelIdle = this.#timers.after(LIMITS.fetchIdleMs, () => {
       this.#agents.delete(appId);
       void agents.validating.close();
       void agents.trusting.close();

@@ -21,6 +21,8 @@ import { parseFetchTarget } from './fetch-target.ts';
 export const FETCH_ERROR_HEADER = 'X-Appengine-Fetch-Error';
 
 const METHODS_REFUSED = new Set(['CONNECT', 'TRACE']);
+const NOTHING = Buffer.alloc(0);
+const PRINTABLE = /^[\x20-\x7e]*$/;
 const MEGACYCLES_PER_FETCH = 5;
 
 export class EgressServer implements InstanceListener {
@@ -104,9 +106,17 @@ export class EgressServer implements InstanceListener {
         validateCertificate: true,
         signal: gone.signal,
       });
+      // What the target says in words is for people, and may hold anything.
+      const statusText = PRINTABLE.test(answer.statusText) ? answer.statusText : '';
       response.sendDate = false;
-      response.writeHead(answer.status, answer.statusText, incomingHeaders(answer.headers));
-      response.flushHeaders();
+      try {
+        response.writeHead(answer.status, statusText, incomingHeaders(answer.headers));
+      } catch (error) {
+        answer.body.destroy();
+        throw error;
+      }
+      // Sends the head now, and as bytes: flushHeaders() would send it as UTF-8.
+      response.write(NOTHING);
       pipeline(answer.body, response, (error) => {
         // Half an answer cannot be taken back: the app sees that it was cut off.
         if (error) response.destroy();
