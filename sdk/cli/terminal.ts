@@ -67,7 +67,8 @@ export class Terminal {
       this.say('  Its last lines:');
       for (const line of withoutControl(tail).trimEnd().split('\n')) this.say(`  ${dim('|')} ${line}`);
     }
-    this.say(`  To mend it: ${error.mend}.`);
+    const { flag } = error.details;
+    this.say(`  To mend it: ${error.mend}${typeof flag === 'string' ? `: ${flag}` : ''}.`);
   }
 }
 
