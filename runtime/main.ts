@@ -21,6 +21,7 @@ import {
 import { startRoleProcess } from './host/role-process.ts';
 import { createProcessLog } from './observability/process-log.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './platform/settings.ts';
+import { holdOpen } from './sandbox/hold-open.ts';
 import { LocalRoleLinks, type RoleLinks, SocketRoleLinks } from './role-links.ts';
 
 /** Settings of a role process, in its environment: argument vectors are readable by every user of the machine. */
@@ -125,6 +126,8 @@ function printError(error: PlatformError): void {
 async function serve(config: ServeConfig, onReady: (addresses: ServeAddresses) => void): Promise<void> {
   const closing = new CloseStack();
   const stop = new AbortController();
+  // The last steps of closing may wait for nothing but timers, which keep no process alive.
+  const letGo = holdOpen();
   const onSignal = (): void => {
     stop.abort();
   };
@@ -135,7 +138,7 @@ async function serve(config: ServeConfig, onReady: (addresses: ServeAddresses) =
     onReady(await start(config, closing));
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   } finally {
-    await closing.close();
+    await closing.close().finally(letGo);
     if (process.connected) process.disconnect();
   }
 }

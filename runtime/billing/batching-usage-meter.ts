@@ -33,6 +33,7 @@ export class BatchingUsageMeter implements HostMeter {
   #reportedMs = -Infinity;
   #hasFailed = false;
   #cancel: Cancel = () => undefined;
+  readonly #closing = new AbortController();
 
   /** `role` names the source, with a part of its own for this process. */
   constructor(role: string, rpc: Rpc, clock: Clock, timers: Timers, random: Random, log: Log) {
@@ -54,6 +55,8 @@ export class BatchingUsageMeter implements HostMeter {
   /** Closes all rows and reports once more, for a moment. */
   async close(): Promise<void> {
     this.#cancel();
+    // The control role may be gone already, and a report that is under way would wait for it.
+    this.#closing.abort();
     await this.#reporting;
     this.#rows.closeAll();
     await this.#report(LAST_REPORT_DEADLINE_MS);
@@ -69,19 +72,23 @@ export class BatchingUsageMeter implements HostMeter {
 
   /** Reports what is new now rather than soon. Never throws. */
   flush(): Promise<void> {
-    this.#reporting ??= this.#report(REPORT_DEADLINE_MS).finally(() => {
+    this.#reporting ??= this.#report(REPORT_DEADLINE_MS, this.#closing.signal).finally(() => {
       this.#reporting = undefined;
     });
     return this.#reporting;
   }
 
-  async #report(deadlineMs: number): Promise<void> {
+  async #report(deadlineMs: number, signal?: AbortSignal): Promise<void> {
     for (let isFull = true; isFull;) {
       const rows = this.#rows.take(LIMITS.usageReportRowsMax);
       if (this.#sentObservations.length === 0) this.#sentObservations = this.observations.take();
       const report: UsageReport = { source: this.#source, number: this.#number, rows, observations: this.#sentObservations };
       try {
-        const answer = await this.#rpc.call(USAGE_SERVICE, 'report', report, { deadlineMs, idempotent: true });
+        const answer = await this.#rpc.call(USAGE_SERVICE, 'report', report, {
+          deadlineMs,
+          idempotent: true,
+          ...(signal ? { signal } : {}),
+        });
         this.#answered(usageReply.parse(answer));
       } catch (error) {
         this.#rows.putBack(rows);

@@ -75,6 +75,12 @@ describe.each([
     await platform.appengineJson('deploy', app, '--app', 'other');
     expect(JSON.parse((await platform.http('other', '/')).text)).toEqual({ visits: 1, app: 'other' });
   });
+
+  test('ends in order', async () => {
+    const pids = processesBelow(platform.pid).map((row) => row.pid);
+    expect(await platform.stop()).toBe(0);
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
 });
 
 test('an ephemeral platform serves, says where its token is meanwhile, and leaves nothing', async () => {
