@@ -3,6 +3,7 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 const MESSAGES_SHOWN = 200;
 
+const log = document.querySelector('#log');
 const list = document.querySelector('#messages');
 const state = document.querySelector('#state');
 const problem = document.querySelector('#problem');
@@ -45,9 +46,9 @@ function connect() {
 function receive({ type, message, messages, text }) {
   if (type === 'problem') say(text);
   else {
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
     for (const each of messages ?? [message]) add(each);
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    if (isAtEnd) log.scrollTop = log.scrollHeight;
   }
 }
 
