@@ -13,6 +13,7 @@ export interface ErrorAnswer {
 
 /** Where the table's advice is meant for the one who deployed, and speaks of output that is not shown here. */
 const PUBLIC_MEND: Partial<Record<ErrorCode, string>> = {
+  ADMIN_REQUIRED: 'Sign out at /_ah/logout, then sign in as an administrator',
   INSTANCE_EXITED: 'If this is your app, its log says why: run `appengine logs`, or open the console',
   INSTANCE_NEVER_LISTENED: 'If this is your app, let it listen on the port in $PORT before it does slow work',
   ROUTE_START_FAILED: 'If this is your app, its log says why: run `appengine logs`, or open the console',

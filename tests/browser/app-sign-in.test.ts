@@ -87,6 +87,7 @@ describe.skipIf(skip !== undefined)('signing in to an app', () => {
     await page.waitForURL(address('hello', '/account'));
     const refused = await page.goto(address('hello', '/admin'));
     expect([refused?.status(), await heading()]).toEqual([403, 'This page is for administrators of the app']);
+    expect(await page.locator('main').innerText()).toContain('Sign out at /_ah/logout');
   });
 
   test('signs out by a link of the app’s own, and not by a picture elsewhere', async () => {

@@ -10,12 +10,28 @@ import { Browser } from './browser-session.ts';
 import { command, PlatformProcess, root, waitFor } from './platform-process.ts';
 
 const SERVER = `
-const { users } = require('appengine');
+const { datastore, taskQueue, users } = require('appengine');
+const noted = datastore.key('Noted', 'task');
 require('node:http').createServer(async (request, response) => {
   const url = new URL(request.url, 'http://app');
   if (url.pathname === '/urls') {
     const failure = await users.loginUrl('//evil.example').catch((error) => error.code);
     response.end(JSON.stringify({ login: await users.loginUrl('/after'), logout: await users.logoutUrl('/bye'), failure }));
+    return;
+  }
+  if (url.pathname === '/enqueue') {
+    await taskQueue.add({ url: '/admin/task' });
+    response.end('added');
+    return;
+  }
+  if (url.pathname === '/admin/task') {
+    const queue = request.headers['x-appengine-queuename'];
+    if (queue) await datastore.put({ key: noted, properties: { queue, isAdmin: users.isAdmin(request) } });
+    response.end('done');
+    return;
+  }
+  if (url.pathname === '/noted') {
+    response.end(JSON.stringify((await datastore.get(noted))?.properties ?? null));
     return;
   }
   response.end(JSON.stringify({ user: users.currentUser(request) ?? null, isAdmin: users.isAdmin(request), cookie: request.headers.cookie ?? null }));
@@ -163,6 +179,15 @@ describe('a change of the account', () => {
     const { accounts } = await platform.appengineJson<{ accounts: { email: string }[] }>('accounts', 'list');
     expect(accounts.map(({ email }) => email)).toEqual(['ada@example.com', 'root@example.com']);
   });
+});
+
+test('a handler of tasks is open to the queue and to administrators, and to nobody else', async () => {
+  const browser = visit('shop');
+  const stranger = await browser.get('/admin/task');
+  expect([stranger.status, stranger.headers['location']]).toEqual([302, '/_ah/login?continue=%2Fadmin%2Ftask']);
+  expect((await browser.get('/enqueue')).text).toBe('added');
+  await waitFor('the task to be done', async () => (await browser.get('/noted')).text !== 'null');
+  expect(JSON.parse((await browser.get('/noted')).text)).toEqual({ queue: 'default', isAdmin: false });
 });
 
 test('the app learns where to send people', async () => {
