@@ -1,4 +1,11 @@
-import { URL_FETCH_SERVICE, type UrlFetchAnswer, type UrlFetchCall, type UrlFetchMethod } from '../contract/services/url-fetch.ts';
+import {
+  LOOP_HEADER,
+  LOOP_SYMBOL,
+  URL_FETCH_SERVICE,
+  type UrlFetchAnswer,
+  type UrlFetchCall,
+  type UrlFetchMethod,
+} from '../contract/services/url-fetch.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type Rpc } from '../contract/wire/client.ts';
 
@@ -44,7 +51,7 @@ export class UrlFetchClient {
     const call: UrlFetchCall = {
       url: String(url),
       method: options.method ?? 'GET',
-      headers: Object.entries(options.headers ?? {}).flatMap(([name, value]) =>
+      headers: Object.entries({ ...loopHeader(), ...options.headers }).flatMap(([name, value]) =>
         typeof value === 'string' ? [[name, value] as const] : value.map((each) => [name, each] as const),
       ),
       ...(payload === undefined ? {} : { payload: typeof payload === 'string' ? new TextEncoder().encode(payload) : payload }),
@@ -72,4 +79,10 @@ function headersOf(answer: UrlFetchAnswer): Pick<UrlFetchResult, 'headers' | 'se
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   return { headers: Object.fromEntries(headers), setCookies };
+}
+
+/** What the request that this fetch serves has come through, where the platform's preload knows it. */
+function loopHeader(): Readonly<Record<string, string>> {
+  const current = (globalThis as { readonly [key: symbol]: (() => string | undefined) | undefined })[Symbol.for(LOOP_SYMBOL)]?.();
+  return current === undefined ? {} : { [LOOP_HEADER]: current };
 }

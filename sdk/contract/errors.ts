@@ -141,6 +141,7 @@ export const ERRORS = {
   FETCH_REQUEST_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request to fetch is too large', 'Send less; docs/limits.md names the limit'),
   FETCH_TOO_LARGE: row(502, 'RESOURCE_EXHAUSTED', 'The fetched answer is too large', 'Fetch less, or in parts with the Range header'),
   FETCH_TOO_MANY_REDIRECTS: row(502, 'FAILED_PRECONDITION', 'The fetch was redirected too often', 'Fetch the last address directly'),
+  FETCH_LOOP: row(508, 'FAILED_PRECONDITION', 'The app fetches itself without end', 'Find the fetch that leads back to the app, and end it; the header CDN-Loop names every hop'),
   FETCH_FAILED: row(502, 'UNAVAILABLE', 'The address could not be fetched', 'Check that the address answers; then try again', true),
   FETCH_DEADLINE: row(504, 'DEADLINE_EXCEEDED', 'The fetched address did not answer in time', 'Try again, or give it a longer deadline', true),
 

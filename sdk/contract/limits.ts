@@ -154,6 +154,7 @@ export const LIMIT_ROWS = {
   fetchDeadlineMs: limit(10_000, 'App Engine: urlFetch\'s deadline unless the call says another'),
   fetchDeadlineMsMax: limit(60_000, 'App Engine: urlFetch\'s longest deadline'),
   fetchRedirectsMax: limit(5, 'App Engine: redirects that urlFetch follows'),
+  fetchDepthMax: limit(16, 'Fetches that led to one another before one is refused as endless'),
   fetchesOpenPerAppMax: limit(200, 'Requests of one app to the outside at the same time'),
   fetchConnectMs: limit(10_000, 'Time to resolve a name and to connect, TLS included'),
   fetchIdleMs: limit(10_000, 'A connection to the outside that an app does not use is closed after this time'),

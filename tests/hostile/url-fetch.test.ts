@@ -450,6 +450,7 @@ test('38 headers that an app may not send, and those of a target that may not co
   };
   const kept = {
     host: `plain.test:${port}`,
+    'cdn-loop': 'appengine; app=hello',
     'x-kept': '1',
     'user-agent': expect.stringMatching(/^mine\/1 AppEngine-Google; .*appid: s~hello\)$/),
   };

@@ -56,7 +56,7 @@ exports.addRequest = (agent, request, options) => {
   const { protocol } = request;
   const name = host.includes(':') ? `[${host}]` : host;
   const isDefault = Number(port) === (protocol === 'https:' ? 443 : 80);
-  rewriteTarget(request, `${protocol}//${name}${isDefault || !port ? '' : `:${port}`}`);
+  rewriteHead(request, `${protocol}//${name}${isDefault || !port ? '' : `:${port}`}`);
   failOnRefusal(request);
   // Those that wait for the handshake, to stop a clock, would wait for ever.
   if (protocol === 'https:') request.once('socket', (socket) => process.nextTick(() => socket.emit('secureConnect')));
@@ -72,19 +72,29 @@ exports.addRequest = (agent, request, options) => {
   addRequest.call(twin, request, { host, port, protocol, ...(timeout === undefined ? {} : { timeout }) });
 };
 
-/** The first line of a request in absolute form, also where it was written already (Expect, headers as an array). */
-function rewriteTarget(request, origin) {
+/** The first line in absolute form, and CDN-Loop, also where the head was written already (Expect, headers as an array). */
+function rewriteHead(request, origin) {
   const before = request.path;
   request.path = origin + (before.startsWith('/') ? before : `/${before}`);
+  const loop = request.hasHeader('cdn-loop') ? undefined : currentLoop();
   const header = request._header;
-  if (!header) return;
-  const after = request.method + ' ' + request.path + header.slice(request.method.length + 1 + before.length);
+  if (!header) {
+    if (loop !== undefined) request.setHeader('CDN-Loop', loop);
+    return;
+  }
+  const lines = header.slice(request.method.length + 1 + before.length, -2);
+  const after = `${request.method} ${request.path}${lines}${loop === undefined ? '' : `CDN-Loop: ${loop}\r\n`}\r\n`;
   request._header = after;
   const first = request.outputData?.[0];
   if (first && typeof first.data === 'string' && first.data.startsWith(header)) {
     first.data = after + first.data.slice(header.length);
     request.outputSize += after.length - header.length;
   }
+}
+
+/** What the request that is being served came through: see preload.cjs. */
+function currentLoop() {
+  return globalThis[Symbol.for('appengine.fetchLoop')]?.();
 }
 
 /** A refusal of the platform is an error with its code, not an answer. */
@@ -139,7 +149,8 @@ function egressDispatcher(direct) {
     dispatch(options, handler) {
       const { origin, hostname } = new URL(options.origin);
       if (exports.isLoopback(hostname)) return direct.dispatch(options, handler);
-      return outside.dispatch({ ...options, origin: 'http://egress', path: origin + options.path }, failing(handler));
+      const headers = withLoop(options.headers);
+      return outside.dispatch({ ...options, headers, origin: 'http://egress', path: origin + options.path }, failing(handler));
     }
 
     close(...args) {
@@ -156,6 +167,15 @@ function egressDispatcher(direct) {
     return callback === undefined ? ended : void ended.then(callback, callback);
   };
   return new EgressDispatcher();
+}
+
+/** In each of the forms that undici takes: names and values in turn, pairs, or an object. */
+function withLoop(headers) {
+  const loop = currentLoop();
+  if (loop === undefined) return headers;
+  if (Array.isArray(headers)) return [...headers, 'CDN-Loop', loop];
+  if (typeof headers?.[Symbol.iterator] === 'function') return [...headers, ['CDN-Loop', loop]].flat();
+  return { 'CDN-Loop': loop, ...headers };
 }
 
 /** A handler of undici, of either generation, that turns a refusal into an error. */

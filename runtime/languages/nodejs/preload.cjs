@@ -25,6 +25,7 @@ if (path && port > 0) {
       return this.listening ? { ...answer } : null;
     };
     this.prependListener('connection', nameClient);
+    followLoops(this);
     const callback = args.findLast((arg) => typeof arg === 'function');
     const { backlog, exclusive, signal } = wanted;
     const options = { path };
@@ -57,6 +58,27 @@ if (process.env.APPENGINE_SOCKETS) {
       return undefined;
     },
   });
+}
+
+/** Fetches made for a request that came by a fetch go on with its CDN-Loop, so that an app that fetches itself is told. */
+function followLoops(server) {
+  const { emit } = server;
+  server.emit = function (event, request, ...rest) {
+    const loop = event === 'request' ? request.headers['cdn-loop'] : undefined;
+    if (loop === undefined) return emit.call(this, event, request, ...rest);
+    return loops().run(loop, () => emit.call(this, event, request, ...rest));
+  };
+}
+
+let storage;
+/** Made with the first such request: most apps never see one. */
+function loops() {
+  if (storage === undefined) {
+    const { AsyncLocalStorage } = require('node:async_hooks');
+    storage = new AsyncLocalStorage();
+    globalThis[Symbol.for('appengine.fetchLoop')] = () => storage.getStore();
+  }
+  return storage;
 }
 
 /** A socket by its path and the loopback are inside. */

@@ -2,6 +2,7 @@
 // (security: 37, 38).
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
+import { LOOP_HEADER } from '../../../sdk/contract/services/url-fetch.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** CR, LF and NUL end a header; a header carries bytes, so nothing is beyond 255. */
@@ -13,18 +14,22 @@ const REQUEST_DROPPED = new Set([...HOP_BY_HOP, 'host', 'expect', 'via', 'x-forw
 const DROPPED_PREFIXES = ['proxy-', 'x-appengine-'];
 const RESPONSE_DROPPED = new Set(HOP_BY_HOP);
 
+/** One that this platform added to CDN-Loop. */
+const OUR_HOP = /^\s*appengine(\s*;|\s*$)/;
+
 export interface Sender {
   readonly appId: string;
   /** Whether the target may know the app by X-Appengine-Inbound-Appid: App Engine says it where redirects are not followed. */
   readonly namesApp: boolean;
 }
 
-/** Throws FETCH_INVALID for what is no header, or more than the limit. */
+/** Throws FETCH_INVALID for what is no header, or more than the limit; FETCH_LOOP when too many fetches led here (security: 39). */
 export function outgoingHeaders(raw: readonly string[], { appId, namesApp }: Sender): string[] {
   const named = namedByConnection(raw);
   const headers: string[] = [];
   const agent = `AppEngine-Google; (+http://code.google.com/appengine; appid: s~${appId})`;
   let userAgent = agent;
+  let loop = '';
   let bytes = 0;
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? '';
@@ -34,13 +39,16 @@ export function outgoingHeaders(raw: readonly string[], { appId, namesApp }: Sen
     bytes += name.length + value.length + 4;
     const lower = name.toLowerCase();
     if (isDropped(lower, REQUEST_DROPPED) || named.has(lower)) continue;
-    if (lower === 'user-agent') userAgent = `${value} ${agent}`;
+    if (lower === 'cdn-loop') loop += `${value}, `;
+    else if (lower === 'user-agent') userAgent = `${value} ${agent}`;
     else headers.push(name, value);
   }
   if (bytes > LIMITS.fetchRequestHeaderBytesMax) {
     throw new PlatformError('FETCH_INVALID', `the headers are larger than ${LIMITS.fetchRequestHeaderBytesMax} bytes`);
   }
-  headers.push('User-Agent', userAgent);
+  const hops = loop.split(',').filter((hop) => OUR_HOP.test(hop)).length;
+  if (hops >= LIMITS.fetchDepthMax) throw new PlatformError('FETCH_LOOP', `${hops} fetches of apps led to this one`);
+  headers.push('User-Agent', userAgent, LOOP_HEADER, `${loop}appengine; app=${appId}`);
   if (namesApp) headers.push('X-Appengine-Inbound-Appid', appId);
   return headers;
 }

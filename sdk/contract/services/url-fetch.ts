@@ -5,6 +5,13 @@ export const URL_FETCH_SERVICE = 'urlfetch';
 export const URL_FETCH_METHODS = ['GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'PATCH'] as const;
 export type UrlFetchMethod = (typeof URL_FETCH_METHODS)[number];
 
+/**
+ * RFC 8586: every hop that fetches adds itself, so that who fetches itself can be told. The router passes it on, the
+ * preload of a language gives it to the fetches that a request leads to. A function by this symbol tells the current one.
+ */
+export const LOOP_HEADER = 'CDN-Loop';
+export const LOOP_SYMBOL = 'appengine.fetchLoop';
+
 export interface UrlFetchCall {
   readonly url: string;
   readonly method: UrlFetchMethod;
