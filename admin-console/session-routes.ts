@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import { type SignInRequest } from '../sdk/contract/admin/session.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { bearerOnly, callerOf } from './authentication.ts';
@@ -10,7 +11,7 @@ import { clearSessionCookie, setSessionCookie } from './session-cookie.ts';
 
 const SIGN_IN_BODY_BYTES_MAX = 1024;
 
-const signInRequest = z.strictObject({ code: z.string().max(200) });
+const signInRequest: z.ZodType<SignInRequest> = z.strictObject({ code: z.string().max(200) });
 
 /** The one call that needs no authentication, because it gives one. */
 export function signInRoutes(access: ConsoleAccess): Router {

@@ -9,6 +9,7 @@ test('defaults are the documented ones', () => {
     datastorePort: 8081,
     bind: '127.0.0.1',
     domain: 'localhost',
+    consoleHosts: [],
     singleProcess: false,
     fetchAllow: [],
     ephemeral: false,
@@ -34,6 +35,8 @@ test.each([
   [{ sandbox: 'docker' }, {}, '--sandbox is "docker", want one of auto, bubblewrap, process'],
   [{ fetchAllow: ['10.0.0.0/8', '10.1'] }, {}, '--fetch-allow is "10.1"'],
   [{ fetchAllow: ['0x0a.0.0.0/8'] }, {}, '--fetch-allow'],
+  [{ consoleHost: ['console.example.com', 'https://console'] }, {}, '--console-host is "https://console"'],
+  [{ consoleHost: ['console.example.com:8000'] }, {}, '--console-host'],
   [{ logLevel: 'loud' }, {}, '--log-level'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(

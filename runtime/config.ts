@@ -19,6 +19,8 @@ export interface ServeConfig {
   readonly bind: string;
   /** App URLs are http://ID.DOMAIN:PORT/. */
   readonly domain: string;
+  /** Names, besides localhost and addresses, at which browsers may reach the console. */
+  readonly consoleHosts: readonly string[];
   /** Every role in one process. */
   readonly singleProcess: boolean;
   /** Nothing outlives the process. */
@@ -52,6 +54,7 @@ export interface ServeFlags {
   readonly datastorePort?: string;
   readonly bind?: string;
   readonly domain?: string;
+  readonly consoleHost?: readonly string[];
   readonly role?: string;
   readonly ephemeral?: boolean;
   readonly sandbox?: string;
@@ -93,6 +96,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     datastorePort: readPort('--datastore-port', flags.datastorePort, 'APPENGINE_DATASTORE_PORT', variables, DATASTORE_PORT_DEFAULT),
     bind,
     domain,
+    consoleHosts: (flags.consoleHost ?? []).map(consoleHost),
     singleProcess: flags.role === 'all',
     ephemeral: flags.ephemeral ?? false,
     sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
@@ -138,6 +142,12 @@ function readPort(
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (!(port <= 65_535)) throw usage(flagText === undefined ? variable : flag, text, 'a port from 0 to 65535, 0 for a free one');
   return port;
+}
+
+function consoleHost(text: string): string {
+  const name = text.toLowerCase();
+  if (!DOMAIN_PATTERN.test(name)) throw usage('--console-host', text, 'a host name such as console.example.com, without a port');
+  return name;
 }
 
 function addressRange(text: string): string {

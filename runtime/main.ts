@@ -89,6 +89,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--datastore-port <port>', 'the public datastore API (or APPENGINE_DATASTORE_PORT; default 8081)')
     .option('--bind <address>', 'address of this machine to listen on (default 127.0.0.1)')
     .option('--domain <name>', 'apps are at http://ID.NAME:PORT/ (default localhost)')
+    .option('--console-host <name...>', 'browsers may reach the console at these host names too (behind a proxy that ends TLS)')
     .option('--role <which>', '"all" runs every role in one process, for tests')
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
@@ -183,6 +184,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       ephemeral: config.ephemeral,
       logLevel: config.logLevel,
       fetchAllow: config.fetchAllow,
+      consoleHosts: config.consoleHosts,
       mail: config.mail,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },

@@ -161,6 +161,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     };
     const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,
+      hostNames: settings.consoleHosts,
       access,
       pages: consolePages(join(packageRoot(), 'dist', 'console'), random),
     });

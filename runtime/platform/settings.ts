@@ -26,6 +26,8 @@ export interface PlatformSettings {
   readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
   /** Address ranges that apps may reach besides the public ones. */
   readonly fetchAllow: readonly string[];
+  /** Names, besides localhost and addresses, at which browsers may reach the console. */
+  readonly consoleHosts: readonly string[];
   readonly mail: MailSettings;
   /** What the host found out about this machine, for the status. */
   readonly sandbox: 'bubblewrap' | 'process';

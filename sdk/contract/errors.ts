@@ -170,7 +170,7 @@ export const ERRORS = {
   INSTANCE_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such instance', 'See `appengine instances list`'),
   UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The token is missing or wrong', 'Give the owner token with --token or APPENGINE_TOKEN; `serve` wrote it to credentials/owner-token in its data directory'),
   FORBIDDEN: row(403, 'PERMISSION_DENIED', 'Your role does not allow this', 'Ask an owner of the app'),
-  HOST_REFUSED: row(421, 'INVALID_ARGUMENT', 'The console does not answer at this host name', 'Use localhost or 127.0.0.1, or add the name to the console\'s host names'),
+  HOST_REFUSED: row(421, 'INVALID_ARGUMENT', 'The console does not answer at this host name', 'Use localhost or 127.0.0.1, or allow the name with --console-host'),
   BODY_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request body is larger than the limit', 'Send less; docs/limits.md names the limit'),
   NOT_FOUND: row(404, 'NOT_FOUND', 'There is nothing at this address', 'Check the address'),
   SERVER_UNREACHABLE: row(503, 'UNAVAILABLE', 'No App Engine server answers there', 'Start one with `npm start`, or name another with --server', true),

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type AdminInstanceView } from '../../sdk/contract/admin/admin.ts';
 import { type EntityView, type GqlAnswerView } from '../../sdk/contract/admin/data.ts';
 import { type SessionView, type SignInLinkView } from '../../sdk/contract/admin/session.ts';
-import { PlatformProcess, waitFor } from './platform-process.ts';
+import { httpByHost, PlatformProcess, waitFor } from './platform-process.ts';
 
 /** Answers a POST once its body has ended, so that a request is under way for as long as the test wants. */
 const APP = `
@@ -27,7 +27,7 @@ beforeAll(async () => {
   app = await mkdtemp(join(tmpdir(), 'console-'));
   await writeFile(join(app, 'app.yaml'), 'runtime: nodejs20\n');
   await writeFile(join(app, 'server.js'), APP);
-  platform = await PlatformProcess.start();
+  platform = await PlatformProcess.start('--console-host', 'console.example.com');
 });
 
 afterAll(async () => {
@@ -66,6 +66,12 @@ test('serve prints a link that signs in once, and the session outlives the contr
   expect(await after.json()).toEqual(session);
   expect((await signIn(code)).status).toBe(401);
   expect((await signIn(url.split('#code=')[1] ?? '')).status).toBe(200);
+});
+
+test('the console answers at the host names that the operator allows, and at no others', async () => {
+  const port = Number(new URL(platform.consoleUrl).port);
+  expect((await httpByHost(port, 'console.example.com', '/api/v1/status')).status).toBe(200);
+  expect((await httpByHost(port, 'other.example.com', '/api/v1/status')).status).toBe(421);
 });
 
 test('an instance that is asked to go finishes its request, while a new one takes the others', async () => {
