@@ -1,13 +1,19 @@
-// Hostile number 57: only the platform itself comes as a task or a cron job, and what it says of one cannot be imitated.
+// Hostile numbers 57 and 76: only the platform itself comes as a task or a cron job, and what it says of one cannot be imitated; and
+// tasks that multiply are held by their queue.
 import { stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
 import { PLATFORM_CALL_HEADERS } from '../../router/platform-call.ts';
+import { SampleQueues } from '../../runtime/services/task-queue/sample-queues.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { HttpFront, statuses } from './http-front.ts';
 
-let front: HttpFront;
+let front: HttpFront | undefined;
 
-afterEach(() => front.close());
+afterEach(async () => {
+  await front?.close();
+  front = undefined;
+});
 
 const SPELLINGS: readonly ((name: string) => string)[] = [
   (name) => name,
@@ -18,7 +24,7 @@ const SPELLINGS: readonly ((name: string) => string)[] = [
 
 function platformCall(headers: Record<string, string>): Promise<{ status: number; errorCode: unknown }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath: front.platformSocket, path: '/work', method: 'POST', headers }, (response) => {
+    const outgoing = request({ socketPath: front?.platformSocket, path: '/work', method: 'POST', headers }, (response) => {
       response.resume();
       response.on('end', () => resolve({ status: response.statusCode ?? 0, errorCode: response.headers['x-appengine-error-code'] }));
     });
@@ -78,4 +84,29 @@ it("57 an app cannot pass its answer off as the router's own", async () => {
 it("57 the entrance is for the platform's own user alone", async () => {
   front = await HttpFront.start();
   expect((await stat(front.platformSocket)).mode & 0o777).toBe(0o600);
+});
+
+it('76 tasks that each add two more stay within the rate and the size of their queue', async () => {
+  const world = new SampleQueues();
+  await world.pass(0);
+  const key = { appId: 'shop', queue: 'default' };
+  const task = { url: '/more', method: 'POST', headers: [], payload: new Uint8Array(), target: '', etaMs: world.time.nowMs() };
+  const refusals: unknown[] = [];
+  world.caller.answer = async () => {
+    await world.queues.add(key, [task, task]).catch((error: unknown) => refusals.push(error));
+    return { kind: 'answered', status: 200 };
+  };
+  const waiting = LIMITS.queueTasksMax - 50;
+  await world.queues.add(
+    key,
+    Array.from({ length: waiting }, () => task),
+  );
+  await world.pass(60_000);
+  const { tasks } = (await world.queues.queue(key)).figures;
+  expect(tasks).toBeLessThanOrEqual(LIMITS.queueTasksMax);
+  expect(refusals.length).toBeGreaterThan(0);
+  for (const refusal of refusals) expect(refusal).toMatchObject({ code: 'QUEUE_FULL' });
+  // The default queue: 5 a second, and a bucket of 5.
+  expect(world.caller.calls.length).toBeLessThanOrEqual(5 + 5 * 60);
+  expect(world.caller.calls.length).toBeGreaterThanOrEqual(5 * 59);
 });

@@ -9,7 +9,7 @@ export class MemoryTaskStore implements TaskStore {
 
   insert(tasks: readonly Task[]): Promise<void> {
     const ids = tasks.map(idOf);
-    const taken = ids.findIndex((id, index) => this.#tasks.has(id) || this.#reserved.has(id) || ids.indexOf(id) !== index);
+    const taken = ids.findIndex((id) => this.#tasks.has(id) || this.#reserved.has(id));
     if (taken >= 0) return Promise.reject(new PlatformError('TASK_EXISTS', `"${tasks[taken]?.name ?? ''}"`));
     for (const task of tasks) this.#tasks.set(idOf(task), task);
     return Promise.resolve();

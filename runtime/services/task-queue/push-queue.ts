@@ -122,11 +122,6 @@ export class PushQueue {
     return this.#running.has(name);
   }
 
-  /** Begins, or goes on, to send tasks. */
-  start(): void {
-    this.#wake();
-  }
-
   /** Gives up what is under way: it is tried again by whoever serves the queue next. */
   close(): void {
     this.#abort.abort(new PlatformError('CANCELLED'));

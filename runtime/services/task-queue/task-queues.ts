@@ -158,15 +158,13 @@ export class TaskQueues {
     const states = await this.#insist(() => this.#ports.states.load());
     for (const state of states) if (state.kind === 'queue') this.#states.set(queueId(state), state);
     const queues = await this.#insist(() => this.#ports.tasks.queues());
-    // The records are read before this starts, so that an app which is not in them is gone.
+    // Before the apps are looked at: the tasks of one that is gone go too. Its queue runs once its definition is known.
+    for (const { tasks, ...key } of queues) this.#create(key, tasks);
     this.#closing.defer(
       this.#ports.registry.watch((apps) => {
         this.#follow(apps);
       }),
     );
-    for (const { tasks, ...key } of queues) this.#create(key, tasks);
-    this.#dropAppsThatAreGone();
-    for (const queue of this.#queues.values()) queue.start();
     this.#closing.defer(
       this.#timers.every(SWEEP_MS, () => {
         this.#sweep().catch((error: unknown) => this.#log.warn('Names of done tasks could not be freed', { error }));

@@ -50,9 +50,11 @@ export function placeOf({ name, etaMs, epoch, isNamed }: Task): TaskPlace {
   return { name, etaMs, epoch, isNamed };
 }
 
+/** The store's order, in which `/` ends a name: `x-2` comes before `x`. */
 export function comparePlaces(a: TaskPlace, b: TaskPlace): number {
   if (a.etaMs !== b.etaMs) return a.etaMs - b.etaMs;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+  if (a.name === b.name) return 0;
+  return `${a.name}/` < `${b.name}/` ? -1 : 1;
 }
 
 /** What a task counts for against taskBytesMax. */
