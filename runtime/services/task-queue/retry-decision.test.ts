@@ -21,7 +21,7 @@ describe('backoffMs', () => {
     [rule(5, 5, 16), [5, 5, 5]],
     [rule(0, 10, 3), [0, 0, 0]],
   ])('%j', (retry, seconds) => {
-    expect(seconds.map((_, index) => backoffMs(index + 1, retry) / 1_000)).toEqual(seconds.map((each) => expect.closeTo(each, 9)));
+    expect(seconds.map((_, index) => backoffMs(index + 1, retry) / 1_000)).toEqual(seconds.map((each): unknown => expect.closeTo(each, 9)));
   });
 
   it('never falls, and stays within its bounds', () => {

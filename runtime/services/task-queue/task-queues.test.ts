@@ -233,7 +233,7 @@ describe('a queue', () => {
     );
     await world.pass(0);
     expect(answers).toHaveLength(5);
-    const { remove } = world.tasks;
+    const remove = world.tasks.remove.bind(world.tasks);
     world.tasks.remove = () => Promise.reject(new Error('killed'));
     await expect(world.queues.purge(DEFAULT)).rejects.toThrow('killed');
     await world.stop();
