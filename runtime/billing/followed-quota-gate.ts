@@ -52,8 +52,18 @@ export class FollowedQuotaGate implements QuotaGate, AppGate {
 
   admit(appId: string): void {
     if (this.#exceeded.size === 0) return;
-    const found = this.#exceeded.get(appId)?.find((quota) => SERVING_RESOURCES.includes(quota.resource));
+    const found = this.#servingQuota(appId);
     if (found) this.#refuse(found);
+  }
+
+  /** Whether `admit` would throw. */
+  isRefused(appId: string): boolean {
+    const found = this.#servingQuota(appId);
+    return found !== undefined && this.#clock.nowMs() < found.resetsAtMs;
+  }
+
+  #servingQuota(appId: string): ExceededQuota | undefined {
+    return this.#exceeded.get(appId)?.find((quota) => SERVING_RESOURCES.includes(quota.resource));
   }
 
   /** Unless it should have reset by now: then nobody was there to say so. */

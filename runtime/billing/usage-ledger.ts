@@ -69,6 +69,7 @@ export class UsageLedger {
   readonly #closing = new CloseStack();
   readonly #abort = new AbortController();
   #startedAtMs = 0;
+  #prunedOn = '';
   #persisting: Promise<void> | undefined;
 
   constructor(store: UsageStore, days: QuotaDays, clock: Clock, timers: Timers, random: Random, log: Log, listener: LedgerListener) {
@@ -219,6 +220,11 @@ export class UsageLedger {
       if (silentMs > FORGET_MS && source.live.size === 0) this.#sources.delete(source.name);
     }
     if (this.#closed.size > 0) void this.#persistClosed();
+    if (this.#prunedOn !== this.today) this.#pruneAccounts();
+  }
+
+  #pruneAccounts(): void {
+    this.#prunedOn = this.today;
     const kept = new Set(this.#days.daysUpTo(this.#clock.nowMs(), DAYS_KEPT));
     for (const [key, { day, live }] of this.#accounts) if (live.size === 0 && !kept.has(day)) this.#accounts.delete(key);
   }

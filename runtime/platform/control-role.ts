@@ -14,6 +14,7 @@ import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { DatastoreUsageStore } from '../billing/datastore-usage-store.ts';
 import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
+import { OverQuotaStop } from '../billing/over-quota-stop.ts';
 import { POLICY_DEFAULT } from '../billing/quota-policy.ts';
 import { LruCache } from '../backends/cache-lru.ts';
 import { AppRegistry } from '../control/app-registry.ts';
@@ -86,11 +87,16 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
     await deployer.start();
 
-    const usage = new DatastoreUsageStore(new Datastore(datastoreRpcOf(datastore, SYSTEM_APP_ID), timers, random));
+    const usage = new DatastoreUsageStore(systemData);
     const checkApp = (appId: string): void => void appIn(registry.state, appId);
     const billing = new BillingDesk(settings.quotas ?? POLICY_DEFAULT, usage, checkApp, clock, timers, random, log);
     await billing.start();
     closing.defer(() => billing.close());
+    const overQuota = new OverQuotaStop(billing.keeper, host, clock, timers, log);
+    overQuota.start();
+    closing.defer(() => {
+      overQuota.close();
+    });
     const routes = new RouteFeed(registry, blobs, bundles, log);
     const access = new ConsoleAccess(
       {

@@ -30,8 +30,17 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       onServing: (deploymentIds) => scheduler?.setServing(deploymentIds),
       onGone: (deploymentId) => void scheduler?.retire(deploymentId),
     });
+    const control = links.connect('control');
+    const meter = new BatchingUsageMeter('router', control, clock, timers, random, log);
+    meter.start();
+    closing.defer(() => meter.close());
+    const quotas = new FollowedQuotaGate(control, clock, timers, log);
+    quotas.start();
+    closing.defer(() => {
+      quotas.close();
+    });
     const host = new RpcInstanceHost(links.connect('host'), timers);
-    scheduler = new Scheduler(host, feed, clock, timers, random, log, { warmUp });
+    scheduler = new Scheduler(host, feed, clock, timers, random, log, { warmUp, isRefused: (appId) => quotas.isRefused(appId) });
     const running = scheduler;
     running.start();
     closing.defer(() => running.close());
@@ -47,15 +56,6 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log);
     closing.defer(() => logs.close());
     closing.defer(await links.offer('router', [schedulerService(running)]));
-    const control = links.connect('control');
-    const meter = new BatchingUsageMeter('router', control, clock, timers, random, log);
-    meter.start();
-    closing.defer(() => meter.close());
-    const quotas = new FollowedQuotaGate(control, clock, timers, log);
-    quotas.start();
-    closing.defer(() => {
-      quotas.close();
-    });
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
     const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');

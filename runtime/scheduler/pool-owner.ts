@@ -17,6 +17,8 @@ export interface PoolOwner {
 export interface PoolOptions extends FleetOptions {
   /** How long the last instance stays without a request. A function, so that a policy may learn it for each version. */
   readonly keepAliveMs: (deploymentId: string) => number;
+  /** Whether requests of the app are refused at present: then nothing is started ahead of one. */
+  readonly isRefused: (appId: string) => boolean;
   readonly pendingMsMax: number;
   readonly holdQueueEntriesMax: number;
   /** How long the requests of a drained version may take. */

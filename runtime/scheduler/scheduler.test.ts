@@ -390,6 +390,24 @@ describe('an instance', () => {
     expect(await fixture.host.list()).toHaveLength(0);
   });
 
+  it('of an app whose requests are refused is not started ahead of any, and is started again once they are not', async () => {
+    let isRefused = true;
+    const fixture = await started({ isRefused: () => isRefused });
+    fixture.plan('a', { minInstances: 1 });
+    fixture.scheduler.setServing(new Set(['a']));
+    await fixture.time.advanceAsync(10_000);
+    expect(await fixture.host.list()).toHaveLength(0);
+    // One who was let in before is served.
+    (await fixture.lease('a')).release('answered');
+    expect(await fixture.host.list()).toHaveLength(1);
+    await fixture.host.stop((await fixture.host.list())[0]!.id, { graceMs: 1_000 });
+    await fixture.time.advanceAsync(30_000);
+    expect(await fixture.host.list()).toHaveLength(0);
+    isRefused = false;
+    await fixture.time.advanceAsync(5_000);
+    expect(await fixture.host.list()).toHaveLength(1);
+  });
+
   it('idle elsewhere makes room when the host is full', async () => {
     const fixture = await started({ instancesMax: 1 });
     fixture.plan('a');

@@ -14,6 +14,8 @@ import { VersionPool } from './version-pool.ts';
 export interface SchedulerOptions {
   /** How long the last instance of a version stays without a request; by default `instanceKeepAliveMs` for all. */
   readonly keepAliveMs?: (deploymentId: string) => number;
+  /** Whether requests of an app are refused at present, for a quota; by default never. */
+  readonly isRefused?: (appId: string) => boolean;
   readonly instancesMax?: number;
   readonly pendingMsMax?: number;
   readonly holdQueueEntriesMax?: number;
@@ -74,6 +76,7 @@ export class Scheduler implements InstanceSource {
     this.#instancesMax = options.instancesMax ?? LIMITS.instancesPerHostMax;
     this.#poolOptions = {
       keepAliveMs: options.keepAliveMs ?? (() => LIMITS.instanceKeepAliveMs),
+      isRefused: options.isRefused ?? (() => false),
       pendingMsMax: options.pendingMsMax ?? LIMITS.pendingMsMax,
       holdQueueEntriesMax: options.holdQueueEntriesMax ?? LIMITS.holdQueueEntriesMax,
       stopGraceMs: options.stopGraceMs ?? LIMITS.instanceStopGraceMs,

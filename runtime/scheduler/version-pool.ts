@@ -309,11 +309,16 @@ export class VersionPool {
       if (instance) this.#fleet.stop(instance);
       this.#stoppedAtMs = nowMs;
     }
-    if (decision.start > 0) this.#start(decision, nowMs);
+    if (decision.start > 0 && this.#mayStart()) this.#start(decision, nowMs);
     if (decision.short > 0 && !this.#owner.makeRoom(decision.short, this.target.deploymentId)) {
       this.#warmers.refuseAll(new PlatformError('INSTANCE_LIMIT', 'and no idle one can make room'));
     }
     this.#timer.within(decision.recheckMs ?? Infinity);
+  }
+
+  /** Those who wait were let in: only for them is an app started whose requests are refused. */
+  #mayStart(): boolean {
+    return this.#queue.length > 0 || this.#warmers.count > 0 || !this.#options.isRefused(this.target.appId);
   }
 
   #start(decision: ScaleDecision, nowMs: number): void {

@@ -163,6 +163,7 @@ export const LIMIT_ROWS = {
   egressStallMs: limit(600_000, 'A target that says nothing for this long is cut off; clients in apps have shorter times of their own'),
   // Usage, quotas, billing
   usageRowMs: limit(55_000, 'A usage row is closed after this time, then reported and written within 5 s: a power loss loses at most a minute of charges'),
+  overQuotaRunMs: limit(10_000, 'What an app over its quota of CPU or instance time still runs is stopped after this time'),
   usageRowsUnsettledMax: limit(5_000, 'Closed usage rows that one process keeps until they are on disk; beyond, rows stay open for longer'),
   usageReportRowsMax: limit(500, 'Usage rows of one report'),
   usageDaysMax: limit(62, 'Days that one question about usage may span; usage rows are kept as long, the sums of days for good'),

@@ -14,7 +14,7 @@ import {
   MemoryRequestLog,
   MemoryRouteTableSource,
 } from '../../router/memory-ports.ts';
-import { type VersionRoutes } from '../../router/ports.ts';
+import { type AppGate, OPEN_APP_GATE, type VersionRoutes } from '../../router/ports.ts';
 import { RouterServer } from '../../router/server.ts';
 
 export interface FrontOptions {
@@ -24,6 +24,7 @@ export interface FrontOptions {
   /** Ids of the apps, all of which are the one behind the router; default `hello`. */
   readonly apps?: readonly string[];
   readonly sessionKey?: Buffer;
+  readonly quotas?: AppGate;
 }
 
 export class HttpFront {
@@ -48,11 +49,11 @@ export class HttpFront {
     const front = new HttpFront();
     front.#folder = await mkdtemp(join(tmpdir(), 'hostile-http-'));
     const version = { version: 'v1', deploymentId: 'd1', handlers: [], files: {}, ...options.version };
-    const { clock = systemClock, timers = systemTimers, apps = ['hello'], sessionKey } = options;
+    const { clock = systemClock, timers = systemTimers, apps = ['hello'], sessionKey, quotas = OPEN_APP_GATE } = options;
     const services = [{ service: 'default', split: { v1: 1 }, shardBy: 'ip', versions: [version] }] as const;
     const routes = new MemoryRouteTableSource({ revision: 1, apps: apps.map((appId) => ({ appId, services })) });
     const { instances, requestLog, blobs, accounts, log } = front;
-    front.#router = new RouterServer({ routes, instances, requestLog, blobs, accounts }, clock, timers, systemRandom, log, {
+    front.#router = new RouterServer({ routes, instances, requestLog, blobs, accounts, quotas }, clock, timers, systemRandom, log, {
       domain: 'localhost',
       drainMs: 100,
       platformSocket: front.platformSocket,

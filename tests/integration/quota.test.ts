@@ -159,6 +159,18 @@ describe.each([
     });
     expect(refused.text).toContain('"reason":"budget"');
   });
+
+  test('runs nothing any more soon after', async () => {
+    await waitFor(
+      'no instance',
+      async () => {
+        const { instances } = await admin<{ instances: AdminInstanceView[] }>(`/apps/${app}/instances`);
+        return instances.length === 0;
+      },
+      40_000,
+    );
+    expect((await ask(app)).status).toBe(503);
+  });
 });
 
 test('requests are counted to the last one, however often the control role is killed', async () => {
