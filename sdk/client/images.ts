@@ -1,8 +1,10 @@
 import {
   type ImageMetadata,
+  type ImageMetadataCall,
   type ImageOutput,
   IMAGES_SERVICE,
   type ImageTransform,
+  type ImageTransformCall,
   type TransformedImage,
 } from '../contract/services/images.ts';
 import { type Rpc } from '../contract/wire/client.ts';
@@ -31,12 +33,14 @@ export class ImagesClient {
   ): Promise<TransformedImage> {
     const { correctOrientation = false, format = 'png', quality } = options;
     const output: ImageOutput = { format, ...(quality === undefined ? {} : { quality }) };
-    return (await this.#call('transform', { image, transforms, output, correctOrientation })) as TransformedImage;
+    const call: ImageTransformCall = { image, transforms, output, correctOrientation };
+    return (await this.#call('transform', call)) as TransformedImage;
   }
 
   /** What the picture says of itself, without decoding it. Throws IMAGE_*. */
   async metadata(image: Uint8Array, { correctOrientation = false }: ImageOptions = {}): Promise<ImageMetadata> {
-    return (await this.#call('metadata', { image, correctOrientation })) as ImageMetadata;
+    const call: ImageMetadataCall = { image, correctOrientation };
+    return (await this.#call('metadata', call)) as ImageMetadata;
   }
 
   #call(method: string, payload: object): Promise<unknown> {

@@ -151,6 +151,8 @@ export const LIMIT_ROWS = {
   fetchAnswerHeaderBytesMax: limit(64 * KiB, 'Headers of a fetched answer, as of an app\'s own response'),
   fetchAnswerBytesMax: limit(32 * MiB, 'App Engine: body of a fetched answer'),
   fetchContentBytesMax: limit(10 * MiB, 'Body that one call of the SDK\'s urlFetch gives back: it goes in one frame. fetch and http have fetchAnswerBytesMax'),
+  fetchHeldBytesPerAppMax: limit(64 * MiB, 'Answers of urlFetch that one app has half read at the same time'),
+  fetchHeldBytesMax: limit(256 * MiB, 'The same of all apps together'),
   fetchDeadlineMs: limit(10_000, 'App Engine: urlFetch\'s deadline unless the call says another'),
   fetchDeadlineMsMax: limit(60_000, 'App Engine: urlFetch\'s longest deadline'),
   fetchRedirectsMax: limit(5, 'App Engine: redirects that urlFetch follows'),

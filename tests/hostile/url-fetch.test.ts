@@ -321,6 +321,40 @@ describe('36 answers without measure', () => {
     expect((await egress(`http://plain.test:${port}/`)).bytes).toBe(bomb.length);
   });
 
+  test('many large answers at once are refused before they fill the memory of the platform', async () => {
+    const waiting: (() => void)[] = [];
+    const port = await targets.http((_request, response) => {
+      response.write(Buffer.alloc(9 * 2 ** 20));
+      waiting.push(() => response.end());
+    });
+    const { api } = await open(sampleRules(['127.0.0.1/32']));
+    const outcomes: string[] = [];
+    const calls = Array.from({ length: 12 }, () =>
+      api(`http://plain.test:${port}/`, { deadlineMs: 60_000 }).then(
+        () => outcomes.push('whole'),
+        (error: unknown) => outcomes.push((error as { readonly code: string }).code),
+      ),
+    );
+    const room = Math.floor(LIMITS.fetchHeldBytesPerAppMax / (9 * 2 ** 20));
+    await expect.poll(() => outcomes.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(12 - room);
+    expect(new Set(outcomes)).toEqual(new Set(['RPC_OVERLOADED']));
+    for (const finish of waiting) finish();
+    await Promise.all(calls);
+    expect(outcomes.filter((outcome) => outcome === 'whole').length).toBeLessThanOrEqual(room);
+    const again = api(`http://plain.test:${port}/`);
+    await expect.poll(() => waiting.length).toBe(13);
+    waiting[12]?.();
+    expect(await again).toMatchObject({ status: 200 });
+  });
+
+  test('what says that it is gzip and is not leaves nothing behind', async () => {
+    const port = await targets.http((_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('no gzip'));
+    const { api } = await open(sampleRules(['127.0.0.1/32']));
+    for (let count = 0; count <= LIMITS.fetchesOpenPerAppMax; count++) {
+      await expect(api(`http://plain.test:${port}/`)).rejects.toThrow(expect.objectContaining({ code: 'FETCH_FAILED' }));
+    }
+  });
+
   test('headers without end', async () => {
     const port = await targets.http((_request, response) =>
       response.writeHead(200, { 'x-long': 'x'.repeat(2 * LIMITS.fetchAnswerHeaderBytesMax) }).end(),

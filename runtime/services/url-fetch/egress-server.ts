@@ -18,7 +18,7 @@ import { fetchError } from './fetch-error.ts';
 import { incomingHeaders, outgoingHeaders } from './fetch-headers.ts';
 import { parseFetchTarget } from './fetch-target.ts';
 
-export const FETCH_ERROR_HEADER = 'X-Appengine-Fetch-Error';
+const FETCH_ERROR_HEADER = 'X-Appengine-Fetch-Error';
 
 const METHODS_REFUSED = new Set(['CONNECT', 'TRACE']);
 const NOTHING = Buffer.alloc(0);

@@ -12,6 +12,7 @@ import { type FetchAnswer, type FetchBroker } from './broker.ts';
 import { fetchError } from './fetch-error.ts';
 import { headerOf, incomingHeaders, outgoingHeaders, withoutHeaders } from './fetch-headers.ts';
 import { type FetchTarget, parseFetchTarget } from './fetch-target.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { type Hop, nextHop } from './redirect.ts';
 
 const HEADERS_MAX = 200;
@@ -29,6 +30,7 @@ const call = z.strictObject({
 type Call = z.infer<typeof call>;
 
 export function urlFetchApi(broker: FetchBroker, timers: Timers): ApiService {
+  const held = new HeldBytes();
   return {
     name: URL_FETCH_SERVICE,
     resource: 'urlFetchCalls',
@@ -37,13 +39,14 @@ export function urlFetchApi(broker: FetchBroker, timers: Timers): ApiService {
     deadlineMs: 0,
     serviceOf: ({ appId }) => ({
       name: URL_FETCH_SERVICE,
-      methods: { fetch: method(call, (payload, context) => withinDeadline(broker, timers, appId, payload, context)) },
+      methods: { fetch: method(call, (payload, context) => withinDeadline(broker, held, timers, appId, payload, context)) },
     }),
   };
 }
 
 async function withinDeadline(
   broker: FetchBroker,
+  held: HeldBytes,
   timers: Timers,
   appId: string,
   payload: Call,
@@ -55,7 +58,7 @@ async function withinDeadline(
   });
   const signal = AbortSignal.any([abort.signal, context.signal]);
   try {
-    return await fetchOf(broker, appId, payload, signal);
+    return await fetchOf(broker, held, appId, payload, signal);
   } catch (error) {
     throw abort.signal.aborted ? (abort.signal.reason as Error) : fetchError(error, payload.url.slice(0, 200));
   } finally {
@@ -63,7 +66,7 @@ async function withinDeadline(
   }
 }
 
-async function fetchOf(broker: FetchBroker, appId: string, payload: Call, signal: AbortSignal): Promise<UrlFetchAnswer> {
+async function fetchOf(broker: FetchBroker, held: HeldBytes, appId: string, payload: Call, signal: AbortSignal): Promise<UrlFetchAnswer> {
   const { followRedirects, validateCertificate } = payload;
   let hop: Hop = {
     target: parseFetchTarget(payload.url),
@@ -81,7 +84,15 @@ async function fetchOf(broker: FetchBroker, appId: string, payload: Call, signal
     const headers = outgoingHeaders(hop.headers, { appId, namesApp: !followRedirects });
     const answer = await broker.open({ ...hop, appId, headers, validateCertificate, signal, opensAnyLength: true });
     const next = followRedirects ? nextHop(hop, answer.status, headerOf(answer.headers, 'location')) : undefined;
-    if (next === undefined) return readAnswer(answer, hop.target, payload, { gunzip: asksForGzip });
+    if (next === undefined) {
+      const hold = (bytes: number): (() => void) => {
+        held.take(appId, bytes);
+        return () => {
+          held.give(appId, bytes);
+        };
+      };
+      return readAnswer(answer, hop.target, payload, { gunzip: asksForGzip, hold });
+    }
     answer.body.destroy();
     if (hops >= LIMITS.fetchRedirectsMax) {
       throw new PlatformError(
@@ -97,12 +108,15 @@ async function readAnswer(
   answer: FetchAnswer,
   target: FetchTarget,
   { allowTruncated, method }: Call,
-  { gunzip }: { readonly gunzip: boolean },
+  { gunzip, hold }: { readonly gunzip: boolean; readonly hold: Hold },
 ): Promise<UrlFetchAnswer> {
   const isPacked = gunzip && method !== 'HEAD' && headerOf(answer.headers, 'content-encoding')?.toLowerCase() === 'gzip';
   const headers = incomingHeaders(answer.headers, isPacked ? ['content-encoding', 'content-length'] : []);
-  const { content, isWhole } = await readUpTo(isPacked ? unpacked(answer.body) : answer.body, LIMITS.fetchContentBytesMax);
-  answer.body.destroy();
+  const { content, isWhole } = await readUpTo(isPacked ? unpacked(answer.body) : answer.body, LIMITS.fetchContentBytesMax, hold).finally(
+    () => {
+      answer.body.destroy();
+    },
+  );
   if (!isWhole && !allowTruncated) {
     throw new PlatformError(
       'FETCH_TOO_LARGE',
@@ -118,17 +132,26 @@ function unpacked(body: Readable): Readable {
   return body.pipe(gunzip);
 }
 
+/** Takes room for so many bytes; what it returns gives it back. Throws RPC_OVERLOADED when there is none. */
+type Hold = (bytes: number) => () => void;
+
 /** Stops reading, and unpacking, at the limit: a bomb is as small as what it may become. */
-async function readUpTo(body: Readable, bytesMax: number): Promise<{ readonly content: Buffer; readonly isWhole: boolean }> {
+async function readUpTo(body: Readable, bytesMax: number, hold: Hold): Promise<{ readonly content: Buffer; readonly isWhole: boolean }> {
   const chunks: Buffer[] = [];
+  const giveBack: (() => void)[] = [];
   let bytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    chunks.push(chunk);
-    // Leaving the loop destroys the stream.
-    if (bytes > bytesMax) break;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      giveBack.push(hold(chunk.length));
+      bytes += chunk.length;
+      chunks.push(chunk);
+      // Leaving the loop destroys the stream.
+      if (bytes > bytesMax) break;
+    }
+    return { content: Buffer.concat(chunks).subarray(0, bytesMax), isWhole: bytes <= bytesMax };
+  } finally {
+    for (const give of giveBack) give();
   }
-  return { content: Buffer.concat(chunks).subarray(0, bytesMax), isWhole: bytes <= bytesMax };
 }
 
 function pairsOf(raw: readonly string[]): [string, string][] {
