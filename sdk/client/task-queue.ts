@@ -4,8 +4,11 @@ import { DEFAULT_QUEUE_NAME } from '../contract/queue-definition.ts';
 import {
   type AddTasksRequest,
   type AddTasksResponse,
+  type DeleteTasksRequest,
   type DeleteTasksResponse,
+  type PurgeQueueRequest,
   type PurgeQueueResponse,
+  type QueueStatsRequest,
   type QueueStatsResponse,
   TASK_QUEUE_SERVICE,
   type TaskMethod,
@@ -88,17 +91,20 @@ export class TaskQueue {
 
   /** Whether the task was there. One that runs is not tried again. */
   async delete(name: string): Promise<boolean> {
-    const response = (await this.#rpc.call(TASK_QUEUE_SERVICE, 'delete', { queue: this.name, names: [name] })) as DeleteTasksResponse;
+    const request: DeleteTasksRequest = { queue: this.name, names: [name] };
+    const response = (await this.#rpc.call(TASK_QUEUE_SERVICE, 'delete', request)) as DeleteTasksResponse;
     return response.deleted.includes(name);
   }
 
   /** Deletes every task; how many there were. */
   async purge(): Promise<number> {
-    return ((await this.#rpc.call(TASK_QUEUE_SERVICE, 'purge', { queue: this.name })) as PurgeQueueResponse).purged;
+    const request: PurgeQueueRequest = { queue: this.name };
+    return ((await this.#rpc.call(TASK_QUEUE_SERVICE, 'purge', request)) as PurgeQueueResponse).purged;
   }
 
   async statistics(): Promise<QueueStatistics> {
-    const payload = await this.#rpc.call(TASK_QUEUE_SERVICE, 'stats', { queue: this.name }, { idempotent: true });
+    const request: QueueStatsRequest = { queue: this.name };
+    const payload = await this.#rpc.call(TASK_QUEUE_SERVICE, 'stats', request, { idempotent: true });
     const { oldestEtaMs, ...figures } = payload as QueueStatsResponse;
     return { ...figures, ...(oldestEtaMs === undefined ? {} : { oldestEta: new Date(oldestEtaMs) }) };
   }

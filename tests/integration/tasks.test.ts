@@ -295,3 +295,20 @@ test('the request log names the queue and the task; no queue shows the cron jobs
   const { queues } = await platform.appengineJson<{ queues: QueueView[] }>('queues', 'list', '--app', 'worker');
   expect(queues.map(({ name }) => name)).toEqual(['default', 'slow', 'held', 'limited']);
 });
+
+test('all of it in one process too', async () => {
+  const single = await PlatformProcess.start('--role=all');
+  try {
+    await single.appengineJson('deploy', directory, '--app', 'worker', '--version', 'v1');
+    const body = JSON.stringify({ task: { url: '/work?what=single&failures=1' } });
+    expect((await single.http('worker', '/add', { method: 'POST', body })).status).toBe(200);
+    const found = await waitFor('both tries', async () => {
+      const { status, text } = await single.http('worker', '/runs?what=single');
+      const tries = status === 200 ? (JSON.parse(text) as Run[]) : [];
+      return tries.length === 2 && tries;
+    });
+    expect(found.map(({ taskexecutioncount }) => taskexecutioncount).sort()).toEqual(['0', '1']);
+  } finally {
+    await single.remove();
+  }
+});
