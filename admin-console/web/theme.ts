@@ -1,5 +1,5 @@
 // How the console looks: one calm blue, cool greys, small type. Colours of text keep 4.5:1 on what they stand on, in both schemes; borders of fields 3:1.
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, NumberInput, Tooltip } from '@mantine/core';
+import { createTheme, type CSSVariablesResolver, Drawer, type MantineColorsTuple, Modal, NumberInput, Tooltip } from '@mantine/core';
 
 const blue: MantineColorsTuple = [
   '#eef3ff',
@@ -12,6 +12,18 @@ const blue: MantineColorsTuple = [
   '#2f55bd',
   '#274aa6',
   '#1c3a8a',
+];
+const red: MantineColorsTuple = [
+  '#fef1f1',
+  '#fde3e3',
+  '#fbc6c6',
+  '#f7a5a5',
+  '#f28080',
+  '#e65858',
+  '#cf3434',
+  '#b92727',
+  '#9c1f1f',
+  '#7d1818',
 ];
 const slate: MantineColorsTuple = [
   '#f7f8fa',
@@ -38,10 +50,13 @@ const night: MantineColorsTuple = [
   '#0f1218',
 ];
 
+/** The head of a dialog is not that of the page. */
+const dialogParts = { attributes: { header: { role: 'presentation' } } };
+
 export const theme = createTheme({
   primaryColor: 'blue',
   primaryShade: { light: 7, dark: 6 },
-  colors: { blue, gray: slate, dark: night },
+  colors: { blue, red, gray: slate, dark: night },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace',
   defaultRadius: 'md',
@@ -50,7 +65,10 @@ export const theme = createTheme({
   headings: { fontWeight: '650' },
   components: {
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, openDelay: 300, events: { hover: true, focus: true, touch: false } } }),
-    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.5 } } }),
+    Modal: Modal.extend({
+      defaultProps: { ...dialogParts, closeButtonProps: { 'aria-label': 'Close' }, overlayProps: { backgroundOpacity: 0.5 } },
+    }),
+    Drawer: Drawer.extend({ defaultProps: dialogParts }),
     NumberInput: NumberInput.extend({ defaultProps: { allowNegative: false } }),
   },
 });

@@ -165,6 +165,7 @@ function History({
       <TimeChart
         title="Charges by day"
         shape="bars"
+        topMin={100_000}
         timesMs={oldestFirst.map(({ day }) => Date.parse(`${day}T00:00:00Z`))}
         format={(micros) => moneyText(Math.round(micros))}
         formatTime={(atMs) => new Date(atMs).toISOString().slice(0, 10)}

@@ -31,7 +31,7 @@ const QUOTAS_SHOWN = 5;
 interface ChartSpec {
   readonly title: string;
   readonly format: (value: number) => string;
-  readonly unit?: 'bytes';
+  readonly unit?: 'bytes' | 'things';
   readonly series: readonly (readonly [
     title: string,
     colour: Series['colour'],
@@ -64,6 +64,7 @@ const CHARTS: readonly ChartSpec[] = [
   },
   {
     title: 'Instances',
+    unit: 'things',
     format: shortNumberText,
     series: [
       ['Instances', 'good', (point) => point.instances],

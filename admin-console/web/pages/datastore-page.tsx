@@ -120,7 +120,10 @@ function Browser({ base, appId }: { readonly base: string; readonly appId: strin
         <NativeSelect
           label="Namespace"
           p="md"
-          data={(namespaces.data?.namespaces ?? ['']).map((each) => ({ value: each, label: each === '' ? '(default)' : each }))}
+          data={[...new Set(['', namespace, ...(namespaces.data?.namespaces ?? [])])].map((each) => ({
+            value: each,
+            label: each === '' ? '(default)' : each,
+          }))}
           value={namespace}
           onChange={(event) => {
             setTyped(undefined);

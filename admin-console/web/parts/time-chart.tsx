@@ -21,8 +21,10 @@ interface TimeChartProps {
   readonly timesMs: readonly number[];
   readonly series: readonly Series[];
   readonly format: (value: number) => string;
-  /** Bytes have round numbers of their own. */
-  readonly unit?: 'bytes';
+  /** Bytes and things that are counted have round numbers of their own. */
+  readonly unit?: 'bytes' | 'things';
+  /** The least that the axis reaches up to; 1 when absent. */
+  readonly topMin?: number;
   readonly shape?: 'lines' | 'bars';
   /** How the table and the legend name a moment. */
   readonly formatTime?: (atMs: number) => string;
@@ -31,11 +33,19 @@ interface TimeChartProps {
 const HEIGHT = 180;
 const TABLE_ROWS_MAX = 200;
 const DAY_MS = 86_400_000;
+const COUNT_STEPS = Array.from({ length: 30 }, (_, step) => ([1, 2, 5][step % 3] ?? 1) * 10 ** Math.floor(step / 3));
 const BYTE_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 const cssColour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function optionsOf(width: number, { series, format, shape, unit, timesMs }: TimeChartProps): UPlot.Options {
+/** A value between two gaps has no line: it is drawn as a dot. */
+function lonePoints(plot: UPlot, seriesIndex: number): number[] {
+  const values = plot.data[seriesIndex] ?? [];
+  const isThere = (index: number): boolean => typeof values[index] === 'number';
+  return [...values.keys()].filter((index) => isThere(index) && !isThere(index - 1) && !isThere(index + 1));
+}
+
+function optionsOf(width: number, { series, format, shape, unit, timesMs, topMin = 1 }: TimeChartProps): UPlot.Options {
   const tickTime = (timesMs.at(-1) ?? 0) - (timesMs[0] ?? 0) > 2 * DAY_MS ? dayText : minuteText;
   const axis = { stroke: cssColour('--mantine-color-dimmed'), font: '11px system-ui, sans-serif', ticks: { show: false } };
   const grid = { stroke: cssColour('--rule'), width: 1 };
@@ -46,7 +56,7 @@ function optionsOf(width: number, { series, format, shape, unit, timesMs }: Time
     legend: { show: false },
     padding: [8, 8, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.12 : 1] } },
+    scales: { y: { range: (_plot, _low, high) => [0, Math.max(topMin, high * 1.12)] } },
     axes: [
       { ...axis, grid: { show: false }, space: 70, size: 28, values: (_plot, ticks) => ticks.map((tick) => tickTime(tick * 1_000)) },
       {
@@ -54,7 +64,7 @@ function optionsOf(width: number, { series, format, shape, unit, timesMs }: Time
         grid,
         size: 74,
         space: 38,
-        ...(unit === 'bytes' ? { incrs: BYTE_STEPS } : {}),
+        ...(unit === undefined ? {} : { incrs: unit === 'bytes' ? BYTE_STEPS : COUNT_STEPS }),
         values: (_plot, ticks) => ticks.map((tick) => (tick === 0 ? '0' : format(tick))),
       },
     ],
@@ -67,7 +77,7 @@ function optionsOf(width: number, { series, format, shape, unit, timesMs }: Time
           stroke,
           width: shape === 'bars' ? 0 : 1.75,
           fill: shape === 'bars' ? stroke : `${stroke}1c`,
-          points: { show: false },
+          points: { show: true, size: 5, fill: stroke, filter: lonePoints },
           ...(shape === 'bars' && bars !== undefined ? { paths: bars } : {}),
         };
       }),

@@ -139,6 +139,14 @@ export function isSound(properties: readonly PropertyDraft[]): boolean {
   return properties.every(({ name, value }) => nameProblem(name, properties) === undefined && isSoundValue(value));
 }
 
+/** JSON has no words for what is no number, and what is too large becomes infinite. */
+function doubleOf(word: string): NonNullable<JsonValue['doubleValue']> {
+  const value = Number(word);
+  if (Number.isNaN(value)) return 'NaN';
+  if (Number.isFinite(value)) return value;
+  return value > 0 ? 'Infinity' : '-Infinity';
+}
+
 function contentOf({ type, text, flag, items, properties, partitionId, embeddedKey }: ValueDraft): JsonValue {
   const word = text.trim();
   switch (type) {
@@ -147,7 +155,7 @@ function contentOf({ type, text, flag, items, properties, partitionId, embeddedK
     case 'integer':
       return { integerValue: String(BigInt(word.replace(/^\+/, ''))) };
     case 'double':
-      return { doubleValue: NOT_NUMBERS.includes(word) ? (word as 'NaN' | 'Infinity' | '-Infinity') : Number(word) };
+      return { doubleValue: doubleOf(word) };
     case 'boolean':
       return { booleanValue: flag };
     case 'timestamp':

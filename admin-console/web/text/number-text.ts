@@ -10,14 +10,21 @@ export function shortNumberText(value: number): string {
   return Math.abs(value) >= 1_000 ? whole.format(value) : compact.format(value);
 }
 
-const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const BINARY_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const DECIMAL_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** 1.5 MiB */
-export function bytesText(bytes: number): string {
+function scaled(bytes: number, base: number, units: readonly string[]): string {
   if (Math.abs(bytes) < 1) return bytes === 0 ? '0 B' : `${compact.format(bytes)} B`;
-  const step = Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log2(Math.abs(bytes)) / 10));
-  return `${shortNumberText(bytes / 1024 ** step)} ${BYTE_UNITS[step] ?? ''}`;
+  let step = 0;
+  while (step < units.length - 1 && Math.abs(bytes) >= base ** (step + 1)) step += 1;
+  return `${shortNumberText(bytes / base ** step)} ${units[step] ?? ''}`;
 }
+
+/** 1.5 MiB: memory and what lies on disks. */
+export const bytesText = (bytes: number): string => scaled(bytes, 1024, BINARY_UNITS);
+
+/** 1.5 MB: what is billed, since quotas and prices are in GB. */
+export const billedBytesText = (bytes: number): string => scaled(bytes, 1000, DECIMAL_UNITS);
 
 /** 850 µs, 12.3 ms, 4.2 s */
 export function durationText(ms: number): string {

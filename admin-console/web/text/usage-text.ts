@@ -1,11 +1,11 @@
 // Amounts of what the platform counts, with their units.
 import { type UsageResource } from '../../../sdk/contract/usage.ts';
-import { bytesText, countText, shortNumberText } from './number-text.ts';
+import { billedBytesText, countText, shortNumberText } from './number-text.ts';
 
 const MEGACYCLES_PER_HOUR = 1_200 * 3_600;
-const GIBIBYTE_HOURS = 1024 ** 3;
+const GIGABYTE_HOURS = 1e9;
 
-/** "1.2 CPU h", "340 MiB", "12,000": whatever a resource is counted in. */
+/** "1.2 CPU h", "340 MB", "12,000": whatever a resource is counted in. */
 export function amountText(resource: UsageResource, amount: number): string {
   switch (resource) {
     case 'cpuMegacycles':
@@ -15,11 +15,11 @@ export function amountText(resource: UsageResource, amount: number): string {
     case 'incomingBytes':
     case 'outgoingBytes':
     case 'urlFetchBytes':
-      return bytesText(amount);
+      return billedBytesText(amount);
     case 'instanceSeconds':
       return amount >= 360 ? `${shortNumberText(amount / 3_600)} h` : `${shortNumberText(amount)} s`;
     case 'storedByteHours':
-      return `${shortNumberText(amount / GIBIBYTE_HOURS)} GiB h`;
+      return `${shortNumberText(amount / GIGABYTE_HOURS)} GB h`;
     default:
       return countText(amount);
   }
