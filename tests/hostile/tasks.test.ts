@@ -110,3 +110,14 @@ it('76 tasks that each add two more stay within the rate and the size of their q
   expect(world.caller.calls.length).toBeLessThanOrEqual(5 + 5 * 60);
   expect(world.caller.calls.length).toBeGreaterThanOrEqual(5 * 59);
 });
+
+it('57 a handler for administrators answers 401 outside, lets nobody in by headers, and lets the platform in', async () => {
+  const handlers = [{ kind: 'script', url: '/work', login: 'admin', authFailAction: 'unauthorized' }] as const;
+  front = await HttpFront.start({ version: { handlers } });
+  await front.app();
+  const head =
+    'GET /work HTTP/1.1\r\nHost: hello.localhost\r\nX-Appengine-Cron: true\r\nX-Appengine-QueueName: q\r\nConnection: close\r\n\r\n';
+  expect(statuses(await front.send(head))).toEqual([401]);
+  expect(front.seen).toEqual([]);
+  expect(await platformCall({ host: 'hello.localhost' })).toEqual({ status: 200, errorCode: undefined });
+});
