@@ -90,3 +90,8 @@ test.each([
 ])('%j is refused by name', (flags, words) => {
   expect(() => readServeConfig(flags, {})).toThrow(expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }));
 });
+
+test('files of quotas and prices are named by flags alone', () => {
+  expect(readServeConfig({ quotas: 'q.yaml', prices: '/p.yaml' }, {})).toMatchObject({ quotasFile: 'q.yaml', pricesFile: '/p.yaml' });
+  expect(readServeConfig({}, {})).not.toHaveProperty('quotasFile');
+});

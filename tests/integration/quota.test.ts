@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AdminInstanceView } from '../../sdk/contract/admin/admin.ts';
 import { type BillingView, type InvoiceView, type MetricsView, type QuotasView, type UsageView } from '../../sdk/contract/admin/usage.ts';
 import { MEGACYCLES_PER_CPU_SECOND, type UsageResource } from '../../sdk/contract/usage.ts';
-import { type Answer, PlatformProcess, processesBelow, waitFor } from './platform-process.ts';
+import { type Answer, command, PlatformProcess, processesBelow, run, waitFor } from './platform-process.ts';
 
 /** Starting its Node takes an app about a tenth of it. */
 const QUOTA_CPU_SECONDS = 3;
@@ -88,11 +88,12 @@ async function killControl(): Promise<void> {
 
 const ask = (app: string, accept = 'text/html'): Promise<Answer> => platform.http(app, '/', { headers: { accept } });
 
-describe.each([
+describe.for([
   ['after', '/after-the-response'],
   ['children', '/in-children'],
-])('an app that burns CPU %s', (app, way) => {
-  test('is answered for with 503 within two seconds after it passed its quota, and its neighbour goes on', async () => {
+] as const)('an app that burns CPU %s', ([app, way]) => {
+  test('is answered for with 503 within two seconds after it passed its quota, and its neighbour goes on', async (context) => {
+    if (platform.output.includes('control groups cannot be used')) context.skip('CPU cannot be metered here: run as root');
     expect((await ask(app)).status).toBe(200);
     // What was counted before this instance's counter began: other instances, builds.
     const counter = await cpuCounterOf(app);
@@ -171,6 +172,15 @@ describe.each([
     );
     expect((await ask(app)).status).toBe(503);
   });
+});
+
+test('a file of quotas that is wrong is refused with line and column, and nothing starts', async () => {
+  const file = join(directory, 'wrong.yaml');
+  await writeFile(file, 'quotas:\n  request: { daily: 5 }\n');
+  const { code, stdout, stderr } = await run(process.execPath, [command, 'serve', '--ephemeral', '--port', '0', '--quotas', file]);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toContain('wrong.yaml, line 2, column 3: unknown element "request" in "quotas"; did you mean "requests"?');
+  expect(stderr).toContain('(QUOTA_FILE_INVALID)');
 });
 
 test('requests are counted to the last one, however often the control role is killed', async () => {
