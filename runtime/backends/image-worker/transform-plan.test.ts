@@ -95,7 +95,9 @@ test('whatever is asked: every part lies within its picture, and the size is kno
         expect(Math.min(extract.width, extract.height)).toBeGreaterThanOrEqual(1);
         expect(extract.left + extract.width).toBeLessThanOrEqual(at.width);
         expect(extract.top + extract.height).toBeLessThanOrEqual(at.height);
-        at = resize ?? extract;
+        // Not the part itself: its place in the picture before is none in the next.
+        const after = resize ?? extract;
+        at = { width: after.width, height: after.height };
       }
       expect(plan.size).toEqual({ width: at.width, height: at.height });
       expect(Math.max(at.width, at.height)).toBeLessThanOrEqual(LIMITS.imageSideMax);
