@@ -1,7 +1,10 @@
 // What people do on the pages, by mouse and by keyboard alone, and what the page then asks of the admin API.
+import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../sdk/support/clock.ts';
 import { chromiumSkip, complaintsOf, launchChromium, signedIn } from './chromium.ts';
+import { fakeApp } from './fake-admin-data.ts';
 import { FakeAdminApi, SIGN_IN_CODE } from './fake-admin-api.ts';
 
 const skip = chromiumSkip();
@@ -33,6 +36,8 @@ describe.skipIf(skip !== undefined)('the console', () => {
   });
 
   const toast = (text: string | RegExp) => page.locator('.mantine-Notification-root').filter({ hasText: text }).first().waitFor();
+  // Not waitForFunction: it evaluates text within the page, which the page's policy forbids.
+  const holds = (condition: string) => expect.poll(() => page.evaluate<boolean>(condition), { timeout: 30_000 }).toBe(true);
   const dialog = () => page.getByRole('dialog');
   const gql = async (statement: string): Promise<void> => {
     const box = page.locator('.cm-content');
@@ -174,7 +179,7 @@ describe.skipIf(skip !== undefined)('the console', () => {
     await table.waitFor();
     expect(await table.getByRole('columnheader').allInnerTexts()).toEqual(['Time', 'p50', 'p99']);
     await page.getByText('24 h', { exact: true }).click();
-    await page.waitForFunction('document.querySelectorAll("table[aria-label=\'Latency, newest first\'] tbody tr").length === 144');
+    await holds('document.querySelectorAll("table[aria-label=\'Latency, newest first\'] tbody tr").length === 144');
   });
 
   describe('logs', () => {
@@ -205,12 +210,14 @@ describe.skipIf(skip !== undefined)('the console', () => {
       await page.getByLabel('Service').selectOption('worker');
       await page.getByLabel('Text').fill('page=11');
       await page.getByText(/^\d+ rows/).waitFor();
-      await page.waitForFunction('[...document.querySelectorAll(".log-place")].every((cell) => cell.textContent === "worker/w1")');
+      await holds(
+        '((all) => all.length > 0 && all.every((text) => text === "worker/w1"))([...document.querySelectorAll(".log-place")].map((cell) => cell.textContent))',
+      );
       await page.getByLabel('Text').fill('');
       await page.getByLabel('Service').selectOption('');
       await page.getByLabel('Level').selectOption('error');
-      await page.waitForFunction(
-        '[...document.querySelectorAll(".log-state")].every((cell) => cell.textContent === "500" || cell.textContent === "err")',
+      await holds(
+        '((all) => all.length > 0 && all.every((text) => text === "500" || text === "err"))([...document.querySelectorAll(".log-state")].map((cell) => cell.textContent))',
       );
     });
   });
@@ -370,6 +377,7 @@ describe.skipIf(skip !== undefined)('the console', () => {
     expect(await page.frames().at(-1)?.evaluate(`${style}.color + " " + ${style}.fontSize`)).toBe('rgb(51, 51, 51) 15px');
     await page.getByText('1 remote part is not loaded').waitFor();
     expect(await page.locator('iframe').getAttribute('sandbox')).toBe('');
+    await page.screenshot({ path: fileURLToPath(new URL('../../build/screenshots/mail-html-1280.png', import.meta.url)) });
     expect(await page.title()).toBe('Mail · guestbook · App Engine');
     expect(foreign).toEqual([]);
     expect(complaints).toEqual([]);
@@ -406,6 +414,28 @@ describe.skipIf(skip !== undefined)('the console', () => {
     await context.clearCookies();
     await page.getByText('npx appengine console').waitFor();
     expect(page.url()).toContain(encodeURIComponent(`${APP}/queues`));
+  });
+
+  test('an app with nothing says on each page what to do next', async () => {
+    const nothing = { versions: [], instances: [], logs: [], entities: [], indexes: [], queues: [], cron: [], mail: [] };
+    api.state.apps.set('empty', { ...fakeApp('empty', systemClock.nowMs()), ...nothing });
+    for (const [subpath, text] of [
+      ['', 'No version serves'],
+      ['/versions', 'npx appengine deploy . --app empty'],
+      ['/instances', 'No instance runs'],
+      ['/logs', 'npx appengine logs tail --app empty'],
+      ['/datastore', 'Nothing stored yet'],
+      ['/queues', 'No queue yet'],
+      ['/cron', 'every 10 minutes'],
+      ['/mail', 'No mail yet'],
+    ] as const) {
+      await page.goto(`/apps/empty${subpath}`);
+      await page.getByText(text).first().waitFor();
+    }
+    api.state.apps.clear();
+    await page.goto('/');
+    await page.getByText('npx appengine deploy sample-apps/guestbook --app guestbook').waitFor();
+    expect(complaints).toEqual([]);
   });
 
   test('an app that is not there says so and how to go on', async () => {

@@ -42,7 +42,7 @@ export function useLogTail(path: string, { isFollowed, isPaused }: TailOptions):
   const show = useCallback((): void => {
     frame.current = 0;
     if (paused.current) {
-      const heldBack = waiting.current.length;
+      const heldBack = Math.min(waiting.current.length, LOG_ROWS_MAX);
       setTail((before) => (before.heldBack === heldBack ? before : { ...before, heldBack }));
       return;
     }
@@ -72,7 +72,8 @@ export function useLogTail(path: string, { isFollowed, isPaused }: TailOptions):
       try {
         for await (const row of api.lines<LogRow>(path, { signal })) {
           waiting.current.push({ number: (number += 1), row });
-          if (waiting.current.length > LOG_ROWS_MAX) waiting.current.splice(0, LOG_ROWS_MAX / 2);
+          // Cut now and then rather than at each row, and never below what the page can hold.
+          if (waiting.current.length >= 2 * LOG_ROWS_MAX) waiting.current.splice(0, LOG_ROWS_MAX);
           frame.current ||= requestAnimationFrame(show);
         }
         if (!signal.aborted) ended(undefined);

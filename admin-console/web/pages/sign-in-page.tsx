@@ -65,7 +65,7 @@ export function SignInPage(): ReactElement {
               <Text size="sm">On the machine where the platform runs, make a sign-in link and open it in this browser:</Text>
               <CodeBlock label="Command that makes a sign-in link" text="npx appengine console" isCopyable />
               <Text size="sm" c="dimmed">
-                A link works once and only for a few minutes, so nobody can use it after you.
+                A link works once and only for a while, so nobody can use it after you.
               </Text>
               <form onSubmit={submit}>
                 <Stack gap="sm">

@@ -25,11 +25,14 @@ export function FailureText({ failure }: { readonly failure: ApiFailure }): Reac
   );
 }
 
+/** What was refused as it stands is refused again. */
+const mayPassByItself = ({ status }: ApiFailure): boolean => status === 0 || status >= 500 || status === 429;
+
 export function FailureAlert({ failure, onRetry }: { readonly failure: ApiFailure; readonly onRetry?: () => void }): ReactElement {
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle aria-hidden />} role="alert" classNames={{ root: 'failure' }}>
       <FailureText failure={failure} />
-      {onRetry !== undefined && (
+      {onRetry !== undefined && mayPassByItself(failure) && (
         <Group mt="sm">
           <Button size="xs" variant="default" onClick={onRetry}>
             Try again
