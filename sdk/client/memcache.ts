@@ -4,13 +4,17 @@ import { LIMITS } from '../contract/limits.ts';
 import {
   CACHE_FLAGS,
   type CacheFound,
+  type CacheDeleteRequest,
   type CacheGetAnswer,
+  type CacheGetRequest,
   type CacheIncrementItem,
   type CacheIncrementOutcome,
+  type CacheIncrementRequest,
   type CachePolicy,
   type CacheStatistics,
   type CacheStoreItem,
   type CacheStoreOutcome,
+  type CacheStoreRequest,
   MEMCACHE_SERVICE,
 } from '../contract/services/memcache.ts';
 import { type Rpc } from '../contract/wire/client.ts';
@@ -140,7 +144,8 @@ export class Memcache {
     const { namespace = '', lockSeconds = 0 } = options;
     const outcomes = new Map<string, boolean>();
     for (const part of partsOf([...new Set(keys)])) {
-      const answer = await this.#call<readonly boolean[]>('delete', { namespace, keys: part.map(cacheKeyOf), lockSeconds });
+      const request: CacheDeleteRequest = { namespace, keys: part.map(cacheKeyOf), lockSeconds };
+      const answer = await this.#call<readonly boolean[]>('delete', request);
       part.forEach((key, index) => outcomes.set(key, answer[index] ?? false));
     }
     return outcomes;
@@ -168,8 +173,11 @@ export class Memcache {
     const outcomes = new Map<string, number | bigint | undefined>();
     const refused: string[] = [];
     for (const part of partsOf(Object.entries(deltas))) {
-      const items = part.map(([key, delta]) => incrementItem(key, wholeNumber(delta), initial));
-      const answer = await this.#call<readonly CacheIncrementOutcome[]>('increment', { namespace, items });
+      const request: CacheIncrementRequest = {
+        namespace,
+        items: part.map(([key, delta]) => incrementItem(key, wholeNumber(delta), initial)),
+      };
+      const answer = await this.#call<readonly CacheIncrementOutcome[]>('increment', request);
       part.forEach(([key], index) => {
         const outcome = answer[index] ?? null;
         if (outcome === 'not-a-number') refused.push(key);
@@ -211,7 +219,7 @@ export class Memcache {
     items: readonly OutgoingItem[],
     { namespace = '' }: CacheOptions,
   ): Promise<readonly CacheStoreOutcome[]> {
-    const request = { namespace, policy, items: items.map(({ item }) => item) };
+    const request: CacheStoreRequest = { namespace, policy, items: items.map(({ item }) => item) };
     const call = this.#call<readonly CacheStoreOutcome[]>('store', request, policy === 'set');
     return policy === 'cas' ? call : orWhenUnreachable(call, []);
   }
@@ -229,7 +237,7 @@ export class Memcache {
   }
 
   #get(keys: readonly string[], { namespace = '' }: CacheOptions, peek: boolean): Promise<CacheGetAnswer> {
-    const request = peek ? { namespace, keys, peek } : { namespace, keys };
+    const request: CacheGetRequest = peek ? { namespace, keys, peek } : { namespace, keys };
     return orWhenUnreachable(
       this.#call<CacheGetAnswer>('get', request, true),
       keys.map(() => null),
