@@ -57,7 +57,9 @@ test('a call that takes too long ends with an error, and its handler is told', a
     echo(
       (_payload, { signal }) =>
         new Promise(() => {
-          signal.addEventListener('abort', () => (reason = signal.reason));
+          signal.addEventListener('abort', () => {
+            reason = signal.reason;
+          });
         }),
       20,
     ),

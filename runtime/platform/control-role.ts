@@ -4,11 +4,8 @@ import { ConsoleAccess } from '../../admin-console/console-access.ts';
 import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { Datastore } from '../../sdk/client/datastore.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
-import { ServiceTable } from '../api/service-table.ts';
 import { datastoreRpcOf } from '../api/datastore-rpc.ts';
 import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
@@ -16,7 +13,6 @@ import { DatastoreUsageStore } from '../billing/datastore-usage-store.ts';
 import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
 import { OverQuotaStop } from '../billing/over-quota-stop.ts';
 import { POLICY_DEFAULT } from '../billing/quota-policy.ts';
-import { LruCache } from '../backends/cache-lru.ts';
 import { AppRegistry } from '../control/app-registry.ts';
 import { AppUrls } from '../control/app-urls.ts';
 import { BlobStore } from '../control/blob-store.ts';
@@ -25,7 +21,6 @@ import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import { DatastoreAccountStore } from '../backends/account-store-datastore.ts';
-import { SandboxImageWorker } from '../backends/image-worker-sandbox.ts';
 import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DeployRunner } from '../control/deploy-run.ts';
@@ -38,20 +33,15 @@ import { appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
-import { API_SOCKET, EGRESS_SOCKET } from '../host/instance.ts';
 import { findLanguage } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
-import { EgressServer } from '../services/url-fetch/egress-server.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { MemcacheViewer } from '../services/memcache-viewer.ts';
 import { Accounts } from '../services/accounts.ts';
 import { accountsService } from '../services/accounts-wire.ts';
 import { MailViewer } from '../services/mail/mail-viewer.ts';
-import { startOutbox } from './mail-outbox.ts';
-import { apiServices } from './api-services.ts';
-import { fetchBroker } from './fetch-broker.ts';
-import { startTaskService } from './task-service.ts';
+import { startApiServices } from './api-services.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -123,31 +113,8 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => {
       quotas.close();
     });
-    const broker = fetchBroker(settings, meter, timers);
-    closing.defer(() => broker.close());
-    const tasks = startTaskService(settings, datastore, registry, world);
-    closing.defer(() => tasks.close());
-    const cache = new LruCache(clock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-    const outbox = await startOutbox(settings, world, closing);
-    const senders = { domain: settings.mail.domain, senders: settings.mail.senders, administrators: accounts };
-    const mail = { outbox, senders, meter, gate: quotas, clock, random };
-    const imageWorker = new SandboxImageWorker(host, timers, log, { codeDirectory: join(packageRoot(), 'dist', 'image-worker', 'code') });
-    imageWorker.start();
-    closing.defer(() => imageWorker.close());
-    const parts = { clock, timers, cache, fetchBroker: broker, imageWorker, mail, queues: tasks.queues };
-    const table = new ServiceTable(apiServices(settings, parts), quotas, meter, timers);
-    const gateway = new InstanceGateway(host, log, {
-      socketName: API_SOCKET,
-      listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
-    });
-    gateway.start();
-    closing.defer(() => gateway.close());
-    const egress = new InstanceGateway(host, log, {
-      socketName: EGRESS_SOCKET,
-      listenerOf: (instance, path) => new EgressServer(path, instance, broker, quotas, meter),
-    });
-    egress.start();
-    closing.defer(() => egress.close());
+    const services = await startApiServices(settings, { host, datastore, registry, accounts, meter, quotas }, world);
+    closing.defer(() => services.close());
 
     const apps = new ControlPlane(registry, retirement, host, scheduler, urls, () => ({
       release: settings.release,
@@ -160,10 +127,10 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
       usage: billing,
       datastore: new DatastoreViewer(datastore),
-      memcache: new MemcacheViewer(cache, clock),
-      mail: new MailViewer(outbox),
+      memcache: new MemcacheViewer(services.cache, clock),
+      mail: new MailViewer(services.outbox),
       accounts,
-      tasks: tasks.desk,
+      tasks: services.tasks,
     };
     const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,
