@@ -21,6 +21,7 @@ export interface RoleLinks {
 /** Roles are few and ours: these bounds only catch our own bugs. */
 const CONNECTIONS_MAX = 64;
 const CALLS_IN_FLIGHT_MAX = 20_000;
+const HELD_BYTES_MAX = 1024 ** 3;
 
 /** Each role listens on `<runDirectory>/ROLE.sock`, which only the platform's own user can reach. */
 export class SocketRoleLinks implements RoleLinks {
@@ -47,6 +48,7 @@ export class SocketRoleLinks implements RoleLinks {
     const server = new RpcServer(this.#pathOf(role), this.#timers, services, {
       connectionsMax: CONNECTIONS_MAX,
       callsInFlightMax: CALLS_IN_FLIGHT_MAX,
+      heldBytesMax: HELD_BYTES_MAX,
       onInternalError: (error, service, method) => {
         this.#log.error('A call between roles failed', { error, service, method });
       },

@@ -20,6 +20,7 @@ export const LIMIT_ROWS = {
   wireCallsInFlightMax: limit(1_000, 'Calls under way on one connection from an instance'),
   wireConnectionsMax: limit(16, 'Connections from one instance to one of its sockets'),
   wireHalfFrameMs: limit(10_000, 'How long a frame may stay half sent before the connection is closed'),
+  wireHeldBytesMax: limit(32 * MiB, 'Calls under way of one instance on one socket; beyond, its further calls are not read'),
   wireOutgoingBytesMax: limit(32 * MiB, 'Answers that a peer has not read; beyond, its further calls are not read'),
 
   // GQL

@@ -46,6 +46,26 @@ const echo: Service = {
   },
 };
 
+test('a peer whose calls hold too many bytes is not read further until some are answered, on all its connections', async () => {
+  const ends: (() => void)[] = [];
+  const wait: Service = { name: 'test', methods: { wait: () => new Promise((resolve) => ends.push(() => resolve('done'))) } };
+  await serve([wait], { heldBytesMax: 100_000, halfFrameMs: 50 });
+  const [one, two] = [client(), client()];
+  const payload = Buffer.alloc(60_000);
+  const first = [one.call('test', 'wait', payload), one.call('test', 'wait', payload)];
+  await expect.poll(() => ends.length).toBe(2);
+  const third = two.call('test', 'wait', payload);
+  const fourth = one.call('test', 'wait', Buffer.alloc(300_000));
+  // Long enough for a half frame to be taken for a stalled one, if it were.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(ends.length).toBeLessThanOrEqual(3);
+  for (let answered = 0; answered < 4; answered++) {
+    await expect.poll(() => ends.length).toBeGreaterThan(answered);
+    ends[answered]?.();
+  }
+  await Promise.all([...first, third, fourth]);
+});
+
 async function serve(services: readonly Service[] = [echo], options: RpcServerOptions = {}): Promise<RpcServer> {
   const server = new RpcServer(path, systemTimers, services, options);
   await server.start();

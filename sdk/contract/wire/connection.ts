@@ -6,6 +6,7 @@ import { type Cancel, type Timers } from '../../support/clock.ts';
 import { errorFromBody, PlatformError, toPlatformError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { encodeFrame, FrameReader } from './frame.ts';
+import { type HeldCalls } from './held-calls.ts';
 import { type Message, messageFromWire, messageToWire } from './message.ts';
 import { type Service } from './service.ts';
 
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   readonly callsInFlightMax?: number;
   readonly outgoingBytesMax?: number;
   readonly halfFrameMs?: number;
+  /** Shared by all connections of one peer; absent where the peer is trusted. */
+  readonly held?: HeldCalls;
   /** Sees what a handler threw that was not a PlatformError, before the caller gets INTERNAL. */
   readonly onInternalError?: (error: unknown, service: string, method: string) => void;
 }
@@ -48,6 +51,7 @@ export class Connection {
   #nextId = 0;
   #closed = false;
   #paused = false;
+  #isHeldBack = false;
   #halfFrame: Cancel | undefined;
   #drainWaiters: (() => void)[] = [];
   readonly closed: Promise<void>;
@@ -146,8 +150,8 @@ export class Connection {
 
   #onData(chunk: Buffer): void {
     try {
-      this.#reader.push(chunk, (value) => {
-        this.#onMessage(messageFromWire(value));
+      this.#reader.push(chunk, (value, bytes) => {
+        this.#onMessage(messageFromWire(value), bytes);
       });
     } catch (error) {
       // The stream cannot be read any further: say why, once, and close.
@@ -156,7 +160,8 @@ export class Connection {
       void this.end();
       return;
     }
-    if (!this.#reader.isHalfway) {
+    if (this.#options.held?.isFull) this.#holdBack(this.#options.held);
+    if (!this.#reader.isHalfway || this.#isHeldBack) {
       this.#halfFrame?.();
       this.#halfFrame = undefined;
     } else {
@@ -166,10 +171,23 @@ export class Connection {
     }
   }
 
-  #onMessage(message: Message): void {
+  /** Reads no further call until others are answered. A frame that is half here is then not the peer's fault. */
+  #holdBack(held: HeldCalls): void {
+    if (this.#isHeldBack || this.#closed) return;
+    this.#isHeldBack = true;
+    this.#stream.pause();
+    held.whenRoom(this.#goOn);
+  }
+
+  readonly #goOn = (): void => {
+    this.#isHeldBack = false;
+    if (!this.#paused) this.#stream.resume();
+  };
+
+  #onMessage(message: Message, bytes: number): void {
     switch (message.kind) {
       case 'call':
-        void this.#serve(message);
+        void this.#serveHeld(message, bytes);
         return;
       case 'cancel':
         this.#served.get(message.id)?.abort(new PlatformError('CANCELLED'));
@@ -192,6 +210,14 @@ export class Connection {
     this.#calls.delete(id);
     call.stop();
     return call;
+  }
+
+  async #serveHeld(call: Extract<Message, { kind: 'call' }>, bytes: number): Promise<void> {
+    const { held } = this.#options;
+    if (!held) return this.#serve(call);
+    held.add(bytes);
+    await this.#serve(call);
+    held.remove(bytes);
   }
 
   async #serve(call: Extract<Message, { kind: 'call' }>): Promise<void> {
@@ -281,13 +307,14 @@ export class Connection {
   #onDrain(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#stream.resume();
+    if (!this.#isHeldBack) this.#stream.resume();
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
   }
 
   #onClose(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#options.held?.forget(this.#goOn);
     this.#halfFrame?.();
     for (const resolve of this.#drainWaiters.splice(0)) resolve();
     for (const abort of this.#served.values()) abort.abort(new PlatformError('CANCELLED'));

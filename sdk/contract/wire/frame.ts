@@ -47,8 +47,8 @@ export class FrameReader {
     return this.#inBody || this.#buffered > 0;
   }
 
-  /** Calls `onValue` for every frame that `chunk` completes. Throws RPC_FRAME_TOO_LARGE or RPC_FRAME_MALFORMED. */
-  push(chunk: Buffer, onValue: (value: unknown) => void): void {
+  /** Calls `onValue` for every frame that `chunk` completes, with the length of its body. Throws RPC_FRAME_TOO_LARGE or RPC_FRAME_MALFORMED. */
+  push(chunk: Buffer, onValue: (value: unknown, bytes: number) => void): void {
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
     while (this.#buffered >= this.#wanted) {
@@ -56,7 +56,7 @@ export class FrameReader {
       if (this.#inBody) {
         this.#inBody = false;
         this.#wanted = HEADER_BYTES;
-        onValue(decodeBody(bytes));
+        onValue(decodeBody(bytes), bytes.length);
         continue;
       }
       const length = bytes.readUInt32BE(0);

@@ -3,10 +3,13 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { type Timers } from '../../support/clock.ts';
 import { LIMITS } from '../limits.ts';
+import { HeldCalls } from './held-calls.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { type Service } from './service.ts';
 
-export interface RpcServerOptions extends ConnectionOptions {
+export interface RpcServerOptions extends Omit<ConnectionOptions, 'held'> {
+  /** Bytes of calls under way, all connections together; beyond, further calls are not read. */
+  readonly heldBytesMax?: number;
   readonly connectionsMax?: number;
   /** Mode of the socket file; 0o600 unless others must reach it. */
   readonly mode?: number;
@@ -17,6 +20,7 @@ export class RpcServer {
   readonly #timers: Timers;
   readonly #services: readonly Service[];
   readonly #options: RpcServerOptions;
+  readonly #held: HeldCalls;
   readonly #connections = new Set<Connection>();
   #server: Server | undefined;
 
@@ -25,6 +29,7 @@ export class RpcServer {
     this.#timers = timers;
     this.#services = services;
     this.#options = options;
+    this.#held = new HeldCalls(options.heldBytesMax ?? LIMITS.wireHeldBytesMax);
   }
 
   /** Listens; a socket file left by a dead process is replaced. */
@@ -35,7 +40,7 @@ export class RpcServer {
         socket.destroy();
         return;
       }
-      const connection = new Connection(socket, this.#timers, this.#services, this.#options);
+      const connection = new Connection(socket, this.#timers, this.#services, { ...this.#options, held: this.#held });
       this.#connections.add(connection);
       void connection.closed.then(() => this.#connections.delete(connection));
     });
