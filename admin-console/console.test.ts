@@ -29,6 +29,7 @@ const version = (name: string): VersionView => ({
   runtime: 'nodejs',
   createdAtMs: 1,
   trafficShare: 1,
+  shardBy: 'ip' as const,
   instances: 2,
 });
 const account = { email: 'ada@example.com', createdAtMs: 1, adminOf: [] };

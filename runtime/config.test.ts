@@ -10,6 +10,7 @@ test('defaults are the documented ones', () => {
     bind: '127.0.0.1',
     domain: 'localhost',
     consoleHosts: [],
+    trustedProxies: [],
     singleProcess: false,
     fetchAllow: [],
     ephemeral: false,
@@ -37,6 +38,7 @@ test.each([
   [{ fetchAllow: ['0x0a.0.0.0/8'] }, {}, '--fetch-allow'],
   [{ consoleHost: ['console.example.com', 'https://console'] }, {}, '--console-host is "https://console"'],
   [{ consoleHost: ['console.example.com:8000'] }, {}, '--console-host'],
+  [{ trustedProxy: ['127.0.0.1', 'proxy.example.com'] }, {}, '--trusted-proxy is "proxy.example.com"'],
   [{ logLevel: 'loud' }, {}, '--log-level'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(

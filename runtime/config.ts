@@ -1,4 +1,5 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
+import { isIP } from 'node:net';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
 import { parseAddress } from './services/mail/mail-address.ts';
@@ -21,6 +22,8 @@ export interface ServeConfig {
   readonly domain: string;
   /** Names, besides localhost and addresses, at which browsers may reach the console. */
   readonly consoleHosts: readonly string[];
+  /** Addresses of proxies in front of the router whose X-Forwarded-For and X-Forwarded-Proto are believed. */
+  readonly trustedProxies: readonly string[];
   /** Every role in one process. */
   readonly singleProcess: boolean;
   /** Nothing outlives the process. */
@@ -55,6 +58,7 @@ export interface ServeFlags {
   readonly bind?: string;
   readonly domain?: string;
   readonly consoleHost?: readonly string[];
+  readonly trustedProxy?: readonly string[];
   readonly role?: string;
   readonly ephemeral?: boolean;
   readonly sandbox?: string;
@@ -97,6 +101,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     bind,
     domain,
     consoleHosts: (flags.consoleHost ?? []).map(consoleHost),
+    trustedProxies: (flags.trustedProxy ?? []).map(proxyAddress),
     singleProcess: flags.role === 'all',
     ephemeral: flags.ephemeral ?? false,
     sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
@@ -148,6 +153,11 @@ function consoleHost(text: string): string {
   const name = text.toLowerCase();
   if (!DOMAIN_PATTERN.test(name)) throw usage('--console-host', text, 'a host name such as console.example.com, without a port');
   return name;
+}
+
+function proxyAddress(text: string): string {
+  if (isIP(text) === 0) throw usage('--trusted-proxy', text, 'an IP address such as 127.0.0.1');
+  return text.toLowerCase();
 }
 
 function addressRange(text: string): string {

@@ -89,6 +89,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--datastore-port <port>', 'the public datastore API (or APPENGINE_DATASTORE_PORT; default 8081)')
     .option('--bind <address>', 'address of this machine to listen on (default 127.0.0.1)')
     .option('--domain <name>', 'apps are at http://ID.NAME:PORT/ (default localhost)')
+    .option('--trusted-proxy <address...>', 'believe the X-Forwarded-For and -Proto of proxies at these addresses')
     .option('--console-host <name...>', 'browsers may reach the console at these host names too (behind a proxy that ends TLS)')
     .option('--role <which>', '"all" runs every role in one process, for tests')
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
@@ -185,6 +186,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       logLevel: config.logLevel,
       fetchAllow: config.fetchAllow,
       consoleHosts: config.consoleHosts,
+      trustedProxies: config.trustedProxies,
       mail: config.mail,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },

@@ -118,6 +118,7 @@ export class ControlPlane implements AppsApi {
       runtime,
       createdAtMs,
       trafficShare: shareOf(state, record),
+      shardBy: state.get(appId)?.services.get(service)?.traffic?.shardBy ?? 'ip',
       instances: instances.filter((instance) => instance.deploymentId === deploymentId).length,
     };
   }

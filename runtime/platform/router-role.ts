@@ -67,6 +67,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       log,
       {
         domain: settings.domain,
+        trustedProxies: settings.trustedProxies,
         platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
         sessionKey,
       },

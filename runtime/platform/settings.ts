@@ -28,6 +28,7 @@ export interface PlatformSettings {
   readonly fetchAllow: readonly string[];
   /** Names, besides localhost and addresses, at which browsers may reach the console. */
   readonly consoleHosts: readonly string[];
+  readonly trustedProxies: readonly string[];
   readonly mail: MailSettings;
   /** What the host found out about this machine, for the status. */
   readonly sandbox: 'bubblewrap' | 'process';

@@ -43,6 +43,7 @@ const versionView = (appId: string, service: string, version: string, trafficSha
   runtime: 'nodejs',
   createdAtMs: nowMs - ageMs,
   trafficShare,
+  shardBy: 'cookie',
   instances: trafficShare > 0 ? 2 : 0,
 });
 

@@ -37,6 +37,7 @@ const VERSION: VersionView = {
   runtime: 'nodejs',
   createdAtMs: APP.createdAtMs,
   trafficShare: 0.125,
+  shardBy: 'ip' as const,
   instances: 2,
 };
 const ROWS: LogRow[] = [

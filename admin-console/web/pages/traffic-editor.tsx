@@ -22,10 +22,16 @@ interface TrafficEditorProps {
   readonly onClose: () => void;
 }
 
+/** As it is now; cookies, which stay with a visitor, where nothing is split yet. */
+function shardByOf(versions: readonly VersionView[]): ShardBy {
+  const receiving = versions.filter(({ trafficShare }) => trafficShare > 0);
+  return receiving.length > 1 ? (receiving[0]?.shardBy ?? 'cookie') : 'cookie';
+}
+
 export function TrafficEditor({ base, service, versions, onClose }: TrafficEditorProps): ReactElement {
   const names = versions.map(({ version }) => version);
   const [percentages, setPercentages] = useState(() => percentagesOf(versions));
-  const [shardBy, setShardBy] = useState<ShardBy>('cookie');
+  const [shardBy, setShardBy] = useState<ShardBy>(() => shardByOf(versions));
   const sum = sumOf(percentages);
   const isWhole = sum === 100;
   const save = useAction(

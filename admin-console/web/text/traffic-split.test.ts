@@ -11,6 +11,7 @@ const version = (name: string, trafficShare: number, createdAtMs = 1): VersionVi
   runtime: 'nodejs',
   createdAtMs,
   trafficShare,
+  shardBy: 'cookie',
   instances: 0,
 });
 

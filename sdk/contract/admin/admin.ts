@@ -49,6 +49,8 @@ export interface VersionView {
   readonly createdAtMs: number;
   /** 0 … 1 of its service. */
   readonly trafficShare: number;
+  /** By what its service's traffic is split. */
+  readonly shardBy: 'ip' | 'cookie' | 'random';
   readonly instances: number;
 }
 
