@@ -64,7 +64,10 @@ async function startHost(closing: CloseStack): Promise<BenchHost> {
     runDirectory: join(directory, 'run'),
     readOnlyMounts: [
       { from: join(repository, 'node_modules'), to: '/srv/node_modules' },
-      { from: join(repository, 'runtime/languages/nodejs/preload.cjs'), to: '/srv/platform/nodejs/preload.cjs' },
+      ...['preload.cjs', 'egress.cjs'].map((file) => ({
+        from: join(repository, 'runtime/languages/nodejs', file),
+        to: `/srv/platform/nodejs/${file}`,
+      })),
     ],
   });
   host.open();

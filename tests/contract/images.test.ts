@@ -58,7 +58,8 @@ const kinds: ['bubblewrap' | 'process' | 'memory', string][] = [
 describe.each(kinds)('image worker: %s%s', (kind) => {
   const available = kind !== 'bubblewrap' || skip === undefined;
   const it = test.runIf(available);
-  const itIsReal = test.runIf(available && kind !== 'memory');
+  // The twin knows sizes and formats, not pixels.
+  const itIsReal = kind === 'memory' ? undefined : test.runIf(available);
   let fixture: ImageFixture | undefined;
   let worker: ImageWorker;
   let picture: Buffer;
@@ -115,7 +116,7 @@ describe.each(kinds)('image worker: %s%s', (kind) => {
     expect(await worker.metadata('a', picture, false, options())).toMatchObject({ width: 40 });
   });
 
-  itIsReal.each<[string, ImageTransform[], string[]]>([
+  itIsReal?.each<[string, ImageTransform[], string[]]>([
     ['as it is', [], [RED, GREEN, BLUE, WHITE]],
     ['turned right', [{ kind: 'rotate', degrees: 90 }], [BLUE, RED, WHITE, GREEN]],
     ['turned left', [{ kind: 'rotate', degrees: 270 }], [GREEN, WHITE, RED, BLUE]],
@@ -137,7 +138,7 @@ describe.each(kinds)('image worker: %s%s', (kind) => {
     expect(await colours(image)).toEqual(wanted);
   });
 
-  itIsReal('reads every format that it says, and writes three', async () => {
+  itIsReal?.('reads every format that it says, and writes three', async () => {
     const plain = sharp(await quarters(64, 64));
     for (const format of ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const) {
       const bytes = await plain.clone()[format]().toBuffer();
@@ -151,7 +152,7 @@ describe.each(kinds)('image worker: %s%s', (kind) => {
     }
   });
 
-  itIsReal('a lower quality makes fewer bytes, and transparency becomes white in a JPEG', async () => {
+  itIsReal?.('a lower quality makes fewer bytes, and transparency becomes white in a JPEG', async () => {
     const noise = await sharp({
       create: { width: 200, height: 200, channels: 3, background: '#000', noise: { type: 'gaussian', mean: 128, sigma: 30 } },
     })
@@ -171,7 +172,7 @@ describe.each(kinds)('image worker: %s%s', (kind) => {
     ]);
   });
 
-  itIsReal('turns a picture as its EXIF data says, when it is asked to', async () => {
+  itIsReal?.('turns a picture as its EXIF data says, when it is asked to', async () => {
     const turned = await sharp(await quarters())
       .withMetadata({ orientation: 6 })
       .png()
@@ -185,7 +186,7 @@ describe.each(kinds)('image worker: %s%s', (kind) => {
     expect(await colours(upright.image)).toEqual([BLUE, RED, WHITE, GREEN]);
   });
 
-  itIsReal('of an animation it counts the frames and takes the first', async () => {
+  itIsReal?.('of an animation it counts the frames and takes the first', async () => {
     const frames = await Promise.all(
       ['#f00', '#0f0', '#00f'].map((background) =>
         sharp({ create: { width: 30, height: 20, channels: 3, background } })
