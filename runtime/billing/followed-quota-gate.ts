@@ -4,7 +4,8 @@ import { type AppGate, type ExceededQuota } from '../../router/ports.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type UsageResource } from '../../sdk/contract/usage.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
-import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
+import { followFeed } from '../../sdk/contract/wire/feed.ts';
+import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type QuotaGate } from '../api/usage-meter.ts';
 import { quotaStates, USAGE_SERVICE } from './usage-wire.ts';
@@ -17,8 +18,6 @@ export const SERVING_RESOURCES: readonly UsageResource[] = [
   'outgoingBytes',
   'instanceSeconds',
 ];
-
-const RETRY_MS = 200;
 
 export class FollowedQuotaGate implements QuotaGate, AppGate {
   readonly #rpc: Rpc;
@@ -37,7 +36,20 @@ export class FollowedQuotaGate implements QuotaGate, AppGate {
   }
 
   start(): void {
-    void this.#follow();
+    void followFeed(
+      this.#rpc,
+      { service: USAGE_SERVICE, method: 'watchQuotas' },
+      {
+        onEvent: (event) => {
+          this.#onEvent(event);
+        },
+        onBroken: (error) => {
+          this.#log.info('The feed of quotas broke off; what it said last stays in force', { error });
+        },
+      },
+      this.#timers,
+      this.#abort,
+    );
   }
 
   close(): void {
@@ -70,20 +82,6 @@ export class FollowedQuotaGate implements QuotaGate, AppGate {
   #refuse(quota: ExceededQuota): void {
     const nowMs = this.#clock.nowMs();
     if (nowMs < quota.resetsAtMs) throw quotaError(quota, nowMs);
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#abort;
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver()) {
-      try {
-        await this.#rpc.call(USAGE_SERVICE, 'watchQuotas', {}, { deadlineMs: 0, signal, onEvent: (event) => this.#onEvent(event) });
-      } catch (error) {
-        if (isOver()) return;
-        this.#log.info('The feed of quotas broke off; what it said last stays in force', { error });
-      }
-      await sleep(this.#timers, RETRY_MS, { signal }).catch(() => undefined);
-    }
   }
 
   #onEvent(payload: unknown): void {

@@ -2,7 +2,8 @@
 import { type RouteTableSource, type RouteTableSpec, type Unsubscribe, type VersionRoutes } from '../../router/ports.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
-import { sleep, type Timers } from '../../sdk/support/clock.ts';
+import { followFeed } from '../../sdk/contract/wire/feed.ts';
+import { type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type LaunchPlan, type LaunchPlanSource } from '../scheduler/launch-plan.ts';
 import { routeEventSchema, ROUTES_SERVICE, type RouteTableEvent } from './route-wire.ts';
@@ -19,8 +20,6 @@ interface Deployment {
   readonly routes: VersionRoutes;
   readonly plan: LaunchPlan;
 }
-
-const RETRY_MS = 200;
 
 export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
   readonly #rpc: Rpc;
@@ -43,7 +42,23 @@ export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
 
   /** Subscribes, and again whenever the stream ends, until `close`. */
   start(): void {
-    void this.#follow();
+    void followFeed(
+      this.#rpc,
+      { service: ROUTES_SERVICE, method: 'watch' },
+      {
+        onBegin: () => {
+          this.#sent.clear();
+        },
+        onEvent: (event) => {
+          this.#onEvent(event);
+        },
+        onBroken: (error) => {
+          this.#log.info('The route feed broke off; the last table stays in force', { error });
+        },
+      },
+      this.#timers,
+      this.#abort,
+    );
   }
 
   close(): void {
@@ -61,21 +76,6 @@ export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
 
   planOf(deploymentId: string): LaunchPlan | undefined {
     return this.#current.get(deploymentId)?.plan;
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#abort;
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver()) {
-      this.#sent.clear();
-      try {
-        await this.#rpc.call(ROUTES_SERVICE, 'watch', {}, { deadlineMs: 0, signal, onEvent: (event) => this.#onEvent(event) });
-      } catch (error) {
-        if (isOver()) return;
-        this.#log.info('The route feed broke off; the last table stays in force', { error });
-      }
-      await sleep(this.#timers, RETRY_MS, { signal }).catch(() => undefined);
-    }
   }
 
   #onEvent(payload: unknown): void {

@@ -7,10 +7,8 @@ import { Datastore } from '../../sdk/client/datastore.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { datastoreRpcOf } from '../api/datastore-rpc.ts';
-import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { DatastoreUsageStore } from '../billing/datastore-usage-store.ts';
-import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
 import { OverQuotaStop } from '../billing/over-quota-stop.ts';
 import { POLICY_DEFAULT } from '../billing/quota-policy.ts';
 import { AppRegistry } from '../control/app-registry.ts';
@@ -42,6 +40,7 @@ import { Accounts } from '../services/accounts.ts';
 import { accountsService } from '../services/accounts-wire.ts';
 import { MailViewer } from '../services/mail/mail-viewer.ts';
 import { startApiServices } from './api-services.ts';
+import { startMetering } from './metering.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -105,14 +104,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     });
     // This role is a source and an enforcer like any other, by direct calls.
     const own = new InProcessRpc([billing.service()], timers);
-    const meter = new BatchingUsageMeter('control', own, clock, timers, random, log);
-    meter.start();
-    closing.defer(() => meter.close());
-    const quotas = new FollowedQuotaGate(own, clock, timers, log);
-    quotas.start();
-    closing.defer(() => {
-      quotas.close();
-    });
+    const { meter, quotas } = startMetering('control', own, world, closing);
     const services = await startApiServices(settings, { host, datastore, registry, accounts, meter, quotas }, world);
     closing.defer(() => services.close());
 

@@ -8,13 +8,12 @@ import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
-import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
-import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
 import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { DATASTORE_SOCKET } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
+import { startMetering } from './metering.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The datastore bounds each of its calls by itself. */
@@ -39,14 +38,7 @@ export async function startDatastore(
   const closing = new CloseStack();
   try {
     const control = links.connect('control');
-    const meter = new BatchingUsageMeter('datastore', control, clock, timers, random, log);
-    meter.start();
-    closing.defer(() => meter.close());
-    const quotas = new FollowedQuotaGate(control, clock, timers, log);
-    quotas.start();
-    closing.defer(() => {
-      quotas.close();
-    });
+    const { meter, quotas } = startMetering('datastore', control, world, closing);
     const store = settings.ephemeral ? new MemoryStore() : new LevelStore(settings.paths.store);
     const datastore = new Datastore(store, clock, timers, random, log, {
       onWrote: chargeWrites(meter),

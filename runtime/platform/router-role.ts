@@ -5,8 +5,6 @@ import { DevAccounts } from '../../router/dev-accounts.ts';
 import { RouterServer } from '../../router/server.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
-import { FollowedQuotaGate } from '../billing/followed-quota-gate.ts';
 import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
@@ -17,6 +15,7 @@ import { type WarmUp } from '../scheduler/fleet.ts';
 import { RpcAccounts } from '../services/rpc-accounts.ts';
 import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
+import { startMetering } from './metering.ts';
 import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The router with its scheduler. */
@@ -31,14 +30,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       onGone: (deploymentId) => void scheduler?.retire(deploymentId),
     });
     const control = links.connect('control');
-    const meter = new BatchingUsageMeter('router', control, clock, timers, random, log);
-    meter.start();
-    closing.defer(() => meter.close());
-    const quotas = new FollowedQuotaGate(control, clock, timers, log);
-    quotas.start();
-    closing.defer(() => {
-      quotas.close();
-    });
+    const { meter, quotas } = startMetering('router', control, world, closing);
     const host = new RpcInstanceHost(links.connect('host'), timers);
     scheduler = new Scheduler(host, feed, clock, timers, random, log, { warmUp, isRefused: (appId) => quotas.isRefused(appId) });
     const running = scheduler;

@@ -3,11 +3,11 @@
 import { type Accounts, type SignedIn, type SignInForm } from '../../router/ports.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
-import { sleep, type Timers } from '../../sdk/support/clock.ts';
+import { followFeed } from '../../sdk/contract/wire/feed.ts';
+import { type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { accountEpochs, accountIdentity, ACCOUNTS_SERVICE } from './accounts-wire.ts';
 
-const RETRY_MS = 200;
 /** Hashing takes tens of milliseconds, behind at most passwordHashesWaitingMax others. */
 const SIGN_IN_DEADLINE_MS = 15_000;
 
@@ -27,7 +27,20 @@ export class RpcAccounts implements Accounts {
 
   /** Follows the accounts until `close`. While the control role is away the last ones it named stay in force. */
   start(): void {
-    void this.#follow();
+    void followFeed(
+      this.#rpc,
+      { service: ACCOUNTS_SERVICE, method: 'watch' },
+      {
+        onEvent: (event) => {
+          this.#epochs = new Map(accountEpochs.parse(event).epochs);
+        },
+        onBroken: (error) => {
+          this.#log.info('The feed of accounts broke off; the last ones stay in force', { error });
+        },
+      },
+      this.#timers,
+      this.#abort,
+    );
   }
 
   close(): void {
@@ -43,22 +56,5 @@ export class RpcAccounts implements Accounts {
     const request = { appId, email, password, clientAddress };
     const payload = await this.#rpc.call(ACCOUNTS_SERVICE, 'signIn', request, { deadlineMs: SIGN_IN_DEADLINE_MS, signal: options.signal });
     return accountIdentity.parse(payload);
-  }
-
-  async #follow(): Promise<void> {
-    const { signal } = this.#abort;
-    const isOver = (): boolean => signal.aborted;
-    while (!isOver()) {
-      try {
-        const onEvent = (event: unknown): void => {
-          this.#epochs = new Map(accountEpochs.parse(event).epochs);
-        };
-        await this.#rpc.call(ACCOUNTS_SERVICE, 'watch', {}, { deadlineMs: 0, signal, onEvent });
-      } catch (error) {
-        if (isOver()) return;
-        this.#log.info('The feed of accounts broke off; the last ones stay in force', { error });
-      }
-      await sleep(this.#timers, RETRY_MS, { signal }).catch(() => undefined);
-    }
   }
 }
