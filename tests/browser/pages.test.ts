@@ -31,6 +31,7 @@ const app = (name: string, subpath: string, title: string, shows: string, prepar
 });
 
 const PAGES: readonly PageCase[] = [
+  { name: 'sign-in', path: '/sign-in', title: 'Sign in · App Engine', shows: 'npx appengine console' },
   { name: 'apps', path: '/', title: 'Apps · App Engine', shows: 'photo-archive' },
   { name: 'accounts', path: '/accounts', title: 'Accounts · App Engine', shows: 'grace@example.com' },
   { name: 'not-found', path: '/nowhere', title: 'No such page · App Engine', shows: 'There is nothing at this address' },
@@ -54,7 +55,6 @@ const EVERYTHING = '/datastore?gql=SELECT%20*%20FROM%20Everything';
 
 /** What opens on a page. */
 const STATES: readonly PageCase[] = [
-  { name: 'sign-in', path: '/sign-in', title: 'Sign in · App Engine', shows: 'npx appengine console' },
   app('versions-split', '/versions', 'Versions', 'worker', async (page) => {
     await button('Split the traffic of default')(page);
     await page.getByLabel('Percent of v3').fill('30');
