@@ -1,4 +1,4 @@
-// `npm start`, without npm in between: set-up, first deploy, ready line, and an end that leaves nothing behind.
+// `npm start`: set-up, first deploy, ready line, and an end that leaves nothing behind. Without npm in between, but for one.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -26,17 +26,14 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-async function start(dataDirectory: string, environment: NodeJS.ProcessEnv = process.env): Promise<Started> {
-  const script = join(root, 'runtime', 'setup', 'start.mjs');
-  const child = spawn(
-    process.execPath,
-    [script, '--data-dir', dataDirectory, '--port', '0', '--console-port', '0', '--datastore-port', '0'],
-    {
-      cwd: root,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+const SCRIPT: readonly [string, ...string[]] = [process.execPath, join(root, 'runtime', 'setup', 'start.mjs')];
+
+async function start(dataDirectory: string, environment: NodeJS.ProcessEnv = process.env, [program, ...words] = SCRIPT): Promise<Started> {
+  const child = spawn(program, [...words, '--data-dir', dataDirectory, '--port', '0', '--console-port', '0', '--datastore-port', '0'], {
+    cwd: root,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -64,6 +61,14 @@ const portOf = (started: Started): number => Number(new URL(started.routerUrl).p
 
 const appengine = (started: Started, dataDirectory: string, ...words: string[]) =>
   run(process.execPath, [command, ...words, '--server', started.consoleUrl, '--data-dir', dataDirectory]);
+
+test('SIGTERM to npm itself ends the platform: no shell stands in between that would die alone', async () => {
+  const { child } = await start(await temporaryDirectory(), process.env, ['npm', 'start', '--']);
+  const below = processesBelow(child.pid!);
+  expect(below.length).toBeGreaterThanOrEqual(5);
+  await stop(child);
+  await waitFor('the end of all processes', () => !below.some(({ pid }) => isAlive(pid)), 20_000);
+});
 
 test('the first run deploys the guestbook, the second does not, and SIGTERM ends every process', async () => {
   const dataDirectory = await temporaryDirectory();
