@@ -30,6 +30,7 @@ export class ClientConnection {
   #idleSinceMs: number;
   #isUpgraded = false;
   #isEnding = false;
+  #isClosingAfterAnswer = false;
   #gone: AbortController | undefined;
   /** Set once the client sent what is not HTTP; the answer to it waits for the good requests before it. */
   #malformed: { readonly code: ErrorCode; readonly answer: Buffer } | undefined;
@@ -63,6 +64,7 @@ export class ClientConnection {
     if (this.#requests.length > 0) return;
     this.#idleSinceMs = this.#clock.monotonicMs();
     if (this.#malformed) this.#answerMalformed();
+    else if (this.#isClosingAfterAnswer) closeAfterReading(this.socket, this.#timers);
   }
 
   /** Whether requests that still arrive on it must not be served. */
@@ -77,6 +79,17 @@ export class ClientConnection {
   end(): void {
     this.#isEnding = true;
     lingerOnClose(this.socket, this.#timers);
+  }
+
+  /**
+   * The client sends without end. It gets the answer under way, if there is one, and the time to read it; only then is
+   * the connection closed. Calls after the first do nothing.
+   */
+  closeAfterAnswer(): void {
+    if (this.#isClosingAfterAnswer) return;
+    this.#isClosingAfterAnswer = true;
+    this.end();
+    if (this.#requests.length === 0) closeAfterReading(this.socket, this.#timers);
   }
 
   /** From now on it carries no requests. */

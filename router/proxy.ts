@@ -73,7 +73,10 @@ export function factsOf({ start, peerAddress, visitor }: RequestRecord, head: Re
 
 /** A second attempt is made only when the first took nothing of the body, so the same body serves it. */
 function bodyOf(exchange: Exchange): RequestBody {
-  exchange.body ??= new RequestBody(exchange.request);
+  const { request, connection } = exchange;
+  exchange.body ??= new RequestBody(request, () => {
+    connection.closeAfterAnswer();
+  });
   return exchange.body;
 }
 

@@ -7,14 +7,19 @@ import { LIMITS } from '../sdk/contract/limits.ts';
 
 export class RequestBody extends Readable {
   readonly #request: IncomingMessage;
+  readonly #onEndless: () => void;
   #bytes = 0;
   #isFlowing = false;
   #isWanted = false;
 
-  /** Reads nothing from the client until it is read itself. */
-  constructor(request: IncomingMessage) {
+  /**
+   * Reads nothing from the client until it is read itself. `onEndless` is called for all that the client sends over
+   * the limit after the body was given up.
+   */
+  constructor(request: IncomingMessage, onEndless: () => void) {
     super({ highWaterMark: 64 * 1024 });
     this.#request = request;
+    this.#onEndless = onEndless;
   }
 
   /** Bytes that came from the client so far. */
@@ -55,7 +60,7 @@ export class RequestBody extends Readable {
   readonly #onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
     if (this.#bytes > LIMITS.requestBodyBytesMax) {
-      if (this.destroyed) this.#request.destroy();
+      if (this.destroyed) this.#onEndless();
       else this.destroy(new PlatformError('ROUTE_BODY_TOO_LARGE'));
       return;
     }

@@ -338,26 +338,44 @@ describe('a plain request', () => {
     expect(instances.acquired).toHaveLength(0);
   });
 
-  it('cuts a chunked body at the limit with 413', async () => {
-    instances.socketPaths = [await upstream((request) => void request.resume())];
-    await startRouter();
-    const request = httpRequest({ host: '127.0.0.1', port, method: 'POST', headers: { host: 'hello.localhost' }, agent: false });
-    const piece = Buffer.alloc(1024 * 1024);
-    let sent = 0;
-    const write = (): void => {
-      while (sent <= LIMITS.requestBodyBytesMax + piece.length) {
-        sent += piece.length;
-        if (!request.write(piece)) {
-          request.once('drain', write);
-          return;
-        }
-      }
-    };
-    request.on('error', () => undefined);
-    write();
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    expect(response.statusCode).toBe(413);
-    request.destroy();
+  describe('whose chunked body goes on past the limit', () => {
+    const PIECE = Buffer.alloc(1024 * 1024);
+    const FRAME = Buffer.concat([Buffer.from(`${PIECE.length.toString(16)}\r\n`), PIECE, Buffer.from('\r\n')]);
+    const FRAMES_OVER = LIMITS.requestBodyBytesMax / PIECE.length + 8;
+
+    /** What comes back on a connection on which `frames` frames are sent before anything is read. */
+    const flood = (frames: number): Promise<{ readonly text: string; readonly sent: number }> =>
+      new Promise((resolve) => {
+        const socket = connect({ host: '127.0.0.1', port });
+        let text = '';
+        let sent = 0;
+        const write = (): void => {
+          if (sent === frames) socket.on('data', (chunk) => (text += chunk.toString('latin1')));
+          else if (socket.writable) socket.write(FRAME, write);
+          sent++;
+        };
+        socket.on('error', () => undefined).on('close', () => resolve({ text, sent }));
+        socket.write('POST / HTTP/1.1\r\nHost: hello.localhost\r\nTransfer-Encoding: chunked\r\n\r\n', write);
+      });
+
+    it('is answered with 413, which a client that sends before it reads gets too', async () => {
+      instances.socketPaths = [await upstream((request) => void request.resume())];
+      await startRouter();
+      expect((await flood(FRAMES_OVER)).text).toMatch(/^HTTP\/1.1 413 /);
+    });
+
+    it('keeps the answer that the app gave before it had read all', async () => {
+      instances.socketPaths = [await upstream((_request, response) => void response.end('enough'))];
+      await startRouter();
+      expect((await flood(FRAMES_OVER)).text).toMatch(/^HTTP\/1.1 200 [^]*enough/);
+    });
+
+    it('is cut off in the end, however long the client goes on', async () => {
+      instances.socketPaths = [await upstream((request) => void request.resume())];
+      await startRouter();
+      expect((await flood(Infinity)).sent).toBeGreaterThan(FRAMES_OVER - 8);
+      await until(() => router.connectionsOpen === 0);
+    });
   });
 
   it('answers 500 for a response that says it is too large, and cuts one that does not say', async () => {
