@@ -64,6 +64,8 @@ describe.skipIf(skip !== undefined)('signing in to an app', () => {
   test('leads to the page that was asked for, by keyboard alone', async () => {
     await page.goto(address('hello', '/account?tab=1'));
     expect(new URL(page.url()).pathname).toBe('/_ah/login');
+    // The browser moves the focus there when it first draws, which may come after the load event.
+    await page.locator('#email:focus').waitFor();
     await page.keyboard.type('ada@example.com');
     await page.keyboard.press('Tab');
     await page.keyboard.type('difference');
