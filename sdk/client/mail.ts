@@ -75,7 +75,7 @@ function contentOf({ from, replyTo, subject, text, html, attachments = [], heade
 
 function attachmentOf({ name, content, contentType, contentId }: MailFile): MailAttachment {
   return {
-    ...{ name, bytes: typeof content === 'string' ? Buffer.from(content) : content },
+    ...{ name, content: typeof content === 'string' ? Buffer.from(content) : content },
     ...(contentType === undefined ? {} : { contentType }),
     ...(contentId === undefined ? {} : { contentId }),
   };

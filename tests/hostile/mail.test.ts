@@ -54,7 +54,7 @@ describe('71: header injection', () => {
       await refused({ replyTo: `bob@example.com${evil}` }, 'MAIL_ADDRESS_INVALID');
       await refused({ headers: { References: `<a@b>${evil}` } }, 'MAIL_INVALID');
       await refused({ headers: { [`List-Id${line}Bcc`]: 'victim@example.com' } }, 'MAIL_INVALID');
-      const file = { name: 'a.txt', bytes: Buffer.from('x') };
+      const file = { name: 'a.txt', content: Buffer.from('x') };
       await refused({ attachments: [{ ...file, name: `a${evil}.txt` }] }, 'MAIL_INVALID');
       await refused({ attachments: [{ ...file, contentType: `text/plain${evil}` }] }, 'MAIL_INVALID');
       await refused({ attachments: [{ ...file, contentId: `id${evil}` }] }, 'MAIL_INVALID');
@@ -69,8 +69,8 @@ describe('71: header injection', () => {
     ['a header of no name', { headers: { '': 'x' } }],
     ['a header twice', { headers: { 'List-Id': 'a', 'list-id': 'b' } }],
     ['__proto__', { headers: JSON.parse('{"__proto__": "x"}') as object }],
-    ['a content type with parameters', { attachments: [{ name: 'a', bytes: Buffer.from('x'), contentType: 'text/html; charset="' }] }],
-    ['a name that leaves its directory', { attachments: [{ name: '../../etc/passwd', bytes: Buffer.from('x') }] }],
+    ['a content type with parameters', { attachments: [{ name: 'a', content: Buffer.from('x'), contentType: 'text/html; charset="' }] }],
+    ['a name that leaves its directory', { attachments: [{ name: '../../etc/passwd', content: Buffer.from('x') }] }],
     ['no subject', { subject: '   ' }],
   ])('%s is refused', async (_, fields) => {
     await expect(rpc.call('mail', 'send', { ...message, ...fields })).rejects.toMatchObject({
@@ -167,7 +167,7 @@ describe('71: a spoofed sender', () => {
 });
 
 describe('71: attachments that would be run', () => {
-  const named = (name: string) => refused({ attachments: [{ name, bytes: Buffer.from('x') }] }, 'MAIL_INVALID');
+  const named = (name: string) => refused({ attachments: [{ name, content: Buffer.from('x') }] }, 'MAIL_INVALID');
 
   test('every extension of the list is refused, in disguise too', async () => {
     for (const extension of MAIL_EXTENSIONS_FORBIDDEN) {
@@ -178,7 +178,7 @@ describe('71: attachments that would be run', () => {
   });
 
   test('too many or too large ones are refused', async () => {
-    const file = (bytes: number) => ({ name: 'a.bin', bytes: Buffer.alloc(bytes) });
+    const file = (bytes: number) => ({ name: 'a.bin', content: Buffer.alloc(bytes) });
     await refused({ attachments: Array.from({ length: LIMITS.mailAttachmentsMax + 1 }, () => file(1)) }, 'MAIL_TOO_LARGE');
     await refused({ attachments: [file(6_000_000), file(5_000_000)] }, 'MAIL_TOO_LARGE');
     await refused({ text: 'x'.repeat(LIMITS.mailBytesMax + 1) }, 'MAIL_TOO_LARGE');
@@ -201,7 +201,7 @@ test('an app cannot have messages of more than its share under way; another app 
   const own = await ServiceSocket.open([mailApi(parts)]);
   try {
     const [shop, blog] = [await own.connect('shop'), await own.connect('blog')];
-    const large = { ...message, attachments: [{ name: 'a.bin', bytes: Buffer.alloc(9_000_000) }] };
+    const large = { ...message, attachments: [{ name: 'a.bin', content: Buffer.alloc(9_000_000) }] };
     const calls = [1, 2, 3].map(() => shop.call('mail', 'send', large));
     await expect.poll(() => releases.length, { timeout: 20_000 }).toBe(3);
     await expect(shop.call('mail', 'send', large)).rejects.toMatchObject({ code: 'RPC_OVERLOADED' });

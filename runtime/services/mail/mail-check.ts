@@ -64,7 +64,7 @@ export function checkMail(mail: MailSend, bytesMax: number): CheckedMail {
 
 /** Of texts and attachments, as they came. */
 export function mailBytes({ text = '', html = '', attachments }: Pick<MailSend, 'text' | 'html' | 'attachments'>): number {
-  return attachments.reduce((sum, { bytes }) => sum + bytes.length, Buffer.byteLength(text) + Buffer.byteLength(html));
+  return attachments.reduce((sum, { content }) => sum + content.length, Buffer.byteLength(text) + Buffer.byteLength(html));
 }
 
 /** Every address once, in order. Domains are compared without case, and local parts too, as every server does. */
@@ -92,7 +92,7 @@ function headerText(what: string, text: string): string {
   return text;
 }
 
-function checkFile({ name, bytes, contentType, contentId }: MailAttachment): CheckedFile {
+function checkFile({ name, content, contentType, contentId }: MailAttachment): CheckedFile {
   if (name === '' || Buffer.byteLength(name) > FILE_NAME_BYTES_MAX || CONTROL.test(name) || /[/\\:]/.test(name)) {
     throw invalid(`the attachment's name ${quote(name)}: want 1 to ${FILE_NAME_BYTES_MAX} bytes without / \\ : and control characters`);
   }
@@ -103,7 +103,12 @@ function checkFile({ name, bytes, contentType, contentId }: MailAttachment): Che
     throw invalid(`the content type ${quote(contentType)} of ${quote(name)}`);
   const id = contentId?.replace(/^<(.*)>$/s, '$1');
   if (id !== undefined && !CONTENT_ID.test(id)) throw invalid(`the content id ${quote(id)} of ${quote(name)}`);
-  return { name, bytes, contentType: plainType(contentType ?? detectMimeType(extension)), ...(id === undefined ? {} : { contentId: id }) };
+  return {
+    name,
+    bytes: content,
+    contentType: plainType(contentType ?? detectMimeType(extension)),
+    ...(id === undefined ? {} : { contentId: id }),
+  };
 }
 
 /** As Windows sees it, which drops dots and spaces at the end. */

@@ -23,7 +23,7 @@ const ID_RANDOM_BYTES = 6;
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'want bytes');
 const attachment = z.strictObject({
-  ...{ name: z.string(), bytes, contentType: z.string().exactOptional(), contentId: z.string().exactOptional() },
+  ...{ name: z.string(), content: bytes, contentType: z.string().exactOptional(), contentId: z.string().exactOptional() },
 });
 const toAdmins = {
   ...{ from: z.string(), replyTo: z.string().exactOptional(), subject: z.string() },

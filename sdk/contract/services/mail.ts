@@ -26,7 +26,7 @@ export const MAIL_EXTENSIONS_FORBIDDEN: readonly string[] =
 
 export interface MailAttachment {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly content: Uint8Array;
   /** Such as `image/png`; absent: by the name's extension. */
   readonly contentType?: string;
   /** HTML refers to it as `cid:…`. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock, systemTimers } from '../../support/clock.ts';
 import { PlatformError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import { RpcClient } from './client.ts';
 import { encodeFrame } from './frame.ts';
 import { messageToWire } from './message.ts';
@@ -64,6 +65,48 @@ test('a peer whose calls hold too many bytes is not read further until some are 
     ends[answered]?.();
   }
   await Promise.all([...first, third, fourth]);
+});
+
+test.each<[string, unknown, string]>([
+  ['undefined', { to: ['ann'], files: [{ bytes: undefined }] }, '"files.0.bytes": undefined cannot be sent'],
+  ['a function', { call: () => 1 }, '"call": a function cannot be sent'],
+  ['a symbol', [Symbol('x')], '"0": a symbol cannot be sent'],
+  ['a date', { at: new Date(0) }, '"at": a date cannot be sent'],
+  ['a large integer', { n: 2n ** 64n }, '"n": an integer beyond 64 bits cannot be sent'],
+  ['nothing', undefined, 'undefined cannot be sent'],
+])('a call with %s is refused by its place, and the other calls of the connection go on', async (_name, payload, reason) => {
+  await serve();
+  const rpc = client();
+  const abort = new AbortController();
+  const other = rpc.call('test', 'never', null, { signal: abort.signal });
+  await expect(rpc.call('test', 'echo', payload)).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining(reason),
+  });
+  expect(await rpc.call('test', 'echo', 'still here')).toBe('still here');
+  abort.abort(new Error('enough'));
+  await expect(other).rejects.toThrow('enough');
+});
+
+test('what the other side would refuse for its shape is refused before it is sent', async () => {
+  await serve();
+  const rpc = client();
+  const deep = Array.from({ length: LIMITS.wireDepthMax }).reduce<unknown>((inner) => [inner], 1);
+  const many = Array.from({ length: LIMITS.wireItemsMax + 1 }, () => 1);
+  const other = rpc.call('test', 'echo', 'still here');
+  for (const payload of [deep, many])
+    await expect(rpc.call('test', 'echo', payload)).rejects.toMatchObject({ code: 'RPC_FRAME_MALFORMED' });
+  expect(await other).toBe('still here');
+});
+
+test('an answer that cannot be sent ends its own call alone', async () => {
+  await serve([{ name: 'test', methods: { ...echo.methods, nothing: () => ({ found: undefined }) } }]);
+  const rpc = client();
+  const calls = [rpc.call('test', 'nothing', null), rpc.call('test', 'echo', 1)];
+  expect(await Promise.allSettled(calls)).toMatchObject([
+    { status: 'rejected', reason: { code: 'INTERNAL' } },
+    { status: 'fulfilled', value: 1 },
+  ]);
 });
 
 async function serve(services: readonly Service[] = [echo], options: RpcServerOptions = {}): Promise<RpcServer> {

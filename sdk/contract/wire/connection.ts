@@ -5,9 +5,9 @@ import { type Duplex } from 'node:stream';
 import { type Cancel, type Timers } from '../../support/clock.ts';
 import { errorFromBody, PlatformError, toPlatformError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { encodeFrame, FrameReader } from './frame.ts';
+import { FrameReader } from './frame.ts';
 import { type HeldCalls } from './held-calls.ts';
-import { type Message, messageFromWire, messageToWire } from './message.ts';
+import { encodeMessage, type Message, messageFromWire } from './message.ts';
 import { type Service } from './service.ts';
 
 export interface CallOptions {
@@ -88,7 +88,7 @@ export class Connection {
     return this.#calls.size;
   }
 
-  /** Calls the other side. Throws what it threw, RPC_CONNECTION_LOST, DEADLINE_EXCEEDED, or the signal's reason. */
+  /** Calls the other side. Throws what it threw, what `encodeMessage` throws, RPC_CONNECTION_LOST, DEADLINE_EXCEEDED, or the signal's reason. */
   call(service: string, method: string, payload: unknown, options: CallOptions = {}): Promise<unknown> {
     const { deadlineMs = 0, signal } = options;
     return new Promise((resolve, reject) => {
@@ -101,7 +101,7 @@ export class Connection {
         return;
       }
       const id = this.#freeId();
-      const frame = encodeFrame(messageToWire({ kind: 'call', id, service, method, payload, deadlineMs }));
+      const frame = encodeMessage({ kind: 'call', id, service, method, payload, deadlineMs });
       const giveUp = (error: Error): void => {
         if (!this.#calls.delete(id)) return;
         stop();
@@ -270,12 +270,12 @@ export class Connection {
     if (this.#closed) return;
     let frame: Buffer;
     try {
-      frame = encodeFrame(messageToWire(message));
+      frame = encodeMessage(message);
     } catch (error) {
       // A result that is too large or cannot be encoded must still end its call.
       const { code, message: text, details } = toPlatformError(error);
       if (message.kind === 'failure') throw error;
-      frame = encodeFrame(messageToWire({ kind: 'failure', id: message.id, code, message: text, details }));
+      frame = encodeMessage({ kind: 'failure', id: message.id, code, message: text, details });
     }
     this.#write(frame);
   }

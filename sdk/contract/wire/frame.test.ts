@@ -9,7 +9,8 @@ const plain = fc.letrec<{ value: unknown }>((tie) => ({
     fc.constant(null),
     fc.boolean(),
     fc.integer(),
-    fc.double({ noNaN: true }),
+    // MessagePack writes whole numbers as integers, which have no −0.
+    fc.double({ noNaN: true }).map((number) => (number === 0 ? 0 : number)),
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
     fc.string({ unit: 'grapheme' }),
     fc.uint8Array().map((bytes) => Buffer.from(bytes)),
@@ -58,6 +59,7 @@ test.each([
   ['a list that ends early', '9301'],
   ['a string that ends early', 'd9ff61'],
   ['bytes after the value', '0102'],
+  ['a map with a list for a key', '8190c0'],
   ['nothing', ''],
   ['a list that claims four thousand million items', 'ddffffffff'],
 ])('%s is refused', (_name, hex) => {

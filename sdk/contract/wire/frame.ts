@@ -18,9 +18,13 @@ const HEADER_BYTES = 4;
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'bigint', useBigIntExtension: false });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'bigint', mapsAsObjects: true });
 
-/** One frame, header included. */
+/**
+ * One frame, header included. Throws RPC_FRAME_TOO_LARGE or RPC_FRAME_MALFORMED for what a reader would refuse: it closes
+ * the connection, and every other call on it is lost.
+ */
 export function encodeFrame(value: unknown): Buffer {
   const body = packr.pack(value);
+  checkBody(body);
   if (body.length > LIMITS.wireFrameBytesMax) {
     throw new PlatformError('RPC_FRAME_TOO_LARGE', `${body.length} bytes, at most ${LIMITS.wireFrameBytesMax}`);
   }
@@ -85,9 +89,17 @@ export class FrameReader {
 
 /** Scans, then decodes. Throws RPC_FRAME_MALFORMED. */
 export function decodeBody(body: Buffer): unknown {
-  const end = scan(body);
-  if (end !== body.length) throw new PlatformError('RPC_FRAME_MALFORMED', 'bytes after the value');
-  return unpackr.unpack(body);
+  checkBody(body);
+  try {
+    return unpackr.unpack(body);
+  } catch (error) {
+    // What the scan lets through and no object can hold, such as a list for a map's key.
+    throw new PlatformError('RPC_FRAME_MALFORMED', 'the value cannot be decoded', { cause: error });
+  }
+}
+
+function checkBody(body: Buffer): void {
+  if (scan(body) !== body.length) throw new PlatformError('RPC_FRAME_MALFORMED', 'bytes after the value');
 }
 
 /** Walks one value without building it; returns the offset behind it. */

@@ -7,6 +7,8 @@
 //   event    := [4, id, payload]                                any number, before result or failure
 //   id       := unsigned, below 2^32, unique among the caller's open calls
 import { PlatformError, type ErrorDetails } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { encodeFrame } from './frame.ts';
 
 export type Message =
   | {
@@ -35,6 +37,45 @@ export function messageToWire(message: Message): readonly unknown[] {
     case 'event':
       return [4, message.id, message.payload];
   }
+}
+
+/**
+ * A message as a frame. Throws INVALID_ARGUMENT for a call whose payload holds what cannot be sent and INTERNAL for such an
+ * answer, both naming its place; RPC_FRAME_TOO_LARGE; RPC_FRAME_MALFORMED for too many items or too deep nesting.
+ */
+export function encodeMessage(message: Message): Buffer {
+  try {
+    return encodeFrame(messageToWire(message));
+  } catch (error) {
+    const place = 'payload' in message ? unsendableIn(message.payload, [], LIMITS.wireDepthMax) : undefined;
+    if (!place) throw error;
+    throw new PlatformError(message.kind === 'call' ? 'INVALID_ARGUMENT' : 'INTERNAL', place, { cause: error });
+  }
+}
+
+/** Where in `value` something stands that is neither data nor bytes, in words. */
+function unsendableIn(value: unknown, path: readonly string[], depth: number): string | undefined {
+  const refused = (what: string): string => `${path.length === 0 ? '' : `"${path.join('.')}": `}${what} cannot be sent`;
+  switch (typeof value) {
+    case 'undefined':
+      return refused('undefined');
+    case 'function':
+    case 'symbol':
+      return refused(`a ${typeof value}`);
+    case 'bigint':
+      return BigInt.asIntN(64, value) === value || BigInt.asUintN(64, value) === value ? undefined : refused('an integer beyond 64 bits');
+    case 'object':
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null || value instanceof Uint8Array || depth === 0) return undefined;
+  if (value instanceof Date) return refused('a date');
+  for (const [name, item] of Object.entries(value)) {
+    const found = unsendableIn(item, [...path, name], depth - 1);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Throws RPC_FRAME_MALFORMED on anything but the grammar above. Payloads stay unchecked: methods check their own. */
