@@ -225,7 +225,8 @@ async function keepOutOfGit(root: string): Promise<void> {
 function serveFlags(dataDirectory: string, { port, consolePort, datastorePort, ephemeral, sandbox }: DevFlags): string[] {
   const given = { '--port': port, '--console-port': consolePort, '--datastore-port': datastorePort, '--sandbox': sandbox };
   return [
-    ...['--role=all', '--dev-login', '--data-dir', dataDirectory],
+    // What goes wrong with the app is told by this command; warnings of the platform would tell it again.
+    ...['--role=all', '--dev-login', '--log-level', 'error', '--data-dir', dataDirectory],
     ...(ephemeral === true ? ['--ephemeral'] : []),
     ...Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
   ];

@@ -169,6 +169,8 @@ describe('appengine dev', () => {
     await writeFile(join(broken, 'server.js'), server('mended'));
     await dev.ready();
     expect(await greeting()).toBe('mended');
+    // The platform's own log would say it once more, as JSON with a stack.
+    expect(dev.output).not.toContain('"level":');
   });
 
   test.each([
