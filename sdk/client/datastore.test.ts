@@ -131,3 +131,20 @@ test('a transaction gives up after its attempts and rolls back what throws', asy
 test('a cursor from elsewhere is refused', () => {
   expect(() => Cursor.parse('not a cursor!')).toThrow(expect.objectContaining({ code: 'DS_INVALID' }));
 });
+
+test.each([
+  ['nothing', undefined],
+  ['text', 'K:5'],
+  ['a path', { path: [{ kind: 'K', id: 5n }] }],
+])('%s is no key', async (_name, key) => {
+  const { datastore } = datastoreOver({});
+  const wrong = key as unknown as ReturnType<typeof keys.key>;
+  for (const call of [datastore.get(wrong), datastore.delete(wrong), datastore.allocateIds(wrong, 1)]) {
+    await expect(call).rejects.toMatchObject({ code: 'DS_INVALID', message: expect.stringContaining('want a key') });
+  }
+});
+
+test.each([-1, 0.5, Number.NaN, 501, 1e9])('%s ids are not allocated', async (count) => {
+  const { datastore } = datastoreOver({});
+  await expect(datastore.allocateIds(datastore.key('K'), count)).rejects.toMatchObject({ code: 'DS_LIMIT' });
+});

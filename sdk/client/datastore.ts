@@ -83,7 +83,7 @@ class Reader {
   async getMany(keys: readonly DatastoreKey[]): Promise<(AppEntity | undefined)[]> {
     const found = new Map<string, AppEntity>();
     for (let start = 0; start < keys.length; start += LIMITS.lookupKeysMax) {
-      let wanted: readonly Uint8Array[] = keys.slice(start, start + LIMITS.lookupKeysMax).map(encodeKey);
+      let wanted: readonly Uint8Array[] = keys.slice(start, start + LIMITS.lookupKeysMax).map(keyBytes);
       while (wanted.length > 0) {
         const response = (await this.read('lookup', { keys: wanted } satisfies LookupRequest)) as LookupResponse;
         for (const { entity } of response.found) {
@@ -157,7 +157,7 @@ export class Transaction extends Reader {
   }
 
   delete(key: DatastoreKey): void {
-    this.mutations.push({ op: 'delete', key: encodeKey(key) });
+    this.mutations.push({ op: 'delete', key: keyBytes(key) });
   }
 }
 
@@ -201,12 +201,15 @@ export class Datastore extends Reader {
 
   /** Deletes it if it is there. */
   async delete(key: DatastoreKey): Promise<void> {
-    await this.#commitOne({ op: 'delete', key: encodeKey(key) }, key);
+    await this.#commitOne({ op: 'delete', key: keyBytes(key) }, key);
   }
 
-  /** `count` complete keys with ids that nobody else gets, for an incomplete `key`. */
+  /** `count` complete keys with ids that nobody else gets, for an incomplete `key`. Throws DS_LIMIT above 500. */
   async allocateIds(key: DatastoreKey, count: number): Promise<DatastoreKey[]> {
-    const keys = Array.from({ length: count }, () => encodeKey(key));
+    if (!Number.isInteger(count) || count < 0 || count > LIMITS.allocateIdsMax) {
+      throw new PlatformError('DS_LIMIT', `a call allocates 0 to ${LIMITS.allocateIdsMax} ids, not ${count}`);
+    }
+    const keys = Array.from({ length: count }, () => keyBytes(key));
     const response = (await this.rpc.call(DATASTORE_SERVICE, 'allocateIds', { keys } satisfies AllocateIdsRequest, {
       idempotent: true,
     })) as AllocateIdsResponse;
@@ -273,6 +276,11 @@ function keyFromPath(path: readonly (string | number | bigint)[], namespace: str
     else throw new PlatformError('DS_INVALID', `an id is a whole number, found ${identifier}`);
   }
   return new DatastoreKey(elements, { namespace });
+}
+
+function keyBytes(key: DatastoreKey): Buffer {
+  if (!(key instanceof DatastoreKey)) throw new PlatformError('DS_INVALID', 'want a key, as `datastore.key(…)` makes it');
+  return encodeKey(key);
 }
 
 function entityBytes(entity: AppEntity): Buffer {

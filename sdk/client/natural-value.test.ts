@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeEntity, encodeEntity } from '../contract/entity-proto.ts';
+import { LIMITS } from '../contract/limits.ts';
 import { appEntity, DatastoreKey, Double, GeoPoint, naturalFromValue, propertiesFromNatural, valueFromNatural } from './natural-value.ts';
 
 const natural = fc.letrec<{ value: unknown }>((tie) => ({
@@ -50,6 +51,21 @@ test('integers beyond 2^53 come back as bigint, others as number', () => {
   expect(naturalFromValue({ kind: 'integer', value: 2n ** 53n - 1n })).toBe(Number.MAX_SAFE_INTEGER);
   expect(naturalFromValue({ kind: 'integer', value: 2n ** 53n })).toBe(2n ** 53n);
   expect(naturalFromValue({ kind: 'integer', value: -(2n ** 63n) })).toBe(-(2n ** 63n));
+});
+
+test('what holds itself is refused; as many entities as are allowed, each in a list, are not', () => {
+  const endless: Record<string, unknown> = {};
+  endless['self'] = endless;
+  const list: unknown[] = [];
+  list.push(list);
+  for (const value of [endless, list]) {
+    expect(() => valueFromNatural(value, 'p')).toThrow(expect.objectContaining({ code: 'DS_LIMIT' }));
+  }
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [{ inner: nested(levels - 1) }]);
+  const encoded = (levels: number) => (): Buffer =>
+    encodeEntity({ key: new DatastoreKey([{ kind: 'K', id: 5n }]), properties: { p: valueFromNatural(nested(levels), 'p') } });
+  expect(encoded(LIMITS.entityDepthMax)).not.toThrow();
+  expect(encoded(LIMITS.entityDepthMax + 1)).toThrow(expect.objectContaining({ code: 'DS_LIMIT' }));
 });
 
 test.each([

@@ -2,6 +2,7 @@
 import { type Entity, type Properties, type Value } from '../contract/entity.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { isComplete, type Key, type PathElement } from '../contract/key.ts';
+import { LIMITS } from '../contract/limits.ts';
 
 /** A datastore key in an app's hands. Equal keys have equal `toString()`. */
 export class DatastoreKey implements Key {
@@ -83,12 +84,15 @@ export interface AppEntity {
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const MICROS_PER_MS = 1_000n;
+/** Ends what holds itself; the exact limit is the encoder's. Each embedded entity may stand in a list, which counts here. */
+const DEPTH_MAX = 2 * LIMITS.entityDepthMax + 1;
 
 /**
  * Whole safe numbers and bigints become integers, other numbers doubles, Date a timestamp, Uint8Array a blob, arrays
- * lists, plain objects embedded entities. Throws DS_INVALID naming `name` for what has no place in the datastore.
+ * lists, plain objects embedded entities. Throws DS_INVALID naming `name` for what has no place in the datastore, and
+ * DS_LIMIT for objects in objects without end.
  */
-export function valueFromNatural(natural: unknown, name: string): Value {
+export function valueFromNatural(natural: unknown, name: string, depth = 0): Value {
   switch (typeof natural) {
     case 'boolean':
       return { kind: 'boolean', value: natural };
@@ -100,13 +104,13 @@ export function valueFromNatural(natural: unknown, name: string): Value {
       if (natural < INT64_MIN || natural > INT64_MAX) throw refuse(name, 'an integer beyond 64 bits');
       return { kind: 'integer', value: natural };
     case 'object':
-      return natural === null ? { kind: 'null' } : valueFromObject(natural, name);
+      return natural === null ? { kind: 'null' } : valueFromObject(natural, name, depth);
     default:
       throw refuse(name, `a value of type ${typeof natural}`);
   }
 }
 
-function valueFromObject(natural: object, name: string): Value {
+function valueFromObject(natural: object, name: string, depth: number): Value {
   if (natural instanceof DatastoreKey) return { kind: 'key', value: natural };
   if (natural instanceof Double) return { kind: 'double', value: natural.value };
   if (natural instanceof GeoPoint) return { kind: 'geoPoint', latitude: natural.latitude, longitude: natural.longitude };
@@ -116,17 +120,25 @@ function valueFromObject(natural: object, name: string): Value {
     return { kind: 'timestamp', micros: BigInt(ms) * MICROS_PER_MS };
   }
   if (natural instanceof Uint8Array) return { kind: 'blob', value: natural };
-  if (Array.isArray(natural)) return { kind: 'array', values: natural.map((item, index) => valueFromNatural(item, `${name}[${index}]`)) };
+  if (depth > DEPTH_MAX) throw new PlatformError('DS_LIMIT', `entities nest deeper than ${LIMITS.entityDepthMax}`);
+  if (Array.isArray(natural)) {
+    return { kind: 'array', values: natural.map((item, index) => valueFromNatural(item, `${name}[${index}]`, depth + 1)) };
+  }
   const prototype: unknown = Object.getPrototypeOf(natural);
   if (prototype !== Object.prototype && prototype !== null) throw refuse(name, `an object of class ${natural.constructor.name}`);
-  return { kind: 'entity', value: { properties: propertiesFromNatural(natural as Record<string, unknown>, [], `${name}.`) } };
+  return { kind: 'entity', value: { properties: propertiesFromNatural(natural as Record<string, unknown>, [], `${name}.`, depth + 1) } };
 }
 
-export function propertiesFromNatural(natural: Readonly<Record<string, unknown>>, unindexed: readonly string[], prefix = ''): Properties {
+export function propertiesFromNatural(
+  natural: Readonly<Record<string, unknown>>,
+  unindexed: readonly string[],
+  prefix = '',
+  depth = 0,
+): Properties {
   const properties = Object.create(null) as Record<string, Value>;
   for (const [name, item] of Object.entries(natural)) {
     if (item === undefined) continue;
-    const value = valueFromNatural(item, `${prefix}${name}`);
+    const value = valueFromNatural(item, `${prefix}${name}`, depth);
     properties[name] = unindexed.includes(name) ? withoutIndex(value) : value;
   }
   return properties;
