@@ -88,6 +88,15 @@ describe('a sign-in code', () => {
     await access.signIn(code, 'a');
   });
 
+  it('is counted with its IPv6 neighbours, and not at all when it is right', async () => {
+    for (let count = 0; count < LIMITS.signInFailuresMax + 5; count++) await access.signIn((await access.makeCode()).code, '2001:db8::1');
+    for (let count = 0; count < LIMITS.signInFailuresMax; count++) {
+      await expect(access.signIn('wrong', `2001:db8::${count + 1}`)).rejects.toMatchObject(SIGN_IN_CODE_INVALID);
+    }
+    await expect(access.signIn('wrong', '2001:db8::ffff')).rejects.toMatchObject({ code: 'LOGIN_TOO_OFTEN' });
+    await expect(access.signIn('wrong', '2001:db8:1::1')).rejects.toMatchObject(SIGN_IN_CODE_INVALID);
+  });
+
   it('is gone with a damaged file, and the rest works', async () => {
     const { code } = await access.makeCode();
     files.codes.text = '{"half';

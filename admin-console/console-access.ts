@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { type SessionView } from '../sdk/contract/admin/session.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
+import { addressKey, AttemptLimit } from '../sdk/support/attempt-limit.ts';
 import { type Clock, type Random } from '../sdk/support/clock.ts';
-import { AttemptLimiter } from './attempt-limiter.ts';
 import { type SecretFile } from './secret-file.ts';
 import { SecretRecords } from './secret-records.ts';
 
@@ -39,14 +39,18 @@ export interface AccessFiles {
 export class ConsoleAccess {
   readonly #codes: SecretRecords<z.infer<typeof codeRecord>>;
   readonly #sessions: SecretRecords<z.infer<typeof sessionRecord>>;
-  readonly #attempts: AttemptLimiter;
+  readonly #attempts: AttemptLimit;
   readonly #clock: Clock;
   readonly #random: Random;
 
   constructor(files: AccessFiles, clock: Clock, random: Random) {
     this.#codes = new SecretRecords(files.codes, codeRecord);
     this.#sessions = new SecretRecords(files.sessions, sessionRecord);
-    this.#attempts = new AttemptLimiter(clock, { failuresMax: LIMITS.signInFailuresMax, windowMs: LIMITS.signInFailureWindowMs });
+    this.#attempts = new AttemptLimit(clock, {
+      max: LIMITS.signInFailuresMax,
+      windowMs: LIMITS.signInFailureWindowMs,
+      keysMax: LIMITS.signInAddressesMax,
+    });
     this.#clock = clock;
     this.#random = random;
   }
@@ -73,13 +77,12 @@ export class ConsoleAccess {
    * Throws SIGN_IN_CODE_INVALID, LOGIN_TOO_OFTEN.
    */
   async signIn(code: string, address: string): Promise<StartedSession> {
-    this.#attempts.check(address);
+    const caller = addressKey(address);
+    if (!this.#attempts.take(caller)) throw new PlatformError('LOGIN_TOO_OFTEN');
     const record = SECRET_PATTERN.test(code) ? this.#codes.take(code) : undefined;
     const nowMs = this.#clock.nowMs();
-    if (!record || record.expiresAtMs <= nowMs) {
-      this.#attempts.fail(address);
-      throw new PlatformError('SIGN_IN_CODE_INVALID');
-    }
+    if (!record || record.expiresAtMs <= nowMs) throw new PlatformError('SIGN_IN_CODE_INVALID');
+    this.#attempts.giveBack(caller);
     // On disk before anything comes of it: a restart must not revive the code.
     await this.#codes.save();
     for (const [hash, session] of this.#sessions.entries()) if (isOver(session, nowMs)) this.#sessions.dropHash(hash);

@@ -5,9 +5,9 @@ import { checkAppId } from '../../sdk/contract/app-manifest/label.ts';
 import { normalEmail } from '../../sdk/contract/email-address.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { addressKey, AttemptLimit } from '../../sdk/support/attempt-limit.ts';
 import { type Clock, type Random } from '../../sdk/support/clock.ts';
 import { type AccountRecord, type AccountStore } from './account-store.ts';
-import { addressKey, AttemptLimit } from './attempt-limit.ts';
 import { ParallelLimit } from './parallel-limit.ts';
 import { type PasswordHash } from './password-hash.ts';
 

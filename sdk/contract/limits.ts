@@ -259,7 +259,7 @@ export const LIMIT_ROWS = {
   // Console
   signInCodeMs: limit(3_600_000, 'A one-time sign-in link is worth nothing after this time'),
   signInCodesMax: limit(16, 'Sign-in links not used yet; the oldest goes first'),
-  signInFailuresMax: limit(10, 'Wrong sign-in codes from one address within signInFailureWindowMs; then it waits'),
+  signInFailuresMax: limit(10, 'Wrong sign-in codes from one address (of IPv6 the /64) within signInFailureWindowMs; then it waits'),
   signInFailureWindowMs: limit(60_000, 'Over which wrong sign-in codes are counted'),
   signInAddressesMax: limit(10_000, 'Addresses whose wrong sign-in codes are counted; the oldest is forgotten first'),
   consoleSessionMs: limit(43_200_000, 'A browser signs in to the console anew after 12 hours'),

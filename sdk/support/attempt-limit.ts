@@ -1,6 +1,6 @@
 // How often somebody may fail: counts by key within a window, forgetting the oldest keys first.
 import { LRUCache } from 'lru-cache';
-import { type Clock } from '../../sdk/support/clock.ts';
+import { type Clock } from './clock.ts';
 
 interface Count {
   attempts: number;
