@@ -12,7 +12,7 @@ import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type MailDelivery, type MailRecord, type Outbox, type OutgoingMail } from '../services/mail/outbox.ts';
 import { MAIL_ID } from '../services/mail/mail.ts';
-import { syncDirectory, UNFINISHED, writeDurably, writeWhole } from './durable-files.ts';
+import { syncDirectory, UNFINISHED, writeDurably, writeWhole } from '../../sdk/support/durable-files.ts';
 
 const texts = z.array(z.string());
 const whole = z.int().min(0);

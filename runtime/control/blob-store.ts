@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, type Random } from '../../sdk/support/clock.ts';
+import { syncDirectory } from '../../sdk/support/durable-files.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type BlobReader } from '../../router/ports.ts';
 import { forEachBounded } from './tree-copy.ts';
@@ -158,15 +159,6 @@ export class BlobStore implements BlobReader {
 // eslint-disable-next-line @typescript-eslint/require-await -- a stream of one chunk has nothing to wait for
 async function* chunksOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   yield bytes;
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 function refused(reason: string): PlatformError {

@@ -5,12 +5,14 @@ import { dirname } from 'node:path';
 /** What a file is called until it is whole; leftovers of a crash may be removed. */
 export const UNFINISHED = '.new';
 
-/** Written aside, fsynced, renamed. The name itself is durable after `syncDirectory`. */
+/** Written aside, fsynced, renamed; mode 0600. The name itself is durable after `syncDirectory`. */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}${UNFINISHED}`;
   try {
     const file = await open(temporary, 'w', 0o600);
     try {
+      // A leftover of a crash keeps the mode that it had.
+      await file.chmod(0o600);
       await file.writeFile(content);
       await file.sync();
     } finally {
