@@ -1,12 +1,11 @@
 // An entity as a form: changed in place, or made new under a key.
 import { Button, Group, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
-import { IconTrash } from '@tabler/icons-react';
 import { type ReactElement, useState } from 'react';
 import { type EntityView, type EntityWrite, type JsonKey } from '../../../sdk/contract/admin/data.ts';
 import { apiPath } from '../api/api-client.ts';
 import { useAction } from '../api/resource.tsx';
 import { CodeBlock } from '../parts/code-block.tsx';
-import { confirmFirst } from '../parts/confirmation.tsx';
+import { DangerButton } from '../parts/danger-button.tsx';
 import { FailureAlert } from '../parts/failure.tsx';
 import { isSound, propertiesOf, type PropertyDraft, propertyDrafts } from '../text/entity-draft.ts';
 import { keyText, pathOf } from '../text/key-text.ts';
@@ -132,21 +131,16 @@ export function EntityEditor({ base, entity, namespace, kind, onClose }: EntityE
           {entity === undefined ? (
             <span />
           ) : (
-            <Button
-              variant="default"
-              className="danger"
-              leftSection={<IconTrash size={16} aria-hidden />}
-              onClick={() =>
-                confirmFirst({
-                  title: 'Delete this entity?',
-                  text: `${entity.name} is removed with its index rows. This cannot be undone.`,
-                  verb: 'Delete entity',
-                  onConfirm: () => remove.mutate(undefined),
-                })
-              }
+            <DangerButton
+              asks={{
+                title: 'Delete this entity?',
+                text: `${entity.name} is removed with its index rows. This cannot be undone.`,
+                verb: 'Delete entity',
+                onConfirm: () => remove.mutate(undefined),
+              }}
             >
               Delete
-            </Button>
+            </DangerButton>
           )}
           <Group gap="xs">
             <Button variant="default" onClick={onClose}>

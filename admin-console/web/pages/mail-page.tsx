@@ -1,13 +1,13 @@
 // What the app sent: listed, and shown without letting it do anything.
 import { Button, Group, Tabs, Text } from '@mantine/core';
-import { IconDownload, IconMail, IconPaperclip, IconTrash } from '@tabler/icons-react';
+import { IconDownload, IconMail, IconPaperclip } from '@tabler/icons-react';
 import { type ReactElement, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { type MailSummaryView, type MailView } from '../../../sdk/contract/admin/data.ts';
 import { apiAddress, apiPath } from '../api/api-client.ts';
 import { useAction, useResource } from '../api/resource.tsx';
 import { CodeBlock } from '../parts/code-block.tsx';
-import { confirmFirst } from '../parts/confirmation.tsx';
+import { DangerButton } from '../parts/danger-button.tsx';
 import { type Detail, DetailList } from '../parts/detail-list.tsx';
 import { NothingYet } from '../parts/nothing-yet.tsx';
 import { Page } from '../parts/page.tsx';
@@ -67,22 +67,17 @@ function Message({ base, id, onDeleted }: { readonly base: string; readonly id: 
                 >
                   Raw
                 </Button>
-                <Button
+                <DangerButton
                   size="xs"
-                  variant="default"
-                  className="danger"
-                  leftSection={<IconTrash size={15} aria-hidden />}
-                  onClick={() =>
-                    confirmFirst({
-                      title: 'Delete this message?',
-                      text: 'Its copy on the platform is removed. This cannot be undone.',
-                      verb: 'Delete message',
-                      onConfirm: () => remove.mutate(undefined),
-                    })
-                  }
+                  asks={{
+                    title: 'Delete this message?',
+                    text: 'Its copy on the platform is removed. This cannot be undone.',
+                    verb: 'Delete message',
+                    onConfirm: () => remove.mutate(undefined),
+                  }}
                 >
                   Delete
-                </Button>
+                </DangerButton>
               </>
             }
           >

@@ -1,12 +1,12 @@
 // The app's cache: how it does, and what stands under one key.
 import { Button, Group, NumberInput, Stack, Text, Textarea, TextInput } from '@mantine/core';
-import { IconBolt, IconTrash } from '@tabler/icons-react';
+import { IconBolt } from '@tabler/icons-react';
 import { type ReactElement, useState } from 'react';
 import { type MemcacheEntryView, type MemcacheEntryWrite, type MemcacheStatsView } from '../../../sdk/contract/admin/data.ts';
 import { apiPath } from '../api/api-client.ts';
 import { useAction, useResource } from '../api/resource.tsx';
 import { CodeBlock } from '../parts/code-block.tsx';
-import { confirmFirst } from '../parts/confirmation.tsx';
+import { DangerButton } from '../parts/danger-button.tsx';
 import { FailureAlert } from '../parts/failure.tsx';
 import { NothingYet } from '../parts/nothing-yet.tsx';
 import { Page } from '../parts/page.tsx';
@@ -74,22 +74,17 @@ function Entry({
               <Button size="xs" variant="default" onClick={() => onEdit(data)}>
                 Edit
               </Button>
-              <Button
+              <DangerButton
                 size="xs"
-                variant="default"
-                className="danger"
-                leftSection={<IconTrash size={15} aria-hidden />}
-                onClick={() =>
-                  confirmFirst({
-                    title: `Delete ${data.key}?`,
-                    text: 'The app sees a miss and fills it again.',
-                    verb: 'Delete key',
-                    onConfirm: () => remove.mutate(undefined),
-                  })
-                }
+                asks={{
+                  title: `Delete ${data.key}?`,
+                  text: 'The app sees a miss and fills it again.',
+                  verb: 'Delete key',
+                  onConfirm: () => remove.mutate(undefined),
+                }}
               >
                 Delete
-              </Button>
+              </DangerButton>
             </Group>
           </Group>
         </Stack>
@@ -125,21 +120,17 @@ export function MemcachePage(): ReactElement {
       of={appId}
       description="Values that the app keeps in memory for a while."
       actions={
-        <Button
-          variant="default"
-          className="danger"
+        <DangerButton
           size="sm"
-          onClick={() =>
-            confirmFirst({
-              title: 'Flush the whole cache?',
-              text: 'Every value of this app is dropped. The app goes on, slower until it has filled the cache again. This cannot be undone.',
-              verb: 'Flush cache',
-              onConfirm: () => flush.mutate(undefined),
-            })
-          }
+          asks={{
+            title: 'Flush the whole cache?',
+            text: 'Every value of this app is dropped. The app goes on, slower until it has filled the cache again. This cannot be undone.',
+            verb: 'Flush cache',
+            onConfirm: () => flush.mutate(undefined),
+          }}
         >
           Flush cache
-        </Button>
+        </DangerButton>
       }
     >
       <Shown resource={stats}>{(data) => <Stats stats={data} />}</Shown>

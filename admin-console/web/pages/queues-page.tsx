@@ -1,12 +1,13 @@
 // Task queues, and the tasks of the one that is chosen.
 import { Button, UnstyledButton } from '@mantine/core';
-import { IconPlayerPause, IconPlayerPlay, IconSubtask, IconTrash, IconTrashX } from '@tabler/icons-react';
+import { IconPlayerPause, IconPlayerPlay, IconSubtask, IconTrash } from '@tabler/icons-react';
 import { type ReactElement } from 'react';
 import { useSearchParams } from 'react-router';
 import { type QueueView, type TaskView } from '../../../sdk/contract/admin/tasks.ts';
 import { apiPath } from '../api/api-client.ts';
 import { useAction, useResource } from '../api/resource.tsx';
 import { confirmFirst } from '../parts/confirmation.tsx';
+import { DangerButton } from '../parts/danger-button.tsx';
 import { DataTable } from '../parts/data-table.tsx';
 import { NothingYet } from '../parts/nothing-yet.tsx';
 import { Page } from '../parts/page.tsx';
@@ -43,23 +44,18 @@ function QueueActions({ base, queue }: { readonly base: string; readonly queue: 
       >
         {queue.isPaused ? 'Resume' : 'Pause'}
       </Button>
-      <Button
+      <DangerButton
         size="xs"
-        variant="default"
-        className="danger"
-        leftSection={<IconTrashX size={15} aria-hidden />}
         disabled={queue.tasks === 0}
-        onClick={() =>
-          confirmFirst({
-            title: `Purge the queue ${queue.name}?`,
-            text: `All ${countText(queue.tasks)} tasks are removed and will never run. This cannot be undone.`,
-            verb: 'Purge queue',
-            onConfirm: () => purge.mutate(undefined),
-          })
-        }
+        asks={{
+          title: `Purge the queue ${queue.name}?`,
+          text: `All ${countText(queue.tasks)} tasks are removed and will never run. This cannot be undone.`,
+          verb: 'Purge queue',
+          onConfirm: () => purge.mutate(undefined),
+        }}
       >
         Purge
-      </Button>
+      </DangerButton>
     </>
   );
 }

@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import { modals } from '@mantine/modals';
 
-interface Confirmation {
+export interface Confirmation {
   readonly title: string;
   /** What will be, and whether it can be undone. */
   readonly text: string;
