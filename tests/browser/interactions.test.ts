@@ -74,15 +74,17 @@ describe.skipIf(skip !== undefined)('the console', () => {
       await tabTo('guestbook');
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'Dashboard' }).waitFor();
-      // Focus is in the main part of the new page; the skip link and the navigation lie before it.
+      // Focus moves to the main part of the new page; the skip link and the navigation lie before it.
+      await page.locator('main:focus').waitFor();
       await page.evaluate('document.activeElement.blur()');
       await tabTo('Versions');
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'Versions', level: 1 }).waitFor();
       await page.getByRole('button', { name: 'Split the traffic of default' }).waitFor();
+      await page.locator('main:focus').waitFor();
       await tabTo('Split the traffic of default');
       await page.keyboard.press('Enter');
-      await dialog().waitFor();
+      await dialog().locator(':focus').waitFor();
       await tabTo('Percent of v2');
       await page.keyboard.press('Control+a');
       await page.keyboard.type('20');
