@@ -14,6 +14,17 @@ import { LIMITS } from '../limits.ts';
 
 const HEADER_BYTES = 4;
 
+/** No frame has this type of value. */
+const REFUSED = 9;
+/**
+ * What follows the type bytes C0 to DF: a positive number is the bytes of a length, of data up to DB and of items from DC on;
+ * zero or a negative one is that many bytes of value.
+ */
+const LENGTH_WIDTHS: readonly number[] = [
+  ...[0, REFUSED, 0, 0, 1, 2, 4, REFUSED, REFUSED, REFUSED, -4, -8, -1, -2, -4, -8],
+  ...[-1, -2, -4, -8, REFUSED, REFUSED, REFUSED, REFUSED, REFUSED, 1, 2, 4, 2, 4, 2, 4],
+];
+
 // moreTypes off and no shared structures: maps become plain objects, 64-bit integers become bigint.
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'bigint', useBigIntExtension: false });
 const unpackr = new Unpackr({ useRecords: false, moreTypes: false, int64AsType: 'bigint', mapsAsObjects: true });
@@ -102,58 +113,54 @@ function checkBody(body: Buffer): void {
   if (scan(body) !== body.length) throw new PlatformError('RPC_FRAME_MALFORMED', 'bytes after the value');
 }
 
-/** Walks one value without building it; returns the offset behind it. */
+/** Values left at each open level; used anew by each scan, which nothing interrupts. */
+const remaining = new Float64Array(LIMITS.wireDepthMax + 1);
+
+/** Walks one value without building it; returns the offset behind it. Each frame passes here twice, so it allocates nothing. */
 function scan(body: Buffer): number {
+  const end = body.length;
   let offset = 0;
   let items = 0;
-  // Remaining values at each open level; the outermost level holds the one value itself.
-  const remaining: number[] = [1];
-  const need = (count: number): void => {
-    if (offset + count > body.length) throw new PlatformError('RPC_FRAME_MALFORMED', 'the value ends early');
-  };
-  const readLength = (bytes: 1 | 2 | 4): number => {
-    need(bytes);
-    const length = body.readUIntBE(offset, bytes);
-    offset += bytes;
-    return length;
-  };
-  const skip = (count: number): void => {
-    need(count);
-    offset += count;
-  };
-  const open = (count: number): void => {
-    items += count;
-    if (items > LIMITS.wireItemsMax) throw new PlatformError('RPC_FRAME_MALFORMED', `more than ${LIMITS.wireItemsMax} items`);
-    if (count === 0) return;
-    remaining.push(count);
-    if (remaining.length > LIMITS.wireDepthMax) throw new PlatformError('RPC_FRAME_MALFORMED', `nested deeper than ${LIMITS.wireDepthMax}`);
-  };
-  while (remaining.length > 0) {
-    const level = remaining.length - 1;
+  // The outermost level holds the one value itself.
+  let level = 0;
+  remaining[0] = 1;
+  for (;;) {
     const left = remaining[level] ?? 0;
     if (left === 0) {
-      remaining.pop();
+      if (level === 0) return offset;
+      level--;
       continue;
     }
     remaining[level] = left - 1;
-    need(1);
+    if (offset >= end) throw endsEarly();
     const type = body[offset++] ?? 0;
-    if (type <= 0x7f || type >= 0xe0 || type === 0xc0 || type === 0xc2 || type === 0xc3) continue;
-    else if (type <= 0x8f) open((type & 0x0f) * 2);
-    else if (type <= 0x9f) open(type & 0x0f);
-    else if (type <= 0xbf) skip(type & 0x1f);
-    else if (type === 0xc4 || type === 0xd9) skip(readLength(1));
-    else if (type === 0xc5 || type === 0xda) skip(readLength(2));
-    else if (type === 0xc6 || type === 0xdb) skip(readLength(4));
-    else if (type === 0xcc || type === 0xd0) skip(1);
-    else if (type === 0xcd || type === 0xd1) skip(2);
-    else if (type === 0xca || type === 0xce || type === 0xd2) skip(4);
-    else if (type === 0xcb || type === 0xcf || type === 0xd3) skip(8);
-    else if (type === 0xdc) open(readLength(2));
-    else if (type === 0xdd) open(readLength(4));
-    else if (type === 0xde) open(readLength(2) * 2);
-    else if (type === 0xdf) open(readLength(4) * 2);
-    else throw new PlatformError('RPC_FRAME_MALFORMED', `MessagePack type 0x${type.toString(16)} is not accepted`);
+    if (type <= 0x7f || type >= 0xe0) continue;
+    let opened = 0;
+    if (type <= 0x8f) opened = (type & 0x0f) * 2;
+    else if (type <= 0x9f) opened = type & 0x0f;
+    else if (type <= 0xbf) offset += type & 0x1f;
+    else {
+      const width = LENGTH_WIDTHS[type - 0xc0] ?? REFUSED;
+      if (width === REFUSED) throw new PlatformError('RPC_FRAME_MALFORMED', `MessagePack type 0x${type.toString(16)} is not accepted`);
+      if (width <= 0) offset -= width;
+      else {
+        if (offset + width > end) throw endsEarly();
+        const length = body.readUIntBE(offset, width);
+        offset += width;
+        if (type < 0xdc) offset += length;
+        else opened = type < 0xde ? length : length * 2;
+      }
+    }
+    if (offset > end) throw endsEarly();
+    if (opened === 0) continue;
+    items += opened;
+    if (items > LIMITS.wireItemsMax) throw new PlatformError('RPC_FRAME_MALFORMED', `more than ${LIMITS.wireItemsMax} items`);
+    level++;
+    if (level >= LIMITS.wireDepthMax) throw new PlatformError('RPC_FRAME_MALFORMED', `nested deeper than ${LIMITS.wireDepthMax}`);
+    remaining[level] = opened;
   }
-  return offset;
+}
+
+function endsEarly(): PlatformError {
+  return new PlatformError('RPC_FRAME_MALFORMED', 'the value ends early');
 }
