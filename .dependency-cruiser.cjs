@@ -68,35 +68,35 @@ module.exports = {
       from: { path: '^(runtime|router|admin-console)/', pathNot: '^runtime/platform/' },
       to: { path: '^datastore/storage/' },
     },
-    // Inside the datastore: storage < codec, tablet < index < transaction, query < datastore.ts, api.
+    // Inside the datastore: storage < codec, settings, tablet < index, history < transaction, query, integrity < datastore.ts, api.
     {
       name: 'storage-is-below',
       severity: 'error',
       from: { path: '^datastore/storage/' },
-      to: { path: '^datastore/(codec|tablet|index|query|transaction|api|datastore)' },
+      to: { path: '^datastore/(codec|settings|tablet|index|history|query|transaction|integrity|api|datastore)' },
     },
     {
       name: 'codec-stands-alone',
       severity: 'error',
       from: { path: '^datastore/codec/' },
-      to: { path: '^datastore/(storage|tablet|index|query|transaction|api|datastore)' },
+      to: { path: '^datastore/(storage|settings|tablet|index|history|query|transaction|integrity|api|datastore)' },
     },
     {
       name: 'tablet-above-storage',
       severity: 'error',
-      from: { path: '^datastore/tablet/' },
-      to: { path: '^datastore/(index|query|transaction|api|datastore)' },
+      from: { path: '^datastore/(settings|tablet)/' },
+      to: { path: '^datastore/(index|history|query|transaction|integrity|api|datastore)' },
     },
     {
       name: 'index-above-tablet',
       severity: 'error',
-      from: { path: '^datastore/index/' },
-      to: { path: '^datastore/(query|transaction|api|datastore)' },
+      from: { path: '^datastore/(index|history)/' },
+      to: { path: '^datastore/(query|transaction|integrity|api|datastore)' },
     },
     {
       name: 'query-and-transaction-below-facade',
       severity: 'error',
-      from: { path: '^datastore/(query|transaction)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^datastore/(query|transaction|integrity)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^datastore/(api|datastore)' },
     },
     // Libraries with one home.

@@ -36,6 +36,7 @@ import { listKinds, listNamespaces } from './query/listing.ts';
 import { normalize } from './query/normal-query.ts';
 import { planLines, type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
+import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store, type StoreReader } from './storage/port.ts';
 import { type RowChange, type TabletView } from './tablet/tablet-map.ts';
 import { TabletServer } from './tablet/tablet-server.ts';
@@ -106,6 +107,8 @@ export interface IndexView {
 const LOOKUP_CHUNK_KEYS = 100;
 
 export class Datastore {
+  /** What each app has chosen for its data. */
+  readonly settings: SettingsCatalog;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #options: DatastoreOptions;
@@ -125,6 +128,7 @@ export class Datastore {
     this.#store = store;
     this.#clock = clock;
     this.#options = options;
+    this.settings = new SettingsCatalog(store);
     this.#catalog = new IndexCatalog(store);
     this.#builder = new IndexBuilder(store, this.#catalog, log);
     this.#tablets = new TabletServer(store, timers, log, options.tabletSplitBytes ? { splitBytes: options.tabletSplitBytes } : {});
@@ -156,6 +160,7 @@ export class Datastore {
         () => this.#tablets.start(),
         () => this.#unlessFailed(() => this.#tablets.close()),
       );
+      await this.settings.start();
       await this.#catalog.start();
       await step(
         () => {

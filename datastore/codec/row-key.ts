@@ -7,6 +7,7 @@ import { elementEnds, lastKindStart, readPath, writePath, writePathPrefix } from
 export const FAMILY = Object.freeze({
   appBytes: 0x41, // A
   composite: 0x43, // C
+  settings: 0x44, // D
   entity: 0x45, // E
   kind: 0x4b, // K
   metadata: 0x4d, // M
@@ -114,6 +115,11 @@ export function compositePrefix(partition: Partition, indexId: number): Buffer {
 /** `X app index`. */
 export function indexDefinitionKey(appId: string, indexId: number): Buffer {
   return writer.clear().byte(FAMILY.index).text(appId).uint32(indexId).take();
+}
+
+/** `D app`. */
+export function settingsKey(appId: string): Buffer {
+  return writer.clear().byte(FAMILY.settings).text(appId).take();
 }
 
 /** `S 01`: a bound of the commit versions that were given out. */
