@@ -101,6 +101,7 @@ module.exports = {
     },
     // Libraries with one home.
     only('only-storage-imports-level', ['^datastore/storage/'], 'node_modules/(level|classic-level|abstract-level)/'),
+    only('only-storage-imports-pg', ['^datastore/storage/'], 'node_modules/(pg|pg-[a-z-]+|@types/pg)/'),
     only('only-router-imports-http-proxy', ['^router/'], 'node_modules/(http-proxy)/'),
     only('only-gql-imports-nearley', ['^gql/'], 'node_modules/(nearley|moo)/'),
     only('only-wire-imports-msgpackr', ['^sdk/contract/wire/'], 'node_modules/msgpackr/'),

@@ -2,9 +2,10 @@
 // past its end of life and nothing may stand in the way of its successor.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { prepare, root } from './steps.mjs';
+import { databasePrograms, installSystemPrograms, prepare, root } from './steps.mjs';
 
 prepare();
+installSystemPrograms(databasePrograms);
 if (process.platform !== 'linux' || process.arch !== 'x64') {
   process.stdout.write('SKIPPED the suites on Node 24: its package exists for Linux on x64 only.\n');
   process.exit(0);

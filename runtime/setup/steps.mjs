@@ -17,9 +17,21 @@ export const systemPrograms = {
   bubblewrap: { program: 'bwrap', why: 'runs every app in a sandbox of its own', without: 'apps run as plain processes WITHOUT ISOLATION' },
 };
 
+/** The database server of another storage adapter: tests and benches start one of their own in a temporary folder. */
+export const databasePrograms = {
+  postgresql: {
+    program: 'initdb',
+    folders: postgresFolders,
+    prepare: forbidCluster,
+    why: 'is what the storage adapter for it is tested and measured against',
+    without: 'its tests and benches are skipped',
+  },
+};
+
 /** System programs that only tests use. */
 export const testPrograms = {
   chromium: { program: 'chromium', why: 'drives the console as a user would', without: 'the tests in tests/browser are skipped' },
+  ...databasePrograms,
 };
 
 /** Stops with a message for people; the exit code is 1. */
@@ -33,8 +45,27 @@ function run(command, args, options = {}) {
   return result.status === 0;
 }
 
-export function has(program) {
-  return (process.env.PATH ?? '').split(':').some((directory) => directory !== '' && existsSync(join(directory, program)));
+export function has(program, moreFolders = []) {
+  return [...moreFolders, ...(process.env.PATH ?? '').split(':')].some(
+    (directory) => directory !== '' && existsSync(join(directory, program)),
+  );
+}
+
+/** Debian keeps PostgreSQL's programs out of PATH, a folder for each version. */
+function postgresFolders() {
+  const home = '/usr/lib/postgresql';
+  return existsSync(home) ? readdirSync(home).map((version) => join(home, version, 'bin')) : [];
+}
+
+/** Debian's package creates and starts a cluster of its own, unless a file that is there before it says not to. */
+function forbidCluster() {
+  const folder = '/etc/postgresql-common';
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'createcluster.conf'),
+    '# Written by appengine: its tests start servers of their own.\ncreate_main_cluster = false\n',
+  );
 }
 
 export function checkNode() {
@@ -54,6 +85,8 @@ export function installPackages() {
   const stamp = join(root, 'node_modules', '.appengine-packages');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing packages (npm install), about 20 seconds …');
+  // An install that is interrupted must not pass for a complete one.
+  rmSync(stamp, { force: true });
   // Not `npm ci`: it refuses a lock file that leaves out optional packages of other systems, as one does that was written
   // against a mirror without them. This installs the locked versions just so, and writes nothing.
   if (!run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'])) {
@@ -74,8 +107,8 @@ export function linkCommand() {
 
 /** Installs missing system programs through apt-get when root, else prints the command. Never fails. */
 export function installSystemPrograms(programs = systemPrograms) {
-  for (const [name, { program, why, without }] of Object.entries(programs)) {
-    if (has(program) || process.platform !== 'linux') continue;
+  for (const [name, { program, folders = () => [], prepare: prepareInstall = () => undefined, why, without }] of Object.entries(programs)) {
+    if (has(program, folders()) || process.platform !== 'linux') continue;
     const command = `apt-get install -y --no-install-recommends ${name}`;
     if (process.getuid?.() !== 0 || !has('apt-get')) {
       say(`\n  *** ${name} is missing: it ${why}. Until it is there, ${without}.\n  *** To install it: sudo ${command}\n`);
@@ -83,12 +116,13 @@ export function installSystemPrograms(programs = systemPrograms) {
     }
     say(`Installing ${name} (${command}) …`);
     const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    prepareInstall();
     const install = () => run('apt-get', ['-qq', 'install', '-y', '--no-install-recommends', name], { env: environment, stdio: 'ignore' });
     if (!install()) {
       run('apt-get', ['-qq', 'update'], { env: environment, stdio: 'ignore' });
       install();
     }
-    if (!has(program))
+    if (!has(program, folders()))
       say(`\n  *** ${name} could not be installed: it ${why}. Until it is there, ${without}.\n  *** To install it by hand: ${command}\n`);
   }
 }
