@@ -130,9 +130,9 @@ export class Datastore {
     this.#options = options;
     this.settings = new SettingsCatalog(store);
     this.#catalog = new IndexCatalog(store);
-    this.#builder = new IndexBuilder(store, this.#catalog, log);
     this.#tablets = new TabletServer(store, timers, log, options.tabletSplitBytes ? { splitBytes: options.tabletSplitBytes } : {});
     this.#versions = new VersionClock(store, clock);
+    this.#builder = new IndexBuilder(store, this.#catalog, () => this.#versions.next(), log);
     this.#ids = new IdAllocator(store);
     this.#transactions = new TransactionRegistry(store, clock, timers, random);
     this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids);

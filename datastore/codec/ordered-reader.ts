@@ -35,6 +35,10 @@ export class OrderedReader {
     return this.#fixed(4).readUInt32BE(0);
   }
 
+  uint64(): bigint {
+    return this.#fixed(8).readBigUInt64BE(0);
+  }
+
   int64(): bigint {
     return BigInt.asIntN(64, this.#fixed(8).readBigUInt64BE(0) ^ SIGN_BIT);
   }

@@ -54,6 +54,12 @@ export class OrderedWriter {
     return this;
   }
 
+  uint64(value: bigint): this {
+    this.#reserve(8);
+    this.#length = this.#buffer.writeBigUInt64BE(value, this.#length);
+    return this;
+  }
+
   /** Big-endian with the sign bit flipped. */
   int64(value: bigint): this {
     this.#reserve(8);

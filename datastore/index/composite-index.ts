@@ -4,58 +4,29 @@
 //
 // States of a composite index: building → serving; building → error (an entity exceeds a limit); error → building (ensured
 // again). Commits maintain an index in every state, so that it never misses a write; queries use serving ones only.
-//
-//   index row := 01 state:u8 ancestor:u8 kind:str count:u16 column* progress?
-//   column    := direction:u8 name:str          direction 00 ascending, 01 descending
-//   state     := 00 building | 01 serving | 02 error
-//   progress  := the key of the last kind row that the backfill has done; absent before the first and when not building
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { type IndexDefinition, type IndexProperty, type IndexState } from '../../sdk/contract/index-definition.ts';
+import { type IndexDefinition, type IndexState } from '../../sdk/contract/index-definition.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { isReserved } from '../codec/key-check.ts';
-import { OrderedReader } from '../codec/ordered-reader.ts';
-import { OrderedWriter } from '../codec/ordered-writer.ts';
 
 export interface CompositeIndex {
   /** Unique within the app, never used again. */
   readonly id: number;
   readonly definition: IndexDefinition;
   readonly state: IndexState;
+  /**
+   * Of a serving index: the commit version at which it was complete. Commits of greater versions have maintained it, so a
+   * read of the state at this version or later may use it; one of an earlier state must not. 0 for one that always was.
+   */
+  readonly since: bigint;
+  /** Entities that the backfill has indexed. */
+  readonly done: number;
+  /** Entities that there were to index when the backfill began; 0 when unknown. */
+  readonly estimate: number;
+  /** Why it could not be built. */
+  readonly reason?: string;
+  /** Building: the key of the last kind row that the backfill has done; absent before the first. */
   readonly progress?: Buffer;
-}
-
-const FORMAT_VERSION = 0x01;
-const STATES: readonly IndexState[] = ['building', 'serving', 'error'];
-
-export function encodeIndex(index: CompositeIndex): Buffer {
-  const { kind, ancestor, properties } = index.definition;
-  const writer = new OrderedWriter();
-  writer
-    .byte(FORMAT_VERSION)
-    .byte(STATES.indexOf(index.state))
-    .byte(ancestor ? 1 : 0)
-    .text(kind);
-  writer.byte(properties.length >> 8).byte(properties.length & 0xff);
-  for (const { name, direction } of properties) writer.byte(direction === 'desc' ? 1 : 0).text(name);
-  if (index.progress) writer.raw(index.progress);
-  return writer.take();
-}
-
-/** Throws DS_CORRUPT. */
-export function decodeIndex(id: number, bytes: Buffer): CompositeIndex {
-  const reader = new OrderedReader(bytes);
-  if (reader.byte() !== FORMAT_VERSION) throw new PlatformError('DS_CORRUPT', 'an index row of an unknown format');
-  const state = STATES[reader.byte()];
-  if (!state) throw new PlatformError('DS_CORRUPT', 'an index row of an unknown state');
-  const ancestor = reader.byte() === 1;
-  const kind = reader.text();
-  const count = reader.byte() * 256 + reader.byte();
-  const properties = Array.from({ length: count }, (): IndexProperty => {
-    const direction = reader.byte() === 1 ? 'desc' : 'asc';
-    return { direction, name: reader.text() };
-  });
-  const definition: IndexDefinition = { kind, ancestor, properties };
-  return reader.atEnd ? { id, definition, state } : { id, definition, state, progress: bytes.subarray(reader.offset) };
 }
 
 export function isSameDefinition(left: IndexDefinition, right: IndexDefinition): boolean {

@@ -17,17 +17,21 @@ import { compositeRows } from './index-rows.ts';
 import { indexedValues } from './indexed-values.ts';
 
 const STEP_ENTITIES = 200;
+const REASON_CHARACTERS_MAX = 500;
 
 export class IndexBuilder {
   readonly #store: Store;
   readonly #catalog: IndexCatalog;
   readonly #log: Log;
+  readonly #nextVersion: () => bigint;
   #running: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(store: Store, catalog: IndexCatalog, log: Log) {
+  /** `nextVersion` gives a commit version greater than all before, for a commit submitted in the same turn. */
+  constructor(store: Store, catalog: IndexCatalog, nextVersion: () => bigint, log: Log) {
     this.#store = store;
     this.#catalog = catalog;
+    this.#nextVersion = nextVersion;
     this.#log = log;
   }
 
@@ -74,7 +78,7 @@ export class IndexBuilder {
           return;
         }
         this.#log.error('An index could not be built', { appId, kind: index.definition.kind, error: String(error) });
-        index = { id: index.id, definition: index.definition, state: 'error' };
+        index = { ...index, state: 'error', reason: reasonOf(error) };
         await this.#giveUp(appId, index);
       }
     }
@@ -104,9 +108,11 @@ export class IndexBuilder {
         for (const row of compositeRows(partition, path, indexedValues(properties, appId), index)) transaction.put(row.key, row.value);
       });
       const progress = rowKeys.at(-1);
+      const done = index.done + rowKeys.length;
+      const { id, definition, estimate } = index;
       const next: CompositeIndex = isLast
-        ? { id: index.id, definition: index.definition, state: 'serving' }
-        : { ...index, ...(progress ? { progress } : {}) };
+        ? { id, definition, state: 'serving', since: this.#nextVersion(), done, estimate }
+        : { ...index, done, ...(progress ? { progress } : {}) };
       await this.#catalog.change(appId, next, transaction);
       return next;
     } finally {
@@ -141,4 +147,11 @@ export class IndexBuilder {
     await scan.close();
     return keys;
   }
+}
+
+/** What people are shown. */
+function reasonOf(error: unknown): string {
+  return error instanceof PlatformError
+    ? `${error.code}: ${error.message}`.slice(0, REASON_CHARACTERS_MAX)
+    : 'an error of the platform, see its log';
 }

@@ -6,7 +6,8 @@ import { OrderedReader } from '../codec/ordered-reader.ts';
 import { FAMILY, indexDefinitionKey } from '../codec/row-key.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
-import { checkDefinition, type CompositeIndex, decodeIndex, encodeIndex, isSameDefinition } from './composite-index.ts';
+import { checkDefinition, type CompositeIndex, isSameDefinition } from './composite-index.ts';
+import { decodeIndex, encodeIndex } from './index-row.ts';
 
 const NONE: readonly CompositeIndex[] = [];
 const CHUNK_ROWS = 256;
@@ -80,8 +81,8 @@ export class IndexCatalog {
     const failed = known.filter((index) => index.state === 'error' && definitions.some((one) => isSameDefinition(one, index.definition)));
     const lastId = Math.max(0, ...known.map((index) => index.id));
     const changed: readonly CompositeIndex[] = [
-      ...failed.map(({ id, definition }): CompositeIndex => ({ id, definition, state: 'building' })),
-      ...missing.map((definition, at): CompositeIndex => ({ id: lastId + 1 + at, definition, state: 'building' })),
+      ...failed.map(({ id, definition }) => newIndex(id, definition)),
+      ...missing.map((definition, at) => newIndex(lastId + 1 + at, definition)),
     ];
     if (changed.length === 0) return known;
     const transaction = this.#store.begin();
@@ -95,4 +96,8 @@ export class IndexCatalog {
     const others = this.list(appId).filter(({ id }) => id !== index.id);
     this.#apps.set(appId, [...others, index]);
   }
+}
+
+function newIndex(id: number, definition: IndexDefinition): CompositeIndex {
+  return { id, definition, state: 'building', since: 0n, done: 0, estimate: 0 };
 }

@@ -1,6 +1,6 @@
 // What a deploy needs of the datastore: that the app's composite indexes are there and serve.
 import { z } from 'zod';
-import { type IndexDefinition, type IndexState } from '../../sdk/contract/index-definition.ts';
+import { INDEX_STATES, type IndexDefinition, type IndexState } from '../../sdk/contract/index-definition.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
 import { DATASTORE_ADMIN_SERVICE } from './datastore-control-store.ts';
 
@@ -16,7 +16,7 @@ const definition = z.object({
   ancestor: z.boolean(),
   properties: z.array(z.object({ name: z.string(), direction: z.enum(['asc', 'desc']) })),
 });
-const listing = z.object({ indexes: z.array(z.object({ definition, state: z.enum(['building', 'serving', 'error']) })) });
+const listing = z.object({ indexes: z.array(z.object({ definition, state: z.enum(INDEX_STATES) })) });
 
 /** Through the service `datastore-admin`. */
 export class DatastoreIndexBuilder implements IndexBuilder {
@@ -32,7 +32,8 @@ export class DatastoreIndexBuilder implements IndexBuilder {
 
   async states(appId: string, definitions: readonly IndexDefinition[]): Promise<readonly IndexState[]> {
     const { indexes } = listing.parse(await this.#rpc.call(DATASTORE_ADMIN_SERVICE, 'listIndexes', { appId }, { idempotent: true }));
-    const states = new Map(indexes.map((index) => [keyOf(index.definition), index.state]));
+    const kept = indexes.filter(({ state }) => state !== 'deleting');
+    const states = new Map(kept.map((index) => [keyOf(index.definition), index.state]));
     return definitions.map((wanted) => states.get(keyOf(wanted)) ?? 'building');
   }
 }

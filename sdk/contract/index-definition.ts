@@ -13,7 +13,10 @@ export interface IndexDefinition {
   readonly properties: readonly IndexProperty[];
 }
 
-export type IndexState = 'building' | 'serving' | 'error';
+/** Only a serving one answers queries. A deleting one is gone once its rows are. */
+export const INDEX_STATES = ['building', 'serving', 'error', 'deleting'] as const;
+
+export type IndexState = (typeof INDEX_STATES)[number];
 
 /** The lines of index.yaml that declare `index`, as an error shows them. */
 export function indexYamlLines(index: IndexDefinition): string {

@@ -52,7 +52,7 @@ export interface IndexView {
   readonly kind: string;
   readonly ancestor: boolean;
   readonly properties: readonly { readonly name: string; readonly direction: 'asc' | 'desc' }[];
-  readonly state: 'building' | 'serving' | 'error';
+  readonly state: 'building' | 'serving' | 'error' | 'deleting';
 }
 
 export interface GqlRequestView {
