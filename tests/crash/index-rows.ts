@@ -1,0 +1,69 @@
+// Compares the index rows on disk, one by one, with those that the entities on disk call for.
+import { FAMILY, partitionOf, pathBytes } from '../../datastore/codec/row-key.ts';
+import { decodeEntityRow } from '../../datastore/codec/entity-row.ts';
+import { IndexCatalog } from '../../datastore/index/index-catalog.ts';
+import { indexRows } from '../../datastore/index/index-rows.ts';
+import { indexedValues } from '../../datastore/index/indexed-values.ts';
+import { prefixRange } from '../../datastore/storage/key-bytes.ts';
+import { LevelStore } from '../../datastore/storage/level-store.ts';
+import { type Row, type Store } from '../../datastore/storage/port.ts';
+import { decodeEntity } from '../../sdk/contract/entity-proto.ts';
+
+export interface RowComparison {
+  readonly entities: number;
+  readonly indexRows: number;
+  /** In words, a few of them. */
+  readonly differences: readonly string[];
+}
+
+/** No process may have the store open. */
+export async function compareIndexRows(directory: string): Promise<RowComparison> {
+  const store = new LevelStore(directory);
+  await store.start();
+  try {
+    const catalog = new IndexCatalog(store);
+    await catalog.start();
+    const want = new Map<string, string>();
+    const optional = new Set<string>();
+    const entities = await allRows(store, FAMILY.entity);
+    for (const { value } of entities) {
+      const { key, properties } = decodeEntity(decodeEntityRow(value).message);
+      const partition = partitionOf(key.projectId, key.databaseId, key.namespace);
+      const kind = key.path.at(-1)?.kind ?? '';
+      const composites = catalog.ofKind(key.projectId, kind);
+      const serving = composites.filter(({ state }) => state === 'serving');
+      const rowsWith = (indexes: typeof composites) =>
+        indexRows(partition, kind, pathBytes(key.path), indexedValues(properties, key.projectId), indexes);
+      for (const row of rowsWith(serving)) want.set(row.key.toString('latin1'), row.value.toString('hex'));
+      // An index under way has some of its rows.
+      for (const row of rowsWith(composites)) if (!want.has(row.key.toString('latin1'))) optional.add(row.key.toString('latin1'));
+    }
+    const differences: string[] = [];
+    const differ = (what: string, name: string): void => {
+      if (differences.length < 10) differences.push(`${what}: ${Buffer.from(name, 'latin1').toString('hex')}`);
+    };
+    let indexCount = 0;
+    for (const family of [FAMILY.kind, FAMILY.property, FAMILY.composite]) {
+      for (const { key, value } of await allRows(store, family)) {
+        indexCount++;
+        const name = key.toString('latin1');
+        const wanted = want.get(name);
+        want.delete(name);
+        if (wanted === undefined && !optional.has(name)) differ('an index row without its entity', name);
+        else if (wanted !== undefined && wanted !== value.toString('hex')) differ('an index row with another value', name);
+      }
+    }
+    for (const name of want.keys()) differ('an entity without its index row', name);
+    return { entities: entities.length, indexRows: indexCount, differences };
+  } finally {
+    await store.close();
+  }
+}
+
+async function allRows(store: Store, family: number): Promise<readonly Row[]> {
+  const all: Row[] = [];
+  const scan = store.scan(prefixRange(Buffer.from([family])));
+  for (let rows = await scan.next(1_000); rows.length > 0; rows = await scan.next(1_000)) all.push(...rows);
+  await scan.close();
+  return all;
+}
