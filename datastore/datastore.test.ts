@@ -170,7 +170,7 @@ describe('datastore', () => {
     beforeEach(() => datastore.commit(APP, [write('upsert', key('Counter', 'c'), { n: 1n })]));
 
     it('read the state of their begin and never their own writes', async () => {
-      const transaction = datastore.beginTransaction(APP);
+      const transaction = await datastore.beginTransaction(APP);
       await datastore.commit(APP, [write('upsert', key('Counter', 'new'), { n: 1n })]);
       expect(await get(datastore, key('Counter', 'new'), transaction)).toBeUndefined();
       expect(namesOf(await datastore.runQuery(APP, query('Counter'), { transaction }))).toEqual(['c']);
@@ -178,7 +178,7 @@ describe('datastore', () => {
     });
 
     it('conflict when what they read has changed, and are over then', async () => {
-      const transaction = datastore.beginTransaction(APP);
+      const transaction = await datastore.beginTransaction(APP);
       await get(datastore, key('Counter', 'c'), transaction);
       await datastore.commit(APP, [write('upsert', key('Counter', 'c'), { n: 5n })]);
       const commit = datastore.commit(APP, [write('upsert', key('Counter', 'd'), {})], { transaction });
@@ -188,7 +188,7 @@ describe('datastore', () => {
     });
 
     it('conflict with an entity that appears in a query they ran', async () => {
-      const transaction = datastore.beginTransaction(APP);
+      const transaction = await datastore.beginTransaction(APP);
       await datastore.runQuery(APP, query('Counter', { filter: where('n', '>', 0n) }), { transaction });
       await datastore.commit(APP, [write('upsert', key('Counter', 'phantom'), { n: 7n })]);
       await expect(datastore.commit(APP, [write('upsert', key('Other', 'd'), {})], { transaction })).rejects.toEqual(
@@ -197,7 +197,7 @@ describe('datastore', () => {
     });
 
     it('commit when nothing they read has changed', async () => {
-      const transaction = datastore.beginTransaction(APP);
+      const transaction = await datastore.beginTransaction(APP);
       await get(datastore, key('Counter', 'c'), transaction);
       await datastore.commit(APP, [write('upsert', key('Unrelated', 'x'), {})]);
       await datastore.commit(APP, [write('update', key('Counter', 'c'), { n: 2n })], { transaction });
@@ -207,7 +207,7 @@ describe('datastore', () => {
     it('lose no increment under contention', async () => {
       const increment = async (): Promise<void> => {
         for (;;) {
-          const transaction = datastore.beginTransaction(APP);
+          const transaction = await datastore.beginTransaction(APP);
           const entity = await get(datastore, key('Counter', 'c'), transaction);
           const n = entity?.properties.n?.kind === 'integer' ? entity.properties.n.value : 0n;
           try {
@@ -223,23 +223,23 @@ describe('datastore', () => {
     });
 
     it('read-only ones refuse writes and never conflict', async () => {
-      const transaction = datastore.beginTransaction(APP, { readOnly: true });
+      const transaction = await datastore.beginTransaction(APP, { readOnly: true });
       await get(datastore, key('Counter', 'c'), transaction);
       await datastore.commit(APP, [write('upsert', key('Counter', 'c'), { n: 5n })]);
       expect((await get(datastore, key('Counter', 'c'), transaction))?.properties.n).toEqual(value(1n));
       await datastore.commit(APP, [], { transaction });
-      const writing = datastore.beginTransaction(APP, { readOnly: true });
+      const writing = await datastore.beginTransaction(APP, { readOnly: true });
       await expect(datastore.commit(APP, [remove(key('Counter', 'c'))], { transaction: writing })).rejects.toEqual(code('DS_INVALID'));
     });
 
     it('belong to their app', async () => {
-      const transaction = datastore.beginTransaction(APP);
+      const transaction = await datastore.beginTransaction(APP);
       await expect(datastore.commit({ appId: 'other' }, [], { transaction })).rejects.toEqual(code('DS_TX_INVALID'));
       await datastore.commit(APP, [], { transaction });
     });
 
     it('end after 60 idle seconds and after 270 seconds in any case', async () => {
-      const [idle, busy] = [datastore.beginTransaction(APP), datastore.beginTransaction(APP)];
+      const [idle, busy] = [await datastore.beginTransaction(APP), await datastore.beginTransaction(APP)];
       for (let second = 0; second < 270; second += 30) {
         await get(datastore, key('Counter', 'c'), busy);
         open.time.advance(30_000);
@@ -250,11 +250,11 @@ describe('datastore', () => {
     });
 
     it('have a limit per app', async () => {
-      const all = Array.from({ length: 1_000 }, () => datastore.beginTransaction(APP));
-      expect(() => datastore.beginTransaction(APP)).toThrow(code('DS_LIMIT'));
-      datastore.beginTransaction({ appId: 'other' });
+      const all = await Promise.all(Array.from({ length: 1_000 }, () => datastore.beginTransaction(APP)));
+      await expect(datastore.beginTransaction(APP)).rejects.toEqual(code('DS_LIMIT'));
+      await datastore.beginTransaction({ appId: 'other' });
       await datastore.rollback(APP, all[0]!);
-      datastore.beginTransaction(APP);
+      await datastore.beginTransaction(APP);
     });
   });
 

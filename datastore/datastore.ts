@@ -291,7 +291,7 @@ export class Datastore {
   }
 
   /** The id of a new transaction; its reads see the state of now. Throws DS_LIMIT, DS_CLOSED. */
-  beginTransaction({ appId }: DatastoreScope, options: { readonly readOnly?: boolean } = {}): Buffer {
+  beginTransaction({ appId }: DatastoreScope, options: { readonly readOnly?: boolean } = {}): Promise<Buffer> {
     return this.#transactions.begin(appId, options);
   }
 

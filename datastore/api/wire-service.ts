@@ -86,8 +86,8 @@ function calls(datastore: Datastore) {
       throw new PlatformError('DS_INVALID', 'the statement does not aggregate: call runQuery');
     },
 
-    beginTransaction: (scope: DatastoreScope, options: Payload<'beginTransaction'>) => ({
-      transaction: datastore.beginTransaction(scope, options),
+    beginTransaction: async (scope: DatastoreScope, options: Payload<'beginTransaction'>) => ({
+      transaction: await datastore.beginTransaction(scope, options),
     }),
 
     commit: (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>) => datastore.commit(scope, mutations, options),

@@ -113,6 +113,10 @@ class LatestState implements StoreSnapshot {
     this.#store = store;
   }
 
+  pinned(): Promise<void> {
+    return Promise.resolve();
+  }
+
   get(key: Buffer): Promise<Buffer | undefined> {
     return this.#store.get(key);
   }
@@ -139,6 +143,10 @@ class LevelSnapshot implements StoreSnapshot {
     this.#level = level;
     this.#pace = pace;
     this.#snapshot = level.snapshot();
+  }
+
+  pinned(): Promise<void> {
+    return Promise.resolve();
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {

@@ -63,6 +63,7 @@ export class MemoryStore implements Store {
   begin({ reads = 'snapshot' }: BeginOptions = {}): StoreTransaction {
     this.#assertOpen(this.#generation);
     const latest: StoreSnapshot = {
+      pinned: () => Promise.resolve(),
       get: (key) => this.get(key),
       getMany: (keys) => this.getMany(keys),
       scan: (range, options) => this.scan(range, options),
@@ -100,6 +101,10 @@ class MemorySnapshot implements StoreSnapshot {
   constructor(root: Tree, assertStoreOpen: () => void) {
     this.#root = root;
     this.#assertStoreOpen = assertStoreOpen;
+  }
+
+  async pinned(): Promise<void> {
+    await this.#turn();
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {

@@ -23,6 +23,11 @@ export class OptimisticTransaction implements StoreTransaction {
     this.#snapshot = snapshot;
   }
 
+  async pinned(): Promise<void> {
+    this.#assertOpen();
+    await this.#snapshot.pinned();
+  }
+
   get(key: Buffer): Promise<Buffer | undefined> {
     this.#note(1);
     this.#reads.addKey(key);

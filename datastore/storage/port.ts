@@ -42,17 +42,25 @@ export interface StoreReader {
 
 /** The state at one moment. Pins it: close it soon. */
 export interface StoreSnapshot extends StoreReader {
+  /**
+   * Resolves when the state that reads see is fixed. Until then, or until the first read, it may be any of those between
+   * the call that made this and now; commits acknowledged before that call are in it in any case. Waiting is for callers that
+   * act on something else in between. Throws what reads throw, and DS_OVERLOADED.
+   */
+  pinned(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
  * A serialisable read-write transaction.
  *
- * Reads see the state at `begin` (or as BeginOptions say) and never the transaction's own writes. What it read (keys, and ranges as far as they
+ * Reads see the state at `begin` (see `pinned`, and BeginOptions) and never the transaction's own writes. What it read (keys, and ranges as far as they
  * were scanned) must be unchanged at `commit`, or the commit fails with DS_TX_CONFLICT and has no effect. A transaction
  * without reads never conflicts. One without writes commits at once, at the state it read.
  */
 export interface StoreTransaction extends StoreReader {
+  /** As StoreSnapshot.pinned. Resolves at once when reads see the latest state. */
+  pinned(): Promise<void>;
   /** Buffers a write; the last write of a key wins. The caller must not change `key` or `value` afterwards. */
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;

@@ -54,8 +54,11 @@ export class TransactionRegistry {
     await Promise.all([...this.#open].map(([name, open]) => this.#end(name, open)));
   }
 
-  /** The id of a new transaction, 16 random bytes. Its snapshot is taken now. Throws DS_LIMIT when the app has too many. */
-  begin(appId: string, options: { readonly readOnly?: boolean } = {}): Buffer {
+  /**
+   * The id of a new transaction, 16 random bytes; when this resolves, what it reads is fixed. Throws DS_LIMIT when the app has
+   * too many, and what the store's `pinned` throws.
+   */
+  async begin(appId: string, options: { readonly readOnly?: boolean } = {}): Promise<Buffer> {
     const count = this.#openOfApp.get(appId) ?? 0;
     if (count >= LIMITS.transactionsOpenMax) {
       throw new PlatformError('DS_LIMIT', `an app has at most ${LIMITS.transactionsOpenMax} transactions open at once`);
@@ -67,6 +70,12 @@ export class TransactionRegistry {
       : { kind: 'read-write', transaction: this.#store.begin() };
     this.#open.set(id.toString('hex'), { appId, body, startedMs: nowMs, usedMs: nowMs });
     this.#openOfApp.set(appId, count + 1);
+    try {
+      await (body.kind === 'read-only' ? body.snapshot : body.transaction).pinned();
+    } catch (error) {
+      await this.rollback(appId, id).catch(() => undefined);
+      throw error;
+    }
     return id;
   }
 

@@ -144,6 +144,8 @@ export function storageContract(name: string, open: () => Promise<StoreUnderTest
         const transaction = store.begin();
         const snapshot = store.snapshot();
         const scan = snapshot.scan(ALL);
+        await transaction.pinned();
+        await snapshot.pinned();
         await write(store, { a: '2', b: undefined, c: '2' });
         expect((await transaction.get(bytes('a')))?.toString()).toBe('1');
         expect(await textsOf(transaction)).toEqual(['a=1', 'b=1']);
@@ -153,6 +155,22 @@ export function storageContract(name: string, open: () => Promise<StoreUnderTest
         await transaction.close();
         await snapshot.close();
         await expect(snapshot.get(bytes('a'))).rejects.toMatchObject(closed);
+        await expect(transaction.pinned()).rejects.toMatchObject(closed);
+      });
+
+      it('see what was acknowledged before their begin, whenever they first read', async () => {
+        const early = store.begin();
+        await write(store, { a: '1' });
+        const late = store.begin();
+        const snapshot = store.snapshot();
+        expect((await late.get(bytes('a')))?.toString()).toBe('1');
+        expect((await snapshot.get(bytes('a')))?.toString()).toBe('1');
+        // Not pinned in time, it may see the write or not; having read either, it cannot commit.
+        await early.get(bytes('a'));
+        early.put(bytes('b'), bytes('1'));
+        await expect(early.commit()).rejects.toMatchObject(conflict);
+        await late.close();
+        await snapshot.close();
       });
     });
 
