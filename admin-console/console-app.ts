@@ -7,6 +7,7 @@ import { accountRoutes } from './account-routes.ts';
 import { appRoutes } from './app-routes.ts';
 import { authentication } from './authentication.ts';
 import { type ConsoleAccess } from './console-access.ts';
+import { integrityRoutes } from './datastore-integrity-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
@@ -19,6 +20,7 @@ import {
   type AppsApi,
   type DatastoreApi,
   type DeployApi,
+  type IntegrityApi,
   type LogApi,
   type MailApi,
   type MemcacheApi,
@@ -35,6 +37,8 @@ export interface ConsoleApis {
   readonly deploys: DeployApi;
   readonly logs: LogApi;
   readonly datastore: DatastoreApi;
+  /** Absent: there are no such routes. */
+  readonly integrity?: IntegrityApi;
   readonly memcache: MemcacheApi;
   readonly mail: MailApi;
   readonly accounts: AccountsApi;
@@ -56,7 +60,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, memcache, mail, accounts, tasks, usage } = apis;
+  const { apps, deploys, logs, datastore, integrity, memcache, mail, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -79,6 +83,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     logRoutes(apps, logs, timers),
     // One line for each port.
     datastoreRoutes(apps, datastore),
+    ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
     memcacheRoutes(apps, memcache),
     mailRoutes(apps, mail),
     accountRoutes(accounts),

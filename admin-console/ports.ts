@@ -26,6 +26,7 @@ import {
   type MemcacheEntryWrite,
   type MemcacheStatsView,
 } from '../sdk/contract/admin/data.ts';
+import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
   type BillingChange,
@@ -92,6 +93,15 @@ export interface DatastoreApi {
   write(appId: string, write: EntityWrite): Promise<EntityView>;
   /** Of no effect when it is not there. Throws DS_FORBIDDEN. */
   delete(appId: string, id: string): Promise<void>;
+}
+
+/** Whether rows fit together. */
+export interface IntegrityApi {
+  /**
+   * Walks all rows of one app, or of all. What is wrong before it begins is thrown (RPC_UNAVAILABLE); after that every outcome
+   * is an event, the last one `done` or `failed`.
+   */
+  check(appId: string | undefined, request: CheckRequest, options: { readonly signal: AbortSignal }): AsyncIterable<CheckEvent>;
 }
 
 export interface LogQuery {

@@ -27,6 +27,8 @@ import { checkKey, checkPartition } from './codec/key-check.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { IndexBuilder } from './index/index-builder.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
+import { Checker } from './integrity/checker.ts';
+import { Repairer } from './integrity/repairer.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
 import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
 import { runBatch, type Window } from './query/executor.ts';
@@ -109,6 +111,8 @@ const LOOKUP_CHUNK_KEYS = 100;
 export class Datastore {
   /** What each app has chosen for its data. */
   readonly settings: SettingsCatalog;
+  /** Whether everything on disk fits together. */
+  readonly checker: Checker;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #options: DatastoreOptions;
@@ -129,6 +133,7 @@ export class Datastore {
     this.#clock = clock;
     this.#options = options;
     this.settings = new SettingsCatalog(store);
+    this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote));
     this.#catalog = new IndexCatalog(store);
     this.#tablets = new TabletServer(store, timers, log, options.tabletSplitBytes ? { splitBytes: options.tabletSplitBytes } : {});
     this.#versions = new VersionClock(store, clock);

@@ -14,6 +14,7 @@ import { method, type Service } from '../../sdk/contract/wire/service.ts';
 import { z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
+import { integrityMethods } from './integrity-methods.ts';
 import { appId, type GqlPayload, indexDefinitions, PAYLOADS } from './payload.ts';
 
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
@@ -58,6 +59,7 @@ export function datastoreAdminService(datastore: Datastore): Service {
       })),
       bindGql: method(PAYLOADS.bindGql.extend({ appId }), (payload) => boundResponse(datastore.bindGql(payload, gqlRequest(payload.gql)))),
       tablets: method(z.object({}), () => ({ tablets: datastore.tablets() })),
+      ...integrityMethods(datastore),
     },
   };
 }

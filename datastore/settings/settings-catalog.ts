@@ -69,7 +69,8 @@ export class SettingsCatalog {
   }
 }
 
-function decodeSettings(row: Buffer): AppSettings {
+/** Throws DS_CORRUPT. */
+export function decodeSettings(row: Buffer): AppSettings {
   const body = decodeCheckedRow(row, 'a settings row');
   try {
     return appSettings.parse(JSON.parse(body.toString('utf8')));

@@ -24,9 +24,7 @@ export class AppBytes {
     const scan = store.scan(prefixRange(Buffer.from([FAMILY.appBytes])));
     for (let rows = await scan.next(CHUNK_ROWS); rows.length > 0; rows = await scan.next(CHUNK_ROWS)) {
       for (const { key, value } of rows) {
-        if (value.length !== ROW_BYTES || value[0] !== FORMAT_VERSION)
-          throw new PlatformError('DS_CORRUPT', 'an app row of an unknown format');
-        read.add(appOf(key).appId, Number(value.readBigUInt64BE(1)));
+        read.add(appOf(key).appId, decodeAppBytes(value));
       }
     }
     await scan.close();
@@ -73,6 +71,12 @@ export class AppBytes {
       put(new OrderedWriter().byte(FAMILY.appBytes).text(appId).take(), value);
     }
   }
+}
+
+/** Throws DS_CORRUPT. */
+export function decodeAppBytes(value: Buffer): number {
+  if (value.length !== ROW_BYTES || value[0] !== FORMAT_VERSION) throw new PlatformError('DS_CORRUPT', 'an app row of an unknown format');
+  return Number(value.readBigUInt64BE(1));
 }
 
 /** The app of a row, and the bytes up to and with its name. */

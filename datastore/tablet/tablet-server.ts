@@ -219,7 +219,8 @@ function encodeTablet({ id, rows, bytes }: Pick<Tablet, 'id' | 'rows' | 'bytes'>
   return encoded;
 }
 
-function decodeTablet(key: Buffer, value: Buffer): Tablet {
+/** Throws DS_CORRUPT. */
+export function decodeTablet(key: Buffer, value: Buffer): Tablet {
   if (value.length !== ROW_BYTES || value[0] !== FORMAT_VERSION)
     throw new PlatformError('DS_CORRUPT', 'a METADATA row of an unknown format');
   return {

@@ -1,6 +1,7 @@
 import { type Command } from 'commander';
 import { type CommonFlags } from './command-context.ts';
 import { type CommandMaker } from './command-maker.ts';
+import { checkDatastore, type CheckFlags } from './datastore-check.ts';
 import {
   deleteEntity,
   getEntity,
@@ -53,4 +54,12 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .argument('<id>', 'its id')
     .requiredOption('--app <id>', 'the app')
     .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => deleteEntity(id, flags.app, context)));
+  command(datastore, 'check', 'walk all rows and report what does not fit together; exits with 1 if anything does not', [
+    'datastore check --app guestbook',
+    'datastore check --app guestbook --repair',
+    'datastore check --json',
+  ])
+    .option('--app <id>', 'the app; default: all of them')
+    .option('--repair', 'write index rows again from their entities, delete those that belong to none')
+    .action((flags: CommonFlags & CheckFlags) => asked(flags, (context) => checkDatastore(flags, context)));
 }

@@ -65,6 +65,9 @@ export const LIMIT_ROWS = {
   storeTransactionReadsMax: limit(100_000, 'Keys and ranges that one transaction reads, since they are kept until it ends'),
   tabletBytesMax: limit(64 * MiB, 'A tablet with more is cut in two; Bigtable used 100 to 200 MB on larger machines'),
   tabletsMax: limit(10_000, 'Tablets of one server; beyond, they grow instead'),
+  integrityStepRowsMax: limit(500, 'Rows that one step of a check looks at, on one snapshot'),
+  integrityStepMs: limit(20, 'A step of a check ends after this time; then calls of clients have as long'),
+  integrityFindingsMax: limit(1_000, 'Findings that a check names; the others are counted'),
 
   // Router
   requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),

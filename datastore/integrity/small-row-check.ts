@@ -1,0 +1,100 @@
+// Whether the rows that are not an entity's can be read: indexes, settings, statistics, bounds.
+import { PlatformError } from '../../sdk/contract/errors.ts';
+import { decodeCheckedRow } from '../codec/checked-row.ts';
+import { OrderedReader } from '../codec/ordered-reader.ts';
+import { FAMILY, VERSION_BOUND_KEY } from '../codec/row-key.ts';
+import { decodeIndex } from '../index/index-row.ts';
+import { decodeSettings } from '../settings/settings-catalog.ts';
+import { type Row } from '../storage/port.ts';
+import { decodeAppBytes } from '../tablet/app-bytes.ts';
+import { decodeTablet } from '../tablet/tablet-server.ts';
+import { hexOf } from './row-name.ts';
+import { reasonOf, type Suspect } from './suspect.ts';
+
+/** Each throws when the row cannot be read. */
+const READERS: ReadonlyMap<number, (row: Row) => void> = new Map<number, (row: Row) => void>([
+  [
+    FAMILY.index,
+    ({ key, value }) => {
+      const id = keyEnd(key, (reader) => {
+        reader.text();
+        return reader.uint32();
+      });
+      decodeIndex(id, value);
+    },
+  ],
+  [
+    FAMILY.settings,
+    ({ key, value }) => {
+      keyEnd(key, (reader) => reader.text());
+      decodeSettings(value);
+    },
+  ],
+  [
+    FAMILY.appBytes,
+    ({ key, value }) => {
+      keyEnd(key, (reader) => reader.text());
+      decodeAppBytes(value);
+    },
+  ],
+  [FAMILY.metadata, ({ key, value }) => void decodeTablet(key, value)],
+  [FAMILY.sequence, readBound],
+]);
+
+/** The row as a suspect, if it is one. */
+export function checkSmallRow(row: Row): Suspect | undefined {
+  const read = READERS.get(row.key[0] ?? -1);
+  if (!read) return { problem: 'family-unknown', key: row.key, detail: `a row of no known family, with ${row.value.length} bytes` };
+  try {
+    read(row);
+    return undefined;
+  } catch (error) {
+    return { problem: 'unreadable', key: row.key, detail: reasonOf(error) };
+  }
+}
+
+/** METADATA rows in key order: whether they are a map of the whole key space. Only starts are kept, so they leave no other gap. */
+export function checkTabletMap(rows: readonly Row[]): readonly Suspect[] {
+  const [first] = rows;
+  if (first && first.key.length > 1) {
+    return [{ problem: 'tablets-broken', key: first.key, detail: `no tablet holds the keys before ${hexOf(first.key.subarray(1))}` }];
+  }
+  const suspects: Suspect[] = [];
+  const ids = new Set<number>();
+  for (const { key, value } of rows) {
+    try {
+      const { id } = decodeTablet(key, value);
+      if (ids.has(id)) suspects.push({ problem: 'tablets-broken', key, detail: `another tablet has its id ${id} too` });
+      ids.add(id);
+    } catch {
+      // Found where the row itself is looked at.
+    }
+  }
+  return suspects;
+}
+
+function keyEnd<T>(key: Buffer, read: (reader: OrderedReader) => T): T {
+  const reader = new OrderedReader(key, 1);
+  const result = read(reader);
+  if (!reader.atEnd) throw new PlatformError('DS_CORRUPT', 'a key that goes on behind its end');
+  return result;
+}
+
+const CLEAN_BYTE = 0x03;
+const IDS_BYTE = 0x02;
+const OLD_FORMAT_VERSION = 0x01;
+
+function readBound({ key, value }: Row): void {
+  const isClean = key.length === 2 && key[1] === CLEAN_BYTE;
+  if (!isClean && !key.equals(VERSION_BOUND_KEY)) {
+    const reader = new OrderedReader(key, 1);
+    if (reader.byte() !== IDS_BYTE) throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
+    reader.text();
+    reader.text();
+    if (!reader.atEnd) throw new PlatformError('DS_CORRUPT', 'a key that goes on behind its end');
+  }
+  const bodyBytes = isClean ? 0 : 8;
+  const isOld = value[0] === OLD_FORMAT_VERSION;
+  const body = isOld ? value.subarray(1) : decodeCheckedRow(value, 'a bound');
+  if (body.length !== bodyBytes) throw new PlatformError('DS_CORRUPT', 'a bound of an unknown format');
+}
