@@ -3,6 +3,7 @@ import { type Key, type PathElement } from '../../sdk/contract/key.ts';
 import { OrderedReader } from './ordered-reader.ts';
 import { OrderedWriter } from './ordered-writer.ts';
 import { elementEnds, lastKindStart, readPath, writePath, writePathPrefix } from './path-code.ts';
+import { writeKeyHead } from './value-code.ts';
 
 export const FAMILY = Object.freeze({
   appBytes: 0x41, // A
@@ -81,6 +82,11 @@ export function keyFromPath(partition: Partition, path: Buffer): Key {
   };
 }
 
+/** The key of one of the partition's own entities as a value, by its encoded path. */
+export function ownKeyValue({ appId, databaseId, namespace }: Partition, path: Buffer): Buffer {
+  return writeKeyHead(writer.clear(), appId, databaseId, namespace).raw(path).take();
+}
+
 /** A kind as it stands in paths. */
 export function encodedKind(kind: string): Buffer {
   return writer.clear().text(kind).take();
@@ -128,6 +134,11 @@ export const VERSION_BOUND_KEY = Buffer.from([FAMILY.sequence, 0x01]);
 /** `S 02 app db`: a bound of the ids that were given out. */
 export function idBoundKey(appId: string, databaseId: string): Buffer {
   return writer.clear().byte(FAMILY.sequence).byte(0x02).text(appId).text(databaseId).take();
+}
+
+/** `K app db`, to be followed by a namespace: the kind rows of a database in all its namespaces. */
+export function namespacesPrefix(appId: string, databaseId: string): Buffer {
+  return writer.clear().byte(FAMILY.kind).text(appId).text(databaseId).take();
 }
 
 /** `K app`, the kind rows of an app in all its databases and namespaces. */

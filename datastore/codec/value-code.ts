@@ -45,18 +45,18 @@ export function writeValue(writer: OrderedWriter, value: Value, appId: string): 
       return writer.byte(GEO_POINT).double(value.latitude).double(value.longitude);
     case 'key': {
       const { projectId, databaseId, namespace, path } = value.value;
-      writer
-        .byte(KEY)
-        .text(projectId || appId)
-        .text(databaseId)
-        .text(namespace);
-      return writePath(writer, path);
+      return writePath(writeKeyHead(writer, projectId || appId, databaseId, namespace), path);
     }
     case 'array':
       throw new PlatformError('DS_INVALID', 'A list value is not allowed');
     case 'entity':
       throw new PlatformError('DS_INVALID', 'An entity value is not allowed');
   }
+}
+
+/** A key's value up to its path. */
+export function writeKeyHead(writer: OrderedWriter, appId: string, databaseId: string, namespace: string): OrderedWriter {
+  return writer.byte(KEY).text(appId).text(databaseId).text(namespace);
 }
 
 /** What an index knows of a value: a timestamp comes back as the integer of its microseconds. Throws DS_CORRUPT. */
@@ -113,6 +113,36 @@ export function skipValue(reader: OrderedReader): void {
     default:
       throw new PlatformError('DS_CORRUPT', `value tag ${tag}`);
   }
+}
+
+/** The type that App Engine's metadata names for the tag of an encoded value. Throws DS_CORRUPT. */
+export function typeAt(tag: number): string {
+  switch (tag) {
+    case NULL:
+      return 'NULL';
+    case INTEGER:
+      return 'INT64';
+    case FALSE:
+    case TRUE:
+      return 'BOOLEAN';
+    case BLOB:
+    case STRING:
+      return 'STRING';
+    case DOUBLE:
+      return 'DOUBLE';
+    case GEO_POINT:
+      return 'POINT';
+    case KEY:
+      return 'REFERENCE';
+    default:
+      throw new PlatformError('DS_CORRUPT', `value tag ${tag}`);
+  }
+}
+
+/** The first tag behind all those of the type that `tag` belongs to. */
+export function tagBehindType(tag: number): number {
+  if (tag === FALSE) return TRUE + 1;
+  return tag === BLOB ? STRING + 1 : tag + 1;
 }
 
 /** The bitwise complement: the same values in descending order. */

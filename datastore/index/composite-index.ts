@@ -48,7 +48,8 @@ export function checkDefinition({ kind, properties }: IndexDefinition): void {
     throw new PlatformError('DS_LIMIT', `an index has at most ${LIMITS.compositePropertiesMax} properties`);
   }
   for (const { name } of properties) {
-    if (name === '' || isReserved(name)) throw new PlatformError('DS_INVALID', `an index cannot hold the property ${JSON.stringify(name)}`);
+    if (name === '' || (name !== '__key__' && isReserved(name)))
+      throw new PlatformError('DS_INVALID', `an index cannot hold the property ${JSON.stringify(name)}`);
     if (Buffer.byteLength(name) > LIMITS.keyNameBytesMax) {
       throw new PlatformError('DS_LIMIT', `a property name has at most ${LIMITS.keyNameBytesMax} bytes`);
     }

@@ -9,7 +9,7 @@
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
-import { ancestorPrefixes, compositePrefix, type Partition } from '../codec/row-key.ts';
+import { ancestorPrefixes, compositePrefix, ownKeyValue, type Partition } from '../codec/row-key.ts';
 import { complement } from '../codec/value-code.ts';
 import { type CompositeIndex } from './composite-index.ts';
 import { type IndexedValues, tooManyEntries } from './indexed-values.ts';
@@ -19,6 +19,8 @@ export interface IndexRow {
   readonly value: Buffer;
 }
 
+/** A column of the entity's own key, for what is ordered by it and then bounded by something else. */
+const KEY = '__key__';
 const ONLY = Buffer.alloc(0);
 const ONE_OF_MANY = Buffer.from([0x01]);
 
@@ -59,7 +61,7 @@ export function compositeRows(partition: Partition, path: Buffer, values: Indexe
   const columns: (readonly Buffer[])[] = [];
   let combinations = 1;
   for (const { name, direction } of properties) {
-    const ofProperty = values.get(name);
+    const ofProperty = name === KEY ? [ownKeyValue(partition, path)] : values.get(name);
     if (!ofProperty) return [];
     columns.push(direction === 'desc' ? ofProperty.map(complement) : ofProperty);
     combinations *= ofProperty.length;

@@ -14,6 +14,8 @@ export interface Candidate {
   readonly path: Buffer;
   /** Whether the entity may come up at other positions too. */
   readonly isOneOfMany: boolean;
+  /** Whether only the entity itself can tell that it fits. */
+  readonly isUnproven?: true;
   /** The entity's row, where it has been read already. */
   readonly row?: EntityRow;
 }
@@ -62,7 +64,13 @@ function hitSource({ scans }: BranchPlan, reading: Reading, from: Buffer): HitSo
   return first.kind === 'runs' ? new RunScan(first, reading, from) : new IndexScan(first, reading, from);
 }
 
-function candidateOf({ place, isOneOfMany }: Hit, plan: QueryPlan, branch: BranchPlan): Candidate | undefined {
+function candidateOf(hit: Hit, plan: QueryPlan, branch: BranchPlan): Candidate | undefined {
+  if (branch.proof === undefined) return placed(hit, plan, branch);
+  const candidate = branch.proof === 'several' && !hit.isOneOfMany ? undefined : placed(hit, plan, branch);
+  return candidate && { ...candidate, isUnproven: true };
+}
+
+function placed({ place, isOneOfMany }: Hit, plan: QueryPlan, branch: BranchPlan): Candidate | undefined {
   // Most queries: the place is the path, in its own order.
   if (plan.layout.length === 0 && plan.keyDirection === 'asc') return { position: place, path: place, isOneOfMany };
   const ends = columnEnds(place, branch.columns);

@@ -18,6 +18,11 @@ export interface Disjunct {
   readonly equalities: ReadonlyMap<string, readonly Buffer[]>;
   /** Properties without an equality. */
   readonly ranges: ReadonlyMap<string, Bounds>;
+  /**
+   * Ranges that no index row is asked for. Per property with equalities one that none of their values lies in, so that another
+   * element of the array must; and all ranges where the key is given.
+   */
+  readonly elsewhere: ReadonlyMap<string, Bounds>;
   /** The encoded path of the ancestor, without END. */
   readonly ancestor?: Buffer;
   /** Of encoded paths. */
@@ -41,6 +46,15 @@ export function disjunctsOf(filter: Filter | undefined, partition: Partition): r
 export function countFilters(filter: Filter | undefined): number {
   if (!filter) return 0;
   return filter.kind === 'property' ? 1 : filter.filters.reduce((sum, one) => sum + countFilters(one), 0);
+}
+
+const INEQUALITIES: readonly PropertyFilter['operator'][] = ['<', '<=', '>', '>=', '!=', 'not-in'];
+
+/** Properties that the filter bounds by other than single values. */
+export function inequalityProperties(filter: Filter | undefined): ReadonlySet<string> {
+  if (!filter) return new Set();
+  if (filter.kind !== 'property') return new Set(filter.filters.flatMap((one) => [...inequalityProperties(one)]));
+  return new Set(INEQUALITIES.includes(filter.operator) ? [filter.property] : []);
 }
 
 function expand(filter: Filter, partition: Partition): readonly (readonly Condition[])[] {
@@ -113,11 +127,9 @@ function outside(values: readonly Buffer[]): readonly Bounds[] {
 function sortedOperands(operator: string, value: Value, encode: (one: Value) => Buffer): readonly Buffer[] {
   if (value.kind !== 'array') throw new PlatformError('DS_INVALID', `${operator.toUpperCase()} needs a list value`);
   if (value.values.length === 0) throw new PlatformError('DS_INVALID', `${operator.toUpperCase()} needs at least one value`);
-  if (value.values.length > LIMITS.queryInValuesMax) {
-    throw new PlatformError(
-      'DS_LIMIT',
-      `${operator.toUpperCase()} takes at most ${LIMITS.queryInValuesMax} values, got ${value.values.length}`,
-    );
+  const valuesMax = operator === 'in' ? LIMITS.queryInValuesMax : LIMITS.queryNotInValuesMax;
+  if (value.values.length > valuesMax) {
+    throw new PlatformError('DS_LIMIT', `${operator.toUpperCase()} takes at most ${valuesMax} values, got ${value.values.length}`);
   }
   const sorted = value.values.map(encode).sort((left, right) => Buffer.compare(left, right));
   return sorted.filter((one, at) => at === 0 || !one.equals(sorted[at - 1] ?? one));
@@ -149,6 +161,7 @@ function keyPath(value: Value, partition: Partition): Parameters<typeof pathByte
 function disjunctFrom(conditions: readonly Condition[]): Disjunct | undefined {
   const equalities = new Map<string, Buffer[]>();
   const ranges = new Map<string, Bounds>();
+  const elsewhere = new Map<string, Bounds>();
   let ancestor: Buffer | undefined;
   let keys: Bounds = {};
   for (const condition of conditions) {
@@ -167,13 +180,11 @@ function disjunctFrom(conditions: readonly Condition[]): Disjunct | undefined {
     const point = singlePoint(bounds);
     if (point) addValue(equalities, property, point);
     if (!point && !equalities.has(property)) continue;
-    // An equality fixes the property; a range on it as well either says nothing new or needs a second element.
-    if (!(equalities.get(property) ?? []).some((value) => contains(bounds, value))) {
-      throw new PlatformError('NOT_IMPLEMENTED', `an equality and an inequality on different elements of the property "${property}"`);
-    }
+    // An equality fixes the property; a range on it as well either says nothing new or needs another element.
+    if (!(equalities.get(property) ?? []).some((value) => contains(bounds, value))) elsewhere.set(property, bounds);
     ranges.delete(property);
   }
-  return { equalities, ranges, keys, ...(ancestor ? { ancestor } : {}) };
+  return { equalities, ranges, elsewhere, keys, ...(ancestor ? { ancestor } : {}) };
 }
 
 /** Both conditions hold only if one ancestor is below the other. */

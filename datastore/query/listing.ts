@@ -1,5 +1,5 @@
 // Which kinds and namespaces there are: one seek for each, from its first row over all its others, never a scan of them.
-import { FAMILY, kindPrefix, type Partition, readKindRowKey } from '../codec/row-key.ts';
+import { kindPrefix, namespacesPrefix, type Partition, readKindRowKey } from '../codec/row-key.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { keyAfterPrefix, prefixRange } from '../storage/key-bytes.ts';
 import { type StoreReader } from '../storage/port.ts';
@@ -25,9 +25,15 @@ export async function listNamespaces(
   meter: Meter,
 ): Promise<readonly string[]> {
   const namespaces: string[] = [];
-  const database = (): OrderedWriter => new OrderedWriter().byte(FAMILY.kind).text(appId).text(databaseId);
+  const prefix = namespacesPrefix(appId, databaseId);
   const namespaceOf = (key: Buffer): string => readKindRowKey(key).partition.namespace;
-  for await (const namespace of distinct(reader, database().take(), namespaceOf, (found) => database().text(found).take(), meter)) {
+  for await (const namespace of distinct(
+    reader,
+    prefix,
+    namespaceOf,
+    (found) => new OrderedWriter().raw(prefix).text(found).take(),
+    meter,
+  )) {
     namespaces.push(namespace);
     if (namespaces.length >= countMax) break;
   }

@@ -8,7 +8,9 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Order, type Query } from '../../sdk/contract/query.ts';
 import { checkPartition, isReserved } from '../codec/key-check.ts';
 import { type Partition, partitionOf } from '../codec/row-key.ts';
-import { countFilters, type Disjunct, disjunctsOf, KEY } from './disjunct.ts';
+import { singlePoint } from './bounds.ts';
+import { countFilters, type Disjunct, disjunctsOf, inequalityProperties, KEY } from './disjunct.ts';
+import { checkMetadataQuery, metadataKind } from './metadata-kind.ts';
 
 export type Direction = 'asc' | 'desc';
 
@@ -26,14 +28,12 @@ export interface NormalQuery {
   readonly distinctOn: readonly string[];
 }
 
-const METADATA_KINDS: readonly string[] = ['__namespace__', '__kind__', '__property__', '__entity_group__'];
-
 export interface NormalizeOptions {
   /** Properties whose values an aggregation needs besides. */
   readonly aggregated?: readonly string[];
 }
 
-/** Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN, or NOT_IMPLEMENTED naming what is not there. */
+/** Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN. */
 export function normalize(query: Query, appId: string, options: NormalizeOptions = {}): NormalQuery {
   checkPartition(query.databaseId, query.namespace);
   const terms = countFilters(query.filter) + query.orders.length;
@@ -43,15 +43,19 @@ export function normalize(query: Query, appId: string, options: NormalizeOptions
       `query is too large. may not have more than ${LIMITS.queryFiltersMax} filters + sort orders ancestor total`,
     );
   }
+  const bounded = inequalityProperties(query.filter);
+  if (bounded.size > LIMITS.queryInequalityPropertiesMax) {
+    throw new PlatformError('DS_LIMIT', `a query has inequality filters on at most ${LIMITS.queryInequalityPropertiesMax} properties`);
+  }
   if (query.limit !== undefined && query.limit < 0) throw new PlatformError('DS_INVALID', 'Limit must be non-negative.');
   if (query.offset < 0) throw new PlatformError('DS_INVALID', 'Offset must be non-negative.');
-  if (query.entityKind !== undefined && METADATA_KINDS.includes(query.entityKind)) {
-    throw new PlatformError('NOT_IMPLEMENTED', `queries on the metadata kind ${query.entityKind}`);
-  }
   const partition = partitionOf(appId, query.databaseId, query.namespace);
-  const disjuncts = disjunctsOf(query.filter, partition);
   const { resultKind, projection } = projectionOf(query);
   const distinctOn = query.distinctOn ?? [];
+  const needsColumns = projection.length + distinctOn.length + (options.aggregated?.length ?? 0) > 0;
+  const given = disjunctsOf(query.filter, partition);
+  const single = needsColumns || query.entityKind === undefined ? undefined : ofOneKey(given);
+  const disjuncts = single ? [single] : given;
   checkNames([...projection, ...distinctOn, ...query.orders.map(({ property }) => property)]);
   const isFixed = (property: string): boolean => disjuncts.length > 0 && isSameInAll(disjuncts, property);
   for (const property of projection) {
@@ -62,7 +66,7 @@ export function normalize(query: Query, appId: string, options: NormalizeOptions
     if (isFixed(property))
       throw new PlatformError('DS_INVALID', `cannot use group by on a property with an equality filter: "${property}"`);
   }
-  const { sort, keyDirection } = sortOf(query.orders, disjuncts, isFixed);
+  const { sort, keyDirection } = sortOf(single ? [] : query.orders, disjuncts, isFixed);
   checkGroupOrder(sort, distinctOn);
   const sorted = new Set(sort.map(({ property }) => property));
   const grouped = unique(distinctOn).filter((property) => !sorted.has(property));
@@ -81,7 +85,16 @@ export function normalize(query: Query, appId: string, options: NormalizeOptions
     distinctOn,
   };
   checkKindless(normal);
+  const metadata = metadataKind(query.entityKind);
+  if (metadata) checkMetadataQuery(metadata, { disjuncts, columns: sort.length + grouped.length + others.length, keyDirection });
   return normal;
+}
+
+/** A query for one key has at most one result: it needs no order, and no index but the key's own row. */
+function ofOneKey(disjuncts: readonly Disjunct[]): Disjunct | undefined {
+  const [only] = disjuncts;
+  if (!only || disjuncts.length > 1 || !singlePoint(only.keys)) return undefined;
+  return { ...only, ranges: new Map(), elsewhere: new Map([...only.elsewhere, ...only.ranges]) };
 }
 
 function projectionOf({ projection, distinctOn }: Query): Pick<NormalQuery, 'resultKind' | 'projection'> {
@@ -130,13 +143,12 @@ function sortOf(
   const unordered = unique(disjuncts.flatMap(({ ranges }) => [...ranges.keys()])).filter(
     (name) => !sort.some(({ property }) => property === name),
   );
-  if (unordered.length > 0 && keyAt !== -1) {
-    throw new PlatformError('NOT_IMPLEMENTED', `ordering by ${KEY} before the inequality property "${unordered[0] ?? ''}"`);
-  }
+  // A range on a property behind the key in the order: the key is a column of its own then.
+  const keyOrder = unordered.length > 0 ? orders[keyAt] : undefined;
   const byName = [...unordered].sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
   return {
-    sort: [...sort, ...byName.map((property): Order => ({ property, direction: 'asc' }))],
-    keyDirection: orders[keyAt]?.direction ?? 'asc',
+    sort: [...sort, ...(keyOrder ? [keyOrder] : []), ...byName.map((property): Order => ({ property, direction: 'asc' }))],
+    keyDirection: keyOrder ? 'asc' : (orders[keyAt]?.direction ?? 'asc'),
   };
 }
 

@@ -38,6 +38,11 @@ export interface BranchPlan {
   readonly columnChecks: readonly (ColumnRange | undefined)[];
   /** Whether paths must be checked against the key bounds of the disjunct. */
   readonly checksKeys: boolean;
+  /**
+   * Whether the entity itself must be asked for the ranges of `elsewhere`: each that a row leads to, or only those of which
+   * the row says that they have several values. Absent when there are none.
+   */
+  readonly proof?: 'each' | 'several';
 }
 
 export interface QueryPlan {

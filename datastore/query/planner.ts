@@ -8,12 +8,13 @@ import { type IndexDefinition, indexYamlLines } from '../../sdk/contract/index-d
 import { type Order } from '../../sdk/contract/query.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
-import { compositePrefix, kindPrefix, propertyPrefix } from '../codec/row-key.ts';
+import { compositePrefix, kindPrefix, ownKeyValue, propertyPrefix } from '../codec/row-key.ts';
 import { complement } from '../codec/value-code.ts';
 import { type CompositeIndex } from '../index/composite-index.ts';
 import { keyAfterPrefix } from '../storage/key-bytes.ts';
-import { type ColumnRange, columnRange, EVERYTHING } from './bounds.ts';
-import { type Disjunct } from './disjunct.ts';
+import { type Bound, type Bounds, type ColumnRange, columnRange, EVERYTHING } from './bounds.ts';
+import { type Disjunct, KEY } from './disjunct.ts';
+import { type MetadataKind, metadataKind, metadataPrefix } from './metadata-kind.ts';
 import { type NormalQuery } from './normal-query.ts';
 import { type BranchPlan, type QueryPlan, type ScanPlan } from './plan.ts';
 
@@ -22,6 +23,8 @@ import { type BranchPlan, type QueryPlan, type ScanPlan } from './plan.ts';
  * that would.
  */
 export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]): QueryPlan {
+  const metadata = metadataKind(query.entityKind);
+  if (metadata) return metadataPlan(query, metadata);
   const serving = indexes.filter((index) => index.state === 'serving' && index.definition.kind === query.entityKind);
   const plan = firstPlan(query, serving);
   if (plan) return plan;
@@ -33,6 +36,15 @@ export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]
   const wanted = query.disjuncts.filter((disjunct) => !planBranch(query, disjunct, layout, serving));
   const lines = [...new Set(wanted.map((disjunct) => indexYamlLines(idealIndex(query, disjunct, layout))))].join('\n');
   throw new PlatformError('DS_NEED_INDEX', `recommended index is:\n${lines}`, { details: { indexYaml: lines } });
+}
+
+function metadataPlan(query: NormalQuery, kind: MetadataKind): QueryPlan {
+  const prefix = metadataPrefix(kind, query.partition);
+  const branches = query.disjuncts.map((disjunct): BranchPlan => {
+    const scan: ScanPlan = { kind: 'forward', prefix, range: pathRange(disjunct), hasFlags: false, label: `${kind}, by seeks` };
+    return { disjunct, scans: [scan], fixed: [], columns: [], columnChecks: [], checksKeys: false };
+  });
+  return { query, layout: [], keyDirection: 'asc', branches };
 }
 
 function firstPlan(query: NormalQuery, indexes: readonly CompositeIndex[]): QueryPlan | undefined {
@@ -92,7 +104,7 @@ function planBranch(
   const fixed = layout.map(({ property, direction }) => fixedColumn(disjunct, property, direction));
   const columns = layout.filter((_, at) => fixed[at] === undefined);
   const ranges = columns.map(({ property, direction }): ColumnRange | undefined => {
-    const bounds = disjunct.ranges.get(property);
+    const bounds = boundsOf(query, disjunct, property);
     return bounds && columnRange(bounds, direction);
   });
   const scans = columns.length === 0 ? keyScans(query, disjunct, indexes) : columnScans(query, disjunct, columns, indexes);
@@ -104,7 +116,21 @@ function planBranch(
     columns,
     columnChecks: ranges.map((range, at) => (at === 0 ? undefined : range)),
     checksKeys: columns.length > 0 && (disjunct.keys.low !== undefined || disjunct.keys.high !== undefined),
+    ...proofOf(disjunct),
   };
+}
+
+/** The rows of an equality say whether the entity has other elements at all. */
+function proofOf({ equalities, elsewhere }: Disjunct): Pick<BranchPlan, 'proof'> {
+  if (elsewhere.size === 0) return {};
+  return { proof: [...elsewhere.keys()].some((property) => equalities.has(property)) ? 'several' : 'each' };
+}
+
+/** Of the values of a column. Keys stand in a column as values, and not as their paths. */
+function boundsOf({ partition }: NormalQuery, { ranges, keys }: Disjunct, property: string): Bounds | undefined {
+  if (property !== KEY) return ranges.get(property);
+  const valueBound = (bound: Bound): Bound => ({ ...bound, value: ownKeyValue(partition, bound.value) });
+  return { ...(keys.low ? { low: valueBound(keys.low) } : {}), ...(keys.high ? { high: valueBound(keys.high) } : {}) };
 }
 
 /** Of several values the one that comes first in the column's direction. */
@@ -165,7 +191,7 @@ function columnScans(
   const { partition, entityKind, keyDirection } = query;
   const [first] = columns;
   if (!first || entityKind === undefined) return undefined;
-  if (columns.length === 1 && disjunct.equalities.size === 0 && !disjunct.ancestor) {
+  if (columns.length === 1 && first.property !== KEY && disjunct.equalities.size === 0 && !disjunct.ancestor) {
     const kind = singlePropertyScan(first.direction, keyDirection);
     if (kind) {
       const range = columnRange(disjunct.ranges.get(first.property) ?? {}, 'asc');
@@ -197,7 +223,7 @@ function compositeScans(
     definition.properties.filter(({ name }) => (uncovered.get(name)?.length ?? 0) > 0).length +
     (needsAncestor && definition.ancestor ? 2 : 0);
   const [first] = rowOrders(columns, query);
-  const bounds = first && disjunct.ranges.get(first.property);
+  const bounds = first && boundsOf(query, disjunct, first.property);
   const range = bounds ? columnRange(bounds, first.direction) : EVERYTHING;
   while (scans.length === 0 || needsAncestor || [...uncovered.values()].some((values) => values.length > 0)) {
     const best = usable.reduce<CompositeIndex | undefined>(

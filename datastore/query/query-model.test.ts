@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type Value } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { decodeEntity } from '../../sdk/contract/entity-proto.ts';
-import { type Filter, type Order, type PropertyFilter, type Query } from '../../sdk/contract/query.ts';
+import { type Filter, type Order, type PropertyFilter, type PropertyOperator, type Query } from '../../sdk/contract/query.ts';
 import { type Datastore, type QueryAnswer } from '../datastore.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { pathBytes } from '../codec/row-key.ts';
@@ -17,104 +17,196 @@ interface Stored {
   readonly plain: Readonly<Record<string, Plain>>;
 }
 
+const KEY = '__key__';
 const encode = (one: Value): Buffer => writeValue(new OrderedWriter(), one, APP.appId).take();
 const compare = (left: Buffer, right: Buffer): number => Buffer.compare(left, right);
+const distinct = (values: readonly Buffer[]): readonly Buffer[] =>
+  [...new Map(values.map((one) => [one.toString('latin1'), one])).values()].sort(compare);
 
 /** The values that index a property: in this model as encoded bytes, whose order another test checks. */
-function elements({ plain }: Stored, property: string): readonly Buffer[] {
+function elements({ key: at, plain }: Stored, property: string): readonly Buffer[] {
+  if (property === KEY) return [encode(value(at))];
   const one = plain[property];
   if (one === undefined) return [];
-  return (Array.isArray(one) ? one : [one]).map((element: Plain) => encode(value(element))).sort(compare);
+  return distinct((Array.isArray(one) ? one : [one]).map((element: Plain) => encode(value(element))));
 }
+
+const distinctValues = (values: readonly Value[]): readonly Value[] => [
+  ...new Map(values.map((one) => [encode(one).toString('latin1'), one])).values(),
+];
 
 type Conjunction = readonly PropertyFilter[];
 
-function branches(filter: Filter | undefined): readonly Conjunction[] {
+/** The filter as an OR of ANDs of equalities, bounds and ancestors. */
+function conjunctions(filter: Filter | undefined): readonly Conjunction[] {
   if (!filter) return [[]];
-  if (filter.kind === 'or') return filter.filters.flatMap(branches);
+  if (filter.kind === 'or') return filter.filters.flatMap(conjunctions);
   if (filter.kind !== 'property') {
     return filter.filters
-      .map(branches)
+      .map(conjunctions)
       .reduce<readonly Conjunction[]>((all, some) => all.flatMap((one) => some.map((two) => [...one, ...two])), [[]]);
   }
   const { operator, value: operand } = filter;
-  if (operator === 'in' && operand.kind === 'array') return operand.values.map((one) => [{ ...filter, operator: '=', value: one }]);
+  if (operator === 'in' && operand.kind === 'array')
+    return distinctValues(operand.values).map((one) => [{ ...filter, operator: '=', value: one }]);
   if (operator === '!=') return [[{ ...filter, operator: '<' }], [{ ...filter, operator: '>' }]];
+  if (operator === 'not-in' && operand.kind === 'array') {
+    const sorted = [...distinctValues(operand.values)].sort((left, right) => compare(encode(left), encode(right)));
+    return [...sorted, undefined].map((one, at): Conjunction => {
+      const below = sorted[at - 1];
+      return [
+        ...(below ? [{ ...filter, operator: '>' as const, value: below }] : []),
+        ...(one ? [{ ...filter, operator: '<' as const, value: one }] : []),
+      ];
+    });
+  }
   return [[filter]];
+}
+
+interface Branch {
+  readonly equals: ReadonlyMap<string, readonly Buffer[]>;
+  /** Of each property: what one element must satisfy. */
+  readonly bounds: ReadonlyMap<string, readonly PropertyFilter[]>;
+  readonly ancestors: readonly (readonly unknown[])[];
 }
 
 const INEQUALITIES = ['<', '<=', '>', '>='];
 
 function holds(bytes: Buffer, { operator, value: operand }: PropertyFilter): boolean {
   const order = compare(bytes, encode(operand));
-  return operator === '<' ? order < 0 : operator === '<=' ? order <= 0 : operator === '>' ? order > 0 : order >= 0;
+  return operator === '<'
+    ? order < 0
+    : operator === '<='
+      ? order <= 0
+      : operator === '>'
+        ? order > 0
+        : operator === '>='
+          ? order >= 0
+          : order === 0;
 }
 
-/** What one branch says of an entity: per property the elements that it allows. Undefined when it does not fit. */
-function fit(
-  entity: Stored,
-  branch: Conjunction,
-): { fixed: Map<string, Buffer>; allowed: (property: string) => readonly Buffer[] } | undefined {
-  const fixed = new Map<string, Buffer>();
-  for (const filter of branch) {
-    if (filter.operator === 'has-ancestor') {
-      const ancestor = filter.value.kind === 'key' ? filter.value.value.path : [];
-      if (JSON.stringify(entity.key.path.slice(0, ancestor.length), text) !== JSON.stringify(ancestor, text)) return undefined;
-    } else if (filter.operator === '=') {
-      if (!elements(entity, filter.property).some((one) => one.equals(encode(filter.value)))) return undefined;
-      fixed.set(filter.property, encode(filter.value));
+/** Undefined for what contradicts itself. Bounds that leave one value are an equality, except on the key. */
+function branchOf(conjunction: Conjunction): Branch | undefined {
+  const equals = new Map<string, readonly Buffer[]>();
+  const bounds = new Map<string, readonly PropertyFilter[]>();
+  const ancestors = conjunction.flatMap(({ operator, value: one }) =>
+    operator === 'has-ancestor' && one.kind === 'key' ? [one.value.path] : [],
+  );
+  if (ancestors.some((one) => ancestors.some((other) => !isPrefix(one, other) && !isPrefix(other, one)))) return undefined;
+  for (const property of new Set(conjunction.map((one) => one.property))) {
+    const of = conjunction.filter((one) => one.property === property);
+    const range = of.filter(({ operator }) => INEQUALITIES.includes(operator) || (property === KEY && operator === '='));
+    const lows = range.filter(({ operator }) => operator.startsWith('>') || operator === '=');
+    const highs = range.filter(({ operator }) => operator.startsWith('<') || operator === '=');
+    for (const low of lows.map((one) => encode(one.value))) {
+      for (const high of highs.map((one) => encode(one.value))) {
+        if (compare(low, high) > 0) return undefined;
+        if (low.equals(high) && !range.every((one) => holds(low, one))) return undefined;
+      }
     }
+    const point = lows.map((one) => encode(one.value)).find((low) => highs.some((high) => encode(high.value).equals(low)));
+    const values = of.filter(({ operator }) => operator === '=').map((one) => encode(one.value));
+    if (property !== KEY && (values.length > 0 || point)) equals.set(property, distinct([...values, ...(point ? [point] : [])]));
+    if (range.length > 0) bounds.set(property, range);
   }
-  const allowed = (property: string): readonly Buffer[] =>
-    elements(entity, property).filter((one) =>
-      branch.every((filter) => filter.property !== property || !INEQUALITIES.includes(filter.operator) || holds(one, filter)),
-    );
-  const bounded = branch.filter(({ operator }) => INEQUALITIES.includes(operator));
-  for (const { property } of bounded) if (allowed(property).length === 0) return undefined;
-  return { fixed, allowed };
+  return { equals, bounds, ancestors };
 }
 
+const isPrefix = (one: readonly unknown[], other: readonly unknown[]): boolean =>
+  JSON.stringify(one, text) === JSON.stringify(other.slice(0, one.length), text);
 const text = (_: string, one: unknown): unknown => (typeof one === 'bigint' ? one.toString() : one);
 
-/** Names of the results in order, by looking at every entity. */
-function expected(entities: readonly Stored[], { entityKind, filter, orders }: Query): readonly string[] {
-  const all = branches(filter);
-  const fixedInAll = (property: string): boolean => {
-    const values = all.map((branch) =>
-      [
-        ...new Set(
-          branch.filter((one) => one.operator === '=' && one.property === property).map((one) => encode(one.value).toString('hex')),
-        ),
-      ]
-        .sort()
-        .join(),
-    );
-    return values[0] !== '' && values.every((one) => one === values[0]);
-  };
+function branchesOf(filter: Filter | undefined): readonly Branch[] {
+  return conjunctions(filter)
+    .map(branchOf)
+    .filter((branch) => branch !== undefined);
+}
+
+const wanted = (entity: Stored, { bounds }: Branch, property: string): readonly Buffer[] =>
+  elements(entity, property).filter((one) => (bounds.get(property) ?? []).every((filter) => holds(one, filter)));
+
+function fits(entity: Stored, branch: Branch): boolean {
+  return (
+    branch.ancestors.every((path) => isPrefix(path, entity.key.path)) &&
+    [...branch.bounds.keys()].every((property) => wanted(entity, branch, property).length > 0) &&
+    [...branch.equals].every(([property, values]) => values.every((one) => elements(entity, property).some((other) => other.equals(one))))
+  );
+}
+
+const isFixed = (branches: readonly Branch[], property: string): boolean => {
+  const values = branches.map(({ equals }) => (equals.get(property) ?? []).map((one) => one.toString('hex')).join());
+  return values[0] !== undefined && values[0] !== '' && values.every((one) => one === values[0]);
+};
+
+/** What orders the results before their keys, and the direction of those. */
+function sortOf({ orders }: Query, branches: readonly Branch[]): { readonly sort: readonly Order[]; readonly keys: 'asc' | 'desc' } {
+  const keyAt = orders.findIndex(({ property }) => property === KEY);
   const sort: Order[] = [];
-  const bounded = [
-    ...new Set(all.flatMap((branch) => branch.filter(({ operator }) => INEQUALITIES.includes(operator)).map(({ property }) => property))),
-  ].sort();
-  for (const order of [...orders, ...bounded.map((property): Order => ({ property, direction: 'asc' }))]) {
-    if (!sort.some(({ property }) => property === order.property) && !fixedInAll(order.property)) sort.push(order);
-  }
-  const rows = entities.flatMap((entity) => {
-    if (entity.key.path.at(-1)?.kind !== entityKind) return [];
-    const places = all.flatMap((branch) => {
-      const fits = fit(entity, branch);
-      if (!fits) return [];
-      const columns = sort.map(({ property, direction }) => {
-        const fixed = fits.fixed.get(property);
-        const choice = fixed ? [fixed] : fits.allowed(property);
-        const best = direction === 'asc' ? choice[0] : choice.at(-1);
-        return best && (direction === 'asc' ? best : complement(best));
+  const add = (order: Order): void => {
+    if (!sort.some(({ property }) => property === order.property) && !isFixed(branches, order.property)) sort.push(order);
+  };
+  orders.slice(0, keyAt === -1 ? orders.length : keyAt).forEach(add);
+  const bounded = new Set(branches.flatMap(({ equals, bounds }) => [...bounds.keys()].filter((one) => one !== KEY && !equals.has(one))));
+  const left = [...bounded].filter((one) => !sort.some(({ property }) => property === one)).sort();
+  const keyOrder = orders[keyAt];
+  if (keyOrder && left.length > 0) sort.push(keyOrder);
+  left.forEach((property) => add({ property, direction: 'asc' }));
+  return { sort, keys: keyOrder && left.length === 0 ? keyOrder.direction : 'asc' };
+}
+
+interface Entry {
+  readonly entity: Stored;
+  /** Per column, as it orders. */
+  readonly columns: readonly Buffer[];
+  readonly place: Buffer;
+}
+
+/** Every combination of values that the columns have for an entity, in order; of branches that overlap each once. */
+function entries(
+  entities: readonly Stored[],
+  { entityKind }: Query,
+  branches: readonly Branch[],
+  columns: readonly Order[],
+  keys: 'asc' | 'desc',
+): readonly Entry[] {
+  const found = new Map<string, Entry>();
+  for (const entity of entities.filter(({ key: { path } }) => path.at(-1)?.kind === entityKind)) {
+    for (const branch of branches.filter((one) => fits(entity, one))) {
+      const values = columns.map(({ property, direction }) => {
+        const fixed = branch.equals.get(property);
+        const all = fixed
+          ? [direction === 'asc' ? fixed[0] : fixed.at(-1)].filter((one) => one !== undefined)
+          : wanted(entity, branch, property);
+        return direction === 'asc' ? all : all.map(complement);
       });
-      return columns.every((column) => column !== undefined) ? [Buffer.concat([...columns, pathBytes(entity.key.path)])] : [];
-    });
-    const [first] = places.sort(compare);
-    return first ? [{ first, name: pathText(entity) }] : [];
-  });
-  return rows.sort((left, right) => compare(left.first, right.first)).map(({ name }) => name);
+      const combinations = values.reduce<readonly (readonly Buffer[])[]>(
+        (heads, column) => heads.flatMap((head) => column.map((one) => [...head, one])),
+        [[]],
+      );
+      const path = pathBytes(entity.key.path);
+      for (const combination of combinations) {
+        const place = Buffer.concat([...combination, keys === 'asc' ? path : complement(path)]);
+        found.set(place.toString('latin1'), { entity, columns: combination, place });
+      }
+    }
+  }
+  return [...found.values()].sort((left, right) => compare(left.place, right.place));
+}
+
+function boundsLeaveOne(bounds: readonly PropertyFilter[]): boolean {
+  const lows = bounds.filter(({ operator }) => operator.startsWith('>') || operator === '=').map((one) => encode(one.value));
+  const highs = bounds.filter(({ operator }) => operator.startsWith('<') || operator === '=').map((one) => encode(one.value));
+  return lows.some((low) => highs.some((high) => high.equals(low)));
+}
+
+/** Names of the results in order, by looking at every entity. */
+function expected(entities: readonly Stored[], asked: Query): readonly string[] {
+  const branches = branchesOf(asked.filter);
+  const [only] = branches;
+  const isOneKey = branches.length === 1 && only !== undefined && boundsLeaveOne(only.bounds.get(KEY) ?? []);
+  if (isOneKey) return [...new Set(entries(entities, asked, branches, [], 'asc').map(({ entity }) => pathText(entity)))];
+  const { sort, keys } = sortOf(asked, branches);
+  return [...new Set(entries(entities, asked, branches, sort, keys).map(({ entity }) => pathText(entity)))];
 }
 
 const pathText = (entity: { readonly key: ReturnType<typeof key> }): string => entity.key.path.map(({ name }) => name).join('/');
@@ -143,42 +235,28 @@ const entity: fc.Arbitrary<Stored> = fc.record({
     .map(([parent, kind, name, isRoot]) => (isRoot ? key(kind, name) : key('R', parent, kind, name))),
   plain: fc.dictionary(property, plainValue, { maxKeys: 3 }),
 });
+const keyValue = fc.oneof(
+  fc.constantFrom('1', '2', '3', '4').map((name) => key('A', name)),
+  fc.constantFrom('1', '3', '5').map((name) => key('R', 'r1', 'A', name)),
+  root.map((name) => key('R', name)),
+);
+const on = (property: fc.Arbitrary<string>, operator: fc.Arbitrary<PropertyOperator>, operand: fc.Arbitrary<Plain>): fc.Arbitrary<Filter> =>
+  fc.record({ kind: fc.constant('property' as const), property, operator, value: operand.map(value) });
+const some = (one: fc.Arbitrary<Plain>): fc.Arbitrary<Plain> => fc.array(one, { minLength: 1, maxLength: 3 });
+const inequality = fc.constantFrom('<' as const, '<=' as const, '>' as const, '>=' as const, '!=' as const);
 const comparison: fc.Arbitrary<Filter> = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant('property' as const),
-      property,
-      operator: fc.constantFrom('=' as const),
-      value: scalar.map(value),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('property' as const),
-      property,
-      operator: fc.constantFrom('<' as const, '<=' as const, '>' as const, '>=' as const, '!=' as const),
-      value: scalar.map(value),
-    }),
-  },
+  { weight: 5, arbitrary: on(property, fc.constant('='), scalar) },
+  { weight: 4, arbitrary: on(property, inequality, scalar) },
+  { weight: 2, arbitrary: on(property, fc.constantFrom('in', 'not-in'), some(scalar)) },
+  { weight: 2, arbitrary: on(fc.constant(KEY), fc.oneof(inequality, fc.constant('=' as const)), keyValue) },
+  { weight: 1, arbitrary: on(fc.constant(KEY), fc.constantFrom('in', 'not-in'), some(keyValue)) },
   {
     weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('property' as const),
-      property,
-      operator: fc.constant('in' as const),
-      value: fc.array(scalar, { minLength: 1, maxLength: 3 }).map(value),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: root.map((name): Filter => ({
-      kind: 'property',
-      property: '__key__',
-      operator: 'has-ancestor',
-      value: value(key('R', name)),
-    })),
+    arbitrary: on(
+      fc.constant(KEY),
+      fc.constant('has-ancestor'),
+      root.map((name) => key('R', name)),
+    ),
   },
 );
 const filter: fc.Arbitrary<Filter | undefined> = fc.oneof(
@@ -187,8 +265,17 @@ const filter: fc.Arbitrary<Filter | undefined> = fc.oneof(
   { weight: 4, arbitrary: fc.array(comparison, { minLength: 2, maxLength: 3 }).map((filters): Filter => ({ kind: 'and', filters })) },
   { weight: 2, arbitrary: fc.array(comparison, { minLength: 2, maxLength: 2 }).map((filters): Filter => ({ kind: 'or', filters })) },
 );
-const order: fc.Arbitrary<Order> = fc.record({ property, direction: fc.constantFrom('asc' as const, 'desc' as const) });
+const order: fc.Arbitrary<Order> = fc.record({
+  property: fc.oneof({ weight: 5, arbitrary: property }, { weight: 1, arbitrary: fc.constant(KEY) }),
+  direction: fc.constantFrom('asc' as const, 'desc' as const),
+});
 const asked = fc.record({ filter, orders: fc.uniqueArray(order, { maxLength: 2, selector: (one) => one.property }) });
+
+/** NOT IN and != on both sides of an AND make more branches than a query may have. */
+function unlessTooMany(error: unknown): undefined {
+  if (error instanceof PlatformError && error.code === 'DS_LIMIT' && error.message.includes('branches')) return;
+  throw error;
+}
 
 describe('queries', () => {
   it('return what their meaning says, in order, in batches of any size', async () => {
@@ -211,10 +298,7 @@ describe('queries', () => {
           for (const [{ filter: one, orders }, batch, offset] of queries) {
             const full = query('A', { orders, ...(one ? { filter: one } : {}) });
             const wanted = (): readonly string[] => expected([...model.values()], full);
-            const found = await withIndexes(datastore, () => all(datastore, full, batch)).catch((error: unknown) => {
-              if (error instanceof PlatformError && error.code === 'NOT_IMPLEMENTED') return undefined;
-              throw error;
-            });
+            const found = await withIndexes(datastore, () => all(datastore, full, batch)).catch(unlessTooMany);
             if (!found) continue;
             ran++;
             expect(found).toEqual(wanted());
@@ -229,7 +313,7 @@ describe('queries', () => {
           }
           for (const [{ filter: one, orders }, batch] of queries) {
             const full = query('A', { orders, ...(one ? { filter: one } : {}) });
-            const found = await withIndexes(datastore, () => all(datastore, full, batch)).catch(() => undefined);
+            const found = await withIndexes(datastore, () => all(datastore, full, batch)).catch(unlessTooMany);
             if (found) expect(found).toEqual(expected([...model.values()], full));
           }
           await datastore.close();

@@ -406,7 +406,6 @@ describe('queries on a datastore', () => {
       'DS_LIMIT',
     ],
     ['more than 100 filters', query('K', { filter: and(...Array.from({ length: 101 }, () => where('n', '=', 1n))) }), 'DS_LIMIT'],
-    ['a metadata kind', query('__kind__'), 'NOT_IMPLEMENTED'],
   ])('refuses %s', async (_, one, wanted) => {
     await expect(datastore.runQuery(APP, one)).rejects.toEqual(code(wanted));
   });

@@ -6,10 +6,12 @@ import { decodeEntityRow, type EntityRow } from '../codec/entity-row.ts';
 import { entityRowKey } from '../codec/row-key.ts';
 import { indexedValues } from '../index/indexed-values.ts';
 import { branchSource, type Candidate, type CandidateSource } from './branch-source.ts';
-import { firstPosition } from './first-position.ts';
+import { firstPosition, hasPosition } from './first-position.ts';
 import { EntityScan } from './entity-scan.ts';
 import { type Reading } from './hit-source.ts';
 import { MergeSource } from './merge-source.ts';
+import { metadataKind } from './metadata-kind.ts';
+import { MetadataScan } from './metadata-scan.ts';
 import { type QueryPlan } from './plan.ts';
 import { columnEnds, columnsBehindCursor } from './position.ts';
 
@@ -41,7 +43,7 @@ export class ResultScan {
     this.#source =
       unit === 'entity' && EntityScan.isFor(plan, reading)
         ? new EntityScan(plan, reading, window.from)
-        : indexSources(plan, reading, window.from);
+        : oneSource(plan, reading, window.from);
     if (plan.query.distinctOn.length > 0) {
       this.#lastGroup = columnsBehindCursor(window.from, plan, plan.query.distinctOn.length);
     }
@@ -50,7 +52,7 @@ export class ResultScan {
   async next(want: number): Promise<AcceptedBatch> {
     const { candidates, reached, done } = await this.#source.next(want);
     const { within, isAtEnd } = this.#beforeEnd(candidates);
-    const accepted = await this.#eachOnce(this.#firstOfGroup(this.#withoutRepeats(within)));
+    const accepted = await this.#proven(this.#firstOfGroup(this.#withoutRepeats(within)));
     const end = this.#end;
     const passedEnd = isAtEnd || (end !== undefined && Buffer.compare(reached, end) >= 0);
     if (passedEnd && end) return { accepted, reached: end, state: 'at-end-cursor' };
@@ -107,9 +109,10 @@ export class ResultScan {
     });
   }
 
-  async #eachOnce(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+  /** Entities that fit, each at its first position; of index entries those that their entity bears out. */
+  async #proven(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
     const canRepeat = this.#unit === 'entity' && (this.#plan.branches.length > 1 || this.#plan.layout.length > 0);
-    const doubtful = canRepeat ? candidates.filter(({ isOneOfMany }) => isOneOfMany) : [];
+    const doubtful = candidates.filter(({ isOneOfMany, isUnproven }) => isUnproven ?? (canRepeat && isOneOfMany));
     if (doubtful.length === 0) return candidates;
     const rows = new Map((await this.load(doubtful)).map((row, at) => [doubtful[at], row]));
     return candidates
@@ -120,13 +123,20 @@ export class ResultScan {
       .filter(({ row, path, position }) => {
         if (!row) return true;
         const values = indexedValues(decodeEntity(row.message).properties, this.#plan.query.partition.appId);
+        if (this.#unit === 'entry') return hasPosition(this.#plan, values, path, position);
         return firstPosition(this.#plan, values, path)?.equals(position) === true;
       });
   }
 }
 
-function indexSources(plan: QueryPlan, reading: Reading, from: Buffer): CandidateSource {
-  const sources = plan.branches.map((branch) => branchSource(plan, branch, reading, from)).filter((source) => source !== undefined);
+function oneSource(plan: QueryPlan, reading: Reading, from: Buffer): CandidateSource {
+  const metadata = metadataKind(plan.query.entityKind);
+  const sources = plan.branches
+    .map((branch) => {
+      const [scan] = branch.scans;
+      return metadata && scan ? new MetadataScan(plan, scan, metadata, reading, from) : branchSource(plan, branch, reading, from);
+    })
+    .filter((source) => source !== undefined);
   const [only] = sources;
   return only && sources.length === 1 ? only : new MergeSource(sources, from);
 }

@@ -52,6 +52,8 @@ export const LIMIT_ROWS = {
   compositePropertiesMax: limit(100, 'App Engine: in one composite index'),
   queryFiltersMax: limit(100, 'App Engine: filters, orders and ancestor together'),
   queryInValuesMax: limit(30, 'App Engine: values of IN'),
+  queryNotInValuesMax: limit(10, 'App Engine: values of NOT IN'),
+  queryInequalityPropertiesMax: limit(10, 'App Engine: properties with a range in one query'),
   queryDisjunctionsMax: limit(30, 'App Engine: branches after expanding IN and OR'),
   queryAggregationsMax: limit(5, 'App Engine: aggregations of one query'),
   queryBatchResultsMax: limit(300, 'App Engine: results of one batch; the client asks for the next'),
