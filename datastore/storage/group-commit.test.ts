@@ -54,6 +54,23 @@ describe('group commit', () => {
     await Promise.all(rest);
   });
 
+  it('lets half of many work while the other half is written', async () => {
+    const { disk, commits } = opened();
+    const start = commits.begin();
+    let open = 100;
+    const client = async (name: number): Promise<void> => {
+      for (let round = 0; round < 3; round++) await commits.submit(start, NO_READS, [put(`${name}/${round}`)], 1);
+      open--;
+    };
+    const clients = Array.from({ length: 100 }, (_, name) => client(name));
+    for (let batch = 0; open > 0; batch++) {
+      await turn();
+      disk.batches[batch]?.finish();
+    }
+    await Promise.all(clients);
+    expect(disk.batches.map((batch) => batch.size)).toEqual([50, 50, 50, 50, 50, 50]);
+  });
+
   it('acknowledges nothing before its batch is durable', async () => {
     const { disk, commits } = opened();
     let acknowledged = false;
@@ -112,8 +129,10 @@ describe('group commit', () => {
     const start = commits.begin();
     const accepted = Array.from({ length: 10_000 }, () => commits.submit(start, NO_READS, [put('a')], 1));
     await expect(commits.submit(start, NO_READS, [put('a')], 1)).rejects.toMatchObject({ code: 'DS_OVERLOADED' });
-    await turn();
-    disk.batches[0]?.finish();
+    for (let batch = 0; batch < 2; batch++) {
+      await turn();
+      disk.batches[batch]?.finish();
+    }
     await Promise.all(accepted);
   });
 });

@@ -4,6 +4,9 @@
 //
 //   submit ─► queue ─► window: validate in order, number, join writes ─► write one batch ─► acknowledge all
 //
+// A window takes half of those who commit at this time, counting who was just acknowledged: the other half works out its
+// next commits meanwhile. With all in one window everybody would wait for the disk, and then the disk for everybody.
+//
 // A window is validated against everything numbered before, its own earlier members included, so the order of `submit`
 // calls is the order of effects.
 import { PlatformError } from '../../sdk/contract/errors.ts';
@@ -35,6 +38,9 @@ export interface Start {
   ended: boolean;
 }
 
+/** Windows up to this size are never halved: there the fsync costs more than the transactions. */
+const WHOLE_WINDOW_MAX = 16;
+
 export class GroupCommit {
   readonly #write: WriteBatch;
   readonly #recent: RecentCommits;
@@ -43,6 +49,8 @@ export class GroupCommit {
   /** Open transactions, oldest first; ended ones leave when they reach the front. */
   #starts: Start[] = [];
   #submitted = 0;
+  /** Members of the window that was written last, while the queue has not run empty. */
+  #lastWindow = 0;
   #durable = 0;
   #pumping: Promise<void> | undefined;
   #failure: unknown;
@@ -113,6 +121,7 @@ export class GroupCommit {
       for (const submission of window) submission.resolve();
     }
     this.#pumping = undefined;
+    this.#lastWindow = 0;
   }
 
   /** The next transactions that pass validation; those that do not are told at once. */
@@ -120,8 +129,9 @@ export class GroupCommit {
     const window: Submission[] = [];
     let bytes = 0;
     let taken = 0;
+    const membersMax = Math.max(WHOLE_WINDOW_MAX, Math.ceil((this.#queue.length + this.#lastWindow) / 2));
     for (const submission of this.#queue) {
-      if (taken > 0 && bytes + submission.bytes > LIMITS.storeBatchBytesMax) break;
+      if (taken > 0 && (taken >= membersMax || bytes + submission.bytes > LIMITS.storeBatchBytesMax)) break;
       taken++;
       if (this.#recent.conflicts(submission.reads, submission.startSequence)) {
         submission.reject(new PlatformError('DS_TX_CONFLICT'));
@@ -136,6 +146,7 @@ export class GroupCommit {
       window.push(submission);
     }
     this.#queue = this.#queue.slice(taken);
+    this.#lastWindow = window.length;
     return window;
   }
 
