@@ -10,11 +10,13 @@ import { ProtoReader, ProtoWriter } from './protobuf.ts';
 const MICROS_PER_SECOND = 1_000_000n;
 const NANOS_PER_MICRO = 1_000;
 
+/** One for all messages: none is begun within another. */
+const messages = new ProtoWriter();
+
 /** The Entity message. Throws DS_INVALID for strings that UTF-8 cannot carry, DS_LIMIT for too deep nesting. */
 export function encodeEntity(entity: Entity): Buffer {
-  const writer = new ProtoWriter();
-  writeEntity(writer, entity, 0);
-  return writer.finish();
+  writeEntity(messages.clear(), entity, 0);
+  return messages.finish();
 }
 
 /** Throws DS_INVALID on malformed bytes or without a key, DS_LIMIT for too deep nesting. */
@@ -35,9 +37,8 @@ export function decodeEntityKey(bytes: Uint8Array): Key {
 }
 
 export function encodeKey(key: Key): Buffer {
-  const writer = new ProtoWriter();
-  writeKey(writer, key);
-  return writer.finish();
+  writeKey(messages.clear(), key);
+  return messages.finish();
 }
 
 export function decodeKey(bytes: Uint8Array): Key {
@@ -45,9 +46,8 @@ export function decodeKey(bytes: Uint8Array): Key {
 }
 
 export function encodeValue(value: Value): Buffer {
-  const writer = new ProtoWriter();
-  writeValue(writer, value, 0);
-  return writer.finish();
+  writeValue(messages.clear(), value, 0);
+  return messages.finish();
 }
 
 export function decodeValue(bytes: Uint8Array): Value {

@@ -7,12 +7,21 @@ export const FIXED64 = 1;
 export const BYTES = 2;
 const FIXED32 = 5;
 
-const CAPACITY_START = 256;
+const CAPACITY_START = 4_096;
+/** A buffer that grew beyond this is not kept. */
+const CAPACITY_KEPT_MAX = 256 * 1_024;
 
-/** Appends fields to one growing buffer. */
+/** Appends fields to one growing buffer, which is used again after `clear`. */
 export class ProtoWriter {
   #buffer = Buffer.allocUnsafe(CAPACITY_START);
   #length = 0;
+
+  /** Forgets what was written, so that a writer left half-way by an error can be used again. */
+  clear(): this {
+    this.#length = 0;
+    if (this.#buffer.length > CAPACITY_KEPT_MAX) this.#buffer = Buffer.allocUnsafe(CAPACITY_START);
+    return this;
+  }
 
   /** The bytes written so far, as a copy of exact size. */
   finish(): Buffer {
