@@ -1,221 +1,245 @@
-// The datastore against the LevelDB under it: the same rows, the same group commit, the same number of clients.
+// The datastore against the LevelDB under it (the same rows, the same group commit, as many clients) and against what a team
+// would take instead: PostgreSQL with the same entities as JSONB and the same indexes. Then through the SDK, as apps call it.
 //
 //   npx tsx tests/bench/datastore.ts
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
-import { encodeEntityRow } from '../../datastore/codec/entity-row.ts';
 import { entityRowKey, partitionOf, pathBytes } from '../../datastore/codec/row-key.ts';
 import { Datastore } from '../../datastore/datastore.ts';
-import { indexedValues } from '../../datastore/index/indexed-values.ts';
-import { indexRows } from '../../datastore/index/index-rows.ts';
 import { prefixRange } from '../../datastore/storage/key-bytes.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
-import { type WireMutation } from '../../sdk/contract/datastore-wire.ts';
-import { encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
-import { type Entity } from '../../sdk/contract/entity.ts';
-import { type Key } from '../../sdk/contract/key.ts';
 import { type Query } from '../../sdk/contract/query.ts';
 import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
+import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
+import { postgresSkip } from '../contract/postgres-server.ts';
+import { type Item, KIND, keyOf, makeItem, nameOf, rowsOf, SCOPE } from './datastore-parts/items.ts';
+import { PostgresItems } from './datastore-parts/postgres-items.ts';
+import { RawLevel } from './datastore-parts/raw-level.ts';
+import { SdkItems } from './datastore-parts/sdk-peer.ts';
 import { type BenchRow, type BenchTable, printTable } from './table.ts';
 
-const SCOPE = { appId: 'bench' };
-const PUT_CLIENTS = 64;
-const GETS_IN_FLIGHT = 32;
-const ROUNDS = 9;
-const PUTS = 3_000;
-const GETS = 6_000;
-const QUERIES = 100;
+export interface DatastoreBenchOptions {
+  readonly rounds?: number;
+}
+
+const ROUNDS = 7;
+const ROUND_PUTS = 3_000;
 const QUERY_RESULTS = 100;
-const PAYLOAD_BYTES = 1_000;
-const MiB = 1024 * 1024;
+const SDK_IN_FLIGHT = 32;
+const CLIENTS = [1, 16, 64];
+/** Calls of one round by clients: long enough to be measured, short enough to alternate often. */
+const CALLS: Readonly<Record<number, Readonly<Record<'puts' | 'gets' | 'queries' | 'transactions', number>>>> = {
+  1: { puts: 300, gets: 3_000, queries: 100, transactions: 300 },
+  16: { puts: 1_500, gets: 6_000, queries: 200, transactions: 1_000 },
+  64: { puts: ROUND_PUTS, gets: 6_000, queries: 200, transactions: 2_000 },
+};
 
-interface Row {
-  readonly key: Buffer;
-  readonly value: Buffer;
+/** One call of a client, or undefined where a side has no such call. */
+interface Side {
+  readonly name: string;
+  readonly call: (index: number, client: number) => Promise<unknown>;
 }
 
-/** One entity as its client sends it and as its rows lie on disk. */
-interface Item {
-  readonly keyMessage: Buffer;
-  readonly mutation: WireMutation;
-  readonly rowKey: Buffer;
-  readonly rows: readonly Row[];
-  readonly entity: Entity;
-}
-
-type Stored = Pick<Item, 'keyMessage' | 'rowKey'> & { readonly key: Key };
-
-function pick({ keyMessage, rowKey, entity }: Item): Stored {
-  return { keyMessage, rowKey, key: entity.key };
-}
-
-const payload = Array.from(systemRandom.bytes(PAYLOAD_BYTES * 2), (byte) => String.fromCharCode(32 + (byte % 95))).join('');
-
-function makeItem(id: number): Item {
-  const path = [{ kind: 'Item', name: `item-${String((id * 7_919) % 1_000_003).padStart(8, '0')}` }];
-  const entity: Entity = {
-    key: { projectId: SCOPE.appId, databaseId: '', namespace: '', path },
-    properties: {
-      owner: { kind: 'string', value: `owner-${id % 100}` },
-      rank: { kind: 'integer', value: BigInt(id) },
-      text: { kind: 'string', value: payload.slice(id % PAYLOAD_BYTES, (id % PAYLOAD_BYTES) + PAYLOAD_BYTES), excludeFromIndexes: true },
-    },
-  };
-  const message = encodeEntity(entity);
-  const partition = partitionOf(SCOPE.appId, '', '');
-  const encoded = pathBytes(path);
-  const rowKey = entityRowKey(partition, encoded);
-  const value = encodeEntityRow({ version: BigInt(id), createdMicros: BigInt(id), updatedMicros: BigInt(id), message: [message] });
-  const index = indexRows(partition, 'Item', encoded, indexedValues(entity.properties, SCOPE.appId), []);
-  return {
-    keyMessage: encodeKey(entity.key),
-    mutation: { op: 'upsert', entity: message },
-    rowKey,
-    rows: [{ key: rowKey, value }, ...index],
-    entity,
-  };
-}
-
-/** LevelDB with group commit and nothing else: what any layer above has to be measured against. */
-class RawGroupCommit {
-  readonly #level: ClassicLevel<Buffer, Buffer>;
-  #waiting: { readonly rows: readonly Row[]; readonly resolve: () => void }[] = [];
-  #writing = false;
-
-  constructor(level: ClassicLevel<Buffer, Buffer>) {
-    this.#level = level;
-  }
-
-  put(rows: readonly Row[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ rows, resolve });
-      if (this.#writing) return;
-      this.#writing = true;
-      queueMicrotask(() => void this.#pump());
-    });
-  }
-
-  async #pump(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      const batch = this.#level.batch();
-      for (const { rows } of group) for (const { key, value } of rows) batch.put(key, value);
-      await batch.write({ sync: true });
-      for (const { resolve } of group) resolve();
-    }
-    this.#writing = false;
-  }
-}
-
-/** Calls per second of `clients` loops that share `calls` calls of `action`. */
-async function rate(clients: number, calls: number, action: (index: number) => Promise<unknown>): Promise<number> {
+/** Calls per second of `clients` loops that share `calls` calls. */
+async function rate(clients: number, calls: number, call: Side['call']): Promise<number> {
   const startMs = performance.now();
   let next = 0;
   await Promise.all(
-    Array.from({ length: clients }, async () => {
-      while (next < calls) await action(next++);
+    Array.from({ length: clients }, async (_, client) => {
+      while (next < calls) await call(next++, client);
     }),
   );
   return (calls * 1_000) / (performance.now() - startMs);
 }
 
-/** Medians over rounds taken in turn, so that both see the same machine, warm and cold, quiet and busy. */
+/** A row per peer: medians over rounds taken in turn, so that all see the same machine, warm and cold, quiet and busy. */
 async function compare(
-  ours: (round: number) => Promise<number>,
-  peer: (round: number) => Promise<number>,
-): Promise<Pick<BenchRow, 'ours' | 'peer' | 'ratio'>> {
-  const rates: { readonly ours: number; readonly peer: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const peerRate = await peer(round);
-    rates.push({ ours: await ours(round), peer: peerRate });
+  name: string,
+  { clients, calls, rounds }: { readonly clients: number; readonly calls: number; readonly rounds: number },
+  sidesOf: (round: number) => readonly [ours: Side, ...peers: readonly Side[]],
+  budget?: (peer: string) => string | undefined,
+): Promise<readonly BenchRow[]> {
+  const taken: { readonly name: string; readonly perSecond: number }[][] = [];
+  // One round more at the beginning, which warms all of them up and does not count.
+  for (let round = 0; round <= rounds; round++) {
+    const rates = [];
+    for (const side of sidesOf(round)) rates.push({ name: side.name, perSecond: await rate(clients, calls, side.call) });
+    if (round > 0) taken.push(rates);
   }
-  return {
-    ours: median(rates.map((one) => one.ours)),
-    peer: median(rates.map((one) => one.peer)),
-    ratio: median(rates.map((one) => one.ours / one.peer)),
-  };
+  const column = (at: number): readonly number[] => taken.map((rates) => rates[at]?.perSecond ?? Number.NaN);
+  const peers = taken[0]?.slice(1) ?? [];
+  return peers.map((peer, at) => {
+    const limit = budget?.(peer.name);
+    return {
+      name: `${name}, ${clients} ${clients === 1 ? 'client' : 'clients'}`,
+      unit: '/s',
+      ours: median(column(0)),
+      peer: median(column(at + 1)),
+      peerName: peer.name,
+      ratio: median(taken.map((rates) => (rates[0]?.perSecond ?? Number.NaN) / (rates[at + 1]?.perSecond ?? Number.NaN))),
+      ...(limit === undefined ? {} : { budget: limit }),
+    };
+  });
 }
 
 function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[values.length >> 1] ?? 0;
+  return [...values].sort((left, right) => left - right)[values.length >> 1] ?? Number.NaN;
 }
 
-export async function run(): Promise<BenchTable> {
+export async function run({ rounds = ROUNDS }: DatastoreBenchOptions = {}): Promise<BenchTable> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-datastore-'));
-  const datastore = new Datastore(new LevelStore(join(folder, 'ours')), systemClock, systemTimers, systemRandom, new MemoryLog());
-  const level = new ClassicLevel<Buffer, Buffer>(join(folder, 'peer'), {
-    keyEncoding: 'buffer',
-    valueEncoding: 'buffer',
-    cacheSize: 64 * MiB,
-    writeBufferSize: 16 * MiB,
-    maxFileSize: 8 * MiB,
-  });
-  await datastore.start();
-  await level.open();
+  const closing = new CloseStack();
+  closing.defer(() => rm(folder, { recursive: true, force: true }));
   try {
-    const table = { title: 'Datastore against raw LevelDB (classic-level), 1 kB entities', rows: await measure(datastore, level) };
-    return table;
+    const datastore = new Datastore(new LevelStore(join(folder, 'ours')), systemClock, systemTimers, systemRandom, new MemoryLog());
+    await datastore.start();
+    closing.defer(() => datastore.close());
+    const raw = new RawLevel(join(folder, 'raw'));
+    await raw.level.open();
+    closing.defer(() => raw.level.close());
+    const postgres = postgresSkip() === undefined ? await PostgresItems.start() : undefined;
+    if (postgres) closing.defer(() => postgres.stop());
+    const sdk = await SdkItems.start(folder);
+    closing.defer(() => sdk.stop());
+    const rows = [];
+    for (const clients of CLIENTS) {
+      await postgres?.connect(clients);
+      rows.push(...(await measure(clients, rounds, datastore, raw, postgres)));
+    }
+    rows.push(...(await measureSdk(rounds, sdk)));
+    return { title: 'Datastore: entities of 1 kB, 2 indexed properties, every commit fsynced', rows };
   } finally {
-    await level.close();
-    await datastore.close();
-    await rm(folder, { recursive: true, force: true });
+    await closing.close();
   }
 }
 
-async function measure(datastore: Datastore, level: ClassicLevel<Buffer, Buffer>): Promise<readonly BenchRow[]> {
-  const raw = new RawGroupCommit(level);
-  // Made round by round and not kept, so that the heap stays as small as a server's.
-  const itemsOf = (round: number): readonly Item[] => Array.from({ length: PUTS }, (_, index) => makeItem(round * PUTS + index));
-  const puts = await compare(
-    (round) => {
-      const mutations = itemsOf(round).map(({ mutation }) => mutation);
-      return rate(PUT_CLIENTS, PUTS, (index) => datastore.commit(SCOPE, [mutations[index]!]));
-    },
-    (round) => {
-      const rows = itemsOf(round).map((item) => item.rows);
-      return rate(PUT_CLIENTS, PUTS, (index) => raw.put(rows[index]!));
-    },
-  );
-  const items = Array.from({ length: PUTS * ROUNDS }, (_, id) => pick(makeItem(id)));
-  const at = (index: number): Stored => items[(index * 104_729) % items.length]!;
-  const gets = await compare(
-    () => rate(GETS_IN_FLIGHT, GETS, (index) => datastore.lookup(SCOPE, [at(index).keyMessage])),
-    () => rate(GETS_IN_FLIGHT, GETS, (index) => level.get(at(index).rowKey)),
-  );
+async function measure(
+  clients: number,
+  rounds: number,
+  datastore: Datastore,
+  raw: RawLevel,
+  postgres: PostgresItems | undefined,
+): Promise<readonly BenchRow[]> {
+  const calls = CALLS[clients] ?? { puts: 0, gets: 0, queries: 0, transactions: 0 };
+  const first = clients * 100_000;
   const end = prefixRange(partitionOf(SCOPE.appId, '', '').entities).to;
-  const queryFrom = (index: number): Query => ({
-    databaseId: '',
-    namespace: '',
-    entityKind: 'Item',
-    filter: { kind: 'property', property: '__key__', operator: '>=', value: { kind: 'key', value: at(index).key } },
-    orders: [],
-    offset: 0,
-    limit: QUERY_RESULTS,
-  });
-  const scanned = await compare(
-    () => rate(1, QUERIES, (index) => datastore.runQuery(SCOPE, queryFrom(index))),
-    () =>
-      rate(1, QUERIES, async (index) => {
-        const iterator = level.iterator({ gte: at(index).rowKey, lt: end, limit: QUERY_RESULTS, highWaterMarkBytes: MiB });
-        await iterator.nextv(QUERY_RESULTS);
-        await iterator.close();
-      }),
-  );
-  return [
-    {
-      name: `puts, fsynced, ${PUT_CLIENTS} clients, 2 indexed properties`,
-      unit: '/s',
-      ...puts,
-      peerName: 'group commit of the same 4 rows',
-      budget: '≥ 0.4',
+  const withPostgres = (call: (postgres: PostgresItems) => Side['call']): readonly Side[] =>
+    postgres ? [{ name: 'PostgreSQL, JSONB', call: call(postgres) }] : [];
+  const of64 = (limit: string) => (peer: string) => (clients === 64 && peer.startsWith('raw') ? limit : undefined);
+  // Made round by round and not kept, so that the heap stays as small as a server's.
+  const itemsOf = (round: number): readonly Item[] =>
+    Array.from({ length: calls.puts }, (_, index) => makeItem(first + round * calls.puts + index));
+  const puts = await compare(
+    'puts',
+    { clients, calls: calls.puts, rounds },
+    (round) => {
+      const items = itemsOf(round);
+      const rows = items.map(rowsOf);
+      return [
+        { name: 'ours', call: (index) => datastore.commit(SCOPE, [items[index]!.mutation]) },
+        { name: 'raw LevelDB, the same 4 rows, group commit', call: (index) => raw.put(rows[index]!) },
+        ...withPostgres((one) => (index, client) => one.put(client, items[index]!)),
+      ];
     },
-    { name: `gets by key, ${GETS_IN_FLIGHT} in flight`, unit: '/s', ...gets, peerName: 'get of the same row', budget: '≥ 0.5' },
-    { name: `queries of ${QUERY_RESULTS} results`, unit: '/s', ...scanned, peerName: 'scan of the same rows', budget: '≥ 0.3' },
-  ];
+    of64('≥ 0.4'),
+  );
+  const written = calls.puts * (rounds + 1);
+  const idAt = (index: number): number => first + ((index * 104_729) % written);
+  const rowKeyAt = (index: number): Buffer => entityRowKey(partitionOf(SCOPE.appId, '', ''), pathBytes(keyOf(idAt(index)).path));
+  const gets = await compare('gets by key', { clients, calls: calls.gets, rounds }, () => {
+    const items = Array.from({ length: calls.gets }, (_, index) => makeItem(idAt(index)));
+    return [
+      { name: 'ours', call: (index) => datastore.lookup(SCOPE, [items[index]!.keyMessage]) },
+      { name: 'raw LevelDB, get of the same row', call: (index) => raw.level.get(items[index]!.rowKey) },
+      ...withPostgres((one) => (index, client) => one.get(client, items[index]!.name)),
+    ];
+  });
+  const scans = await compare(
+    `queries of ${QUERY_RESULTS} results in key order`,
+    { clients, calls: calls.queries, rounds },
+    () => [
+      { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryFrom(idAt(index))) },
+      { name: 'raw LevelDB, scan of the same rows', call: (index) => raw.scan(rowKeyAt(index), end, QUERY_RESULTS) },
+      ...withPostgres((one) => (index, client) => one.range(client, nameOf(idAt(index)), QUERY_RESULTS)),
+    ],
+    (peer) => (peer.startsWith('raw') ? '≥ 0.3' : undefined),
+  );
+  const equalities = postgres
+    ? await compare(`queries of ${QUERY_RESULTS} results by an index`, { clients, calls: calls.queries, rounds }, () => [
+        { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryOfOwner(index)) },
+        ...withPostgres((one) => (index, client) => one.ofOwner(client, `owner-${index % 100}`, QUERY_RESULTS)),
+      ])
+    : [];
+  const transactions = await compare('transactions: read, write again', { clients, calls: calls.transactions, rounds }, () => {
+    const items = Array.from({ length: calls.transactions }, (_, index) => makeItem(idAt(index)));
+    return [
+      { name: 'ours', call: (index) => rewrite(datastore, items[index]!) },
+      {
+        name: 'raw LevelDB, get and put of the entity row',
+        call: async (index) => {
+          const { rowKey } = items[index]!;
+          const value = await raw.level.get(rowKey);
+          if (value) await raw.put([{ key: rowKey, value }]);
+        },
+      },
+      ...withPostgres((one) => (index, client) => one.rewrite(client, items[index]!.name)),
+    ];
+  });
+  return [...puts, ...gets, ...scans, ...equalities, ...transactions];
+}
+
+async function rewrite(datastore: Datastore, { keyMessage, mutation }: Item): Promise<void> {
+  const transaction = await datastore.beginTransaction(SCOPE);
+  await datastore.lookup(SCOPE, [keyMessage], { transaction });
+  await datastore.commit(SCOPE, [mutation], { transaction });
+}
+
+const PLAIN = { databaseId: '', namespace: '', entityKind: KIND, orders: [], offset: 0, limit: QUERY_RESULTS } as const;
+
+function queryFrom(id: number): Query {
+  return { ...PLAIN, filter: { kind: 'property', property: '__key__', operator: '>=', value: { kind: 'key', value: keyOf(id) } } };
+}
+
+function queryOfOwner(index: number): Query {
+  const value = { kind: 'string', value: `owner-${index % 100}` } as const;
+  return { ...PLAIN, filter: { kind: 'property', property: 'owner', operator: '=', value } };
+}
+
+/** Calls of apps: what a second of the server's CPU serves, and what one connection gets. */
+async function measureSdk(rounds: number, sdk: SdkItems): Promise<readonly BenchRow[]> {
+  const items = Array.from({ length: ROUND_PUTS }, (_, id) => makeItem(id));
+  const { gets: calls, transactions } = CALLS[64] ?? { gets: 0, transactions: 0 };
+  const measured: Record<'puts' | 'gets' | 'transactions', { perSecond: number; perCpuSecond: number }[]> = {
+    puts: [],
+    gets: [],
+    transactions: [],
+  };
+  const take = async (name: keyof typeof measured, count: number, call: Side['call']): Promise<void> => {
+    const before = await sdk.serverMicros();
+    const perSecond = await rate(SDK_IN_FLIGHT, count, call);
+    measured[name].push({ perSecond, perCpuSecond: (count * 1e6) / ((await sdk.serverMicros()) - before) });
+  };
+  for (let round = 0; round <= rounds; round++) {
+    await take('puts', items.length, (index) => sdk.put(items[index]!));
+    await take('gets', calls, (index) => sdk.get(index % items.length));
+    await take('transactions', transactions, (index) => sdk.rewrite(index % items.length));
+  }
+  return Object.entries(measured).map(([name, all]) => {
+    const counted = all.slice(1);
+    const ours = median(counted.map(({ perCpuSecond }) => perCpuSecond));
+    const peer = median(counted.map(({ perSecond }) => perSecond));
+    return {
+      name: `${name} through the SDK, ${SDK_IN_FLIGHT} in flight, a second of server CPU`,
+      unit: '/s',
+      ours,
+      peer,
+      peerName: 'the same by the clock, one client process',
+      ratio: ours / peer,
+      ...(name === 'gets' ? { budget: '≥ 20000 a core' } : {}),
+    };
+  });
 }
 
 if (process.argv[1] === import.meta.filename) printTable(await run());

@@ -144,6 +144,7 @@ export class PostgresServer {
     await this.kill('SIGQUIT');
     if (this.#guard.exitCode === null && this.#guard.signalCode === null) {
       const exited = once(this.#guard, 'exit');
+      this.#guard.ref();
       this.#guard.stdin?.end();
       await exited;
     }
