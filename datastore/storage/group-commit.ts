@@ -106,6 +106,11 @@ export class GroupCommit {
     this.#starts = [];
   }
 
+  /** As after a failed write: `cause` is why nothing may be written any more. */
+  fail(cause: unknown): void {
+    if (this.#state === 'open') this.#fail([], cause);
+  }
+
   async #pump(): Promise<void> {
     while (this.#queue.length > 0) {
       const window = this.#takeWindow();

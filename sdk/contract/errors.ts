@@ -178,6 +178,10 @@ export const ERRORS = {
   DIRECTORY_MISSING: row(400, 'INVALID_ARGUMENT', 'There is no such directory', 'Check the path'),
   USAGE: row(400, 'INVALID_ARGUMENT', 'The command cannot be understood', 'See `appengine --help`'),
   DATA_DIR_HELD: row(409, 'FAILED_PRECONDITION', 'Another App Engine serves this data directory', 'Stop it, or choose another directory with --data-dir'),
+  STORE_HELD: row(409, 'FAILED_PRECONDITION', 'Another App Engine serves this database', 'Stop it, or name another database with --store'),
+  STORE_UNREACHABLE: row(503, 'UNAVAILABLE', 'The database server cannot be reached', 'Start it, or correct the address in --store or APPENGINE_STORE', true),
+  STORE_REFUSED: row(500, 'FAILED_PRECONDITION', 'The database server refuses access', 'Correct user, password, database or sslmode in --store or APPENGINE_STORE; the user must be able to create tables'),
+  STORE_FORMAT: row(500, 'FAILED_PRECONDITION', 'The database was written by another release', 'Serve it with the release that wrote it, or name another database with --store'),
   PORT_BUSY: row(409, 'FAILED_PRECONDITION', 'The port is in use', 'Stop what holds it, or choose another with the flag that the details name'),
 } as const satisfies Record<string, ErrorRow>;
 
