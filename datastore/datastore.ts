@@ -41,7 +41,7 @@ import { planQuery } from './query/planner.ts';
 import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store, type StoreReader } from './storage/port.ts';
 import { type RowChange, type TabletView } from './tablet/tablet-map.ts';
-import { TabletServer } from './tablet/tablet-server.ts';
+import { TabletServer, type TabletServerOptions } from './tablet/tablet-server.ts';
 import { Committer } from './transaction/committer.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { completeKey, ownKey } from './transaction/mutation.ts';
@@ -54,8 +54,7 @@ export interface DatastoreScope {
 }
 
 export interface DatastoreOptions {
-  /** A tablet with more bytes is cut in two. */
-  readonly tabletSplitBytes?: number;
+  readonly tablets?: TabletServerOptions;
   /** Called after each commit with the rows that it put and deleted, index rows included: what a write costs. */
   readonly onWrote?: (appId: string, rows: number) => void;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
@@ -109,6 +108,8 @@ export interface IndexView {
 const LOOKUP_CHUNK_KEYS = 100;
 
 export class Datastore {
+  /** The tablets, and what is asked of them. */
+  readonly tabletServer: TabletServer;
   /** What each app has chosen for its data. */
   readonly settings: SettingsCatalog;
   /** Whether everything on disk fits together. */
@@ -118,7 +119,6 @@ export class Datastore {
   readonly #options: DatastoreOptions;
   readonly #catalog: IndexCatalog;
   readonly #builder: IndexBuilder;
-  readonly #tablets: TabletServer;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
   readonly #transactions: TransactionRegistry;
@@ -135,12 +135,12 @@ export class Datastore {
     this.settings = new SettingsCatalog(store);
     this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote));
     this.#catalog = new IndexCatalog(store);
-    this.#tablets = new TabletServer(store, timers, log, options.tabletSplitBytes ? { splitBytes: options.tabletSplitBytes } : {});
+    this.tabletServer = new TabletServer(store, clock, timers, random, log, options.tablets);
     this.#versions = new VersionClock(store, clock);
     this.#builder = new IndexBuilder(store, this.#catalog, () => this.#versions.next(), log);
     this.#ids = new IdAllocator(store);
     this.#transactions = new TransactionRegistry(store, clock, timers, random);
-    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids);
+    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.tabletServer.underWay);
   }
 
   /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
@@ -162,8 +162,8 @@ export class Datastore {
         () => this.#unlessFailed(() => this.#versions.close()),
       );
       await step(
-        () => this.#tablets.start(),
-        () => this.#unlessFailed(() => this.#tablets.close()),
+        () => this.tabletServer.start(),
+        () => this.#unlessFailed(() => this.tabletServer.close()),
       );
       await this.settings.start();
       await this.#catalog.start();
@@ -209,7 +209,7 @@ export class Datastore {
         const [only] = chunk;
         const rows = chunk.length === 1 && only ? [await reader.get(only.rowKey)] : await reader.getMany(chunk.map(({ rowKey }) => rowKey));
         for (const [index, { rowKey, key }] of chunk.entries()) {
-          this.#tablets.map.read(rowKey, 1);
+          this.tabletServer.map.read(rowKey, 1);
           const row = rows[index];
           if (row) {
             const { message, version } = decodeEntityRow(row);
@@ -279,7 +279,7 @@ export class Datastore {
     return this.#reading(appId, {}, true, async (reader) => {
       const meter = new Meter(Infinity);
       const kinds = await listKinds(reader, partition, LIMITS.kindsListedMax, meter);
-      this.#tablets.map.read(partition.kinds, meter.indexRows);
+      this.tabletServer.map.read(partition.kinds, meter.indexRows);
       return kinds;
     });
   }
@@ -290,7 +290,7 @@ export class Datastore {
     return this.#reading(appId, {}, true, async (reader) => {
       const meter = new Meter(Infinity);
       const namespaces = await listNamespaces(reader, appId, databaseId, LIMITS.namespacesListedMax, meter);
-      this.#tablets.map.read(partitionOf(appId, databaseId, '').kinds, meter.indexRows);
+      this.tabletServer.map.read(partitionOf(appId, databaseId, '').kinds, meter.indexRows);
       return namespaces;
     });
   }
@@ -363,16 +363,16 @@ export class Datastore {
 
   /** All tablets of this server in key order, with their statistics. */
   tablets(): readonly TabletView[] {
-    return this.#tablets.list();
+    return this.tabletServer.list();
   }
 
   /** Bytes of keys and values by app, index rows included; after a crash exact once they are counted anew. */
   storedBytes(): ReadonlyMap<string, number> {
-    return this.#tablets.appBytes;
+    return this.tabletServer.appBytes;
   }
 
   readonly #onWrote = (appId: string, changes: readonly RowChange[]): void => {
-    this.#tablets.wrote(appId, changes);
+    this.tabletServer.wrote(appId, changes);
     this.#options.onWrote?.(appId, changes.length);
   };
 
@@ -394,7 +394,7 @@ export class Datastore {
   }
 
   #readingOf(reader: StoreReader, meter: Meter): Reading {
-    const { map } = this.#tablets;
+    const { map } = this.tabletServer;
     return {
       reader,
       meter,

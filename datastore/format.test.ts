@@ -2,12 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { type PathElement } from '../sdk/contract/key.ts';
+import { decodeBound, encodeBound } from './codec/bound-row.ts';
 import { encodeEntityRow } from './codec/entity-row.ts';
 import { entityRowKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { decodeIndex, encodeIndex } from './index/index-row.ts';
 import { indexRows } from './index/index-rows.ts';
 import { indexedValues } from './index/indexed-values.ts';
+import { type HourCounts, newHour } from './tablet/load-history.ts';
+import { decodeLoad, decodeTablet, encodeLoad, encodeTablet, loadKey } from './tablet/tablet-row.ts';
 
 const path: readonly PathElement[] = [
   { kind: 'P', name: 'x' },
@@ -21,6 +24,12 @@ const index: CompositeIndex = {
   done: 2,
   estimate: 2,
 };
+function hourWith(minute: number, reads: number, writes: number): HourCounts {
+  const hour = newHour();
+  hour.set([reads, writes], 2 * minute);
+  return hour;
+}
+
 const hex = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$& ');
 
 async function examples(): Promise<ReadonlyMap<string, string>> {
@@ -53,7 +62,32 @@ describe('FORMAT.md', () => {
       'entity row of the message `message`, version 3, created 1, updated 2': hex(
         encodeEntityRow({ version: 3n, createdMicros: 1n, updatedMicros: 2n, message }),
       ),
+      'M, value of tablet 1 with 2 rows of 300 bytes': hex(encodeTablet({ id: 1, rows: 2, bytes: 300 })),
+      'T, key of tablet 1, hour 3': hex(loadKey(1, 3)),
+      'T, value of 5 reads and 2 writes in minute 7': hex(encodeLoad(hourWith(7, 5, 2))),
+      'S 01, value of bound 9': hex(encodeBound(9n)),
     });
+  });
+
+  it('has rows of tablets, apps and bounds that read back, and were once written without a checksum', () => {
+    const [tablet, earlier] = [{ id: 7, rows: 2, bytes: 300 }, Buffer.alloc(21)];
+    earlier[0] = 1;
+    earlier.writeUInt32BE(7, 1);
+    earlier.writeBigUInt64BE(2n, 5);
+    earlier.writeBigUInt64BE(300n, 13);
+    for (const row of [encodeTablet(tablet), earlier]) expect(decodeTablet(row)).toEqual(tablet);
+    expect(decodeBound(encodeBound(9n), 'a bound')).toBe(9n);
+    expect(decodeBound(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 9]), 'a bound')).toBe(9n);
+    expect(decodeLoad(encodeLoad(hourWith(59, 5, 0xffffffff)))).toEqual(hourWith(59, 5, 0xffffffff));
+    const corrupt = expect.objectContaining({ code: 'DS_CORRUPT' }) as unknown;
+    for (const row of [encodeTablet(tablet), encodeBound(9n), encodeLoad(hourWith(7, 5, 2))]) {
+      row[row.length - 1] = (row.at(-1) ?? 0) ^ 1;
+      for (const decode of [decodeTablet, decodeLoad, (bytes: Buffer) => decodeBound(bytes, 'a bound')])
+        expect(() => decode(row)).toThrow(corrupt);
+    }
+    expect(() => decodeTablet(encodeBound(9n))).toThrow(corrupt);
+    expect(() => decodeLoad(encodeBound(9n))).toThrow(corrupt);
+    expect(() => decodeTablet(earlier.subarray(0, 20))).toThrow(corrupt);
   });
 
   it('has index rows that read back in every state', () => {

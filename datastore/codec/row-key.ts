@@ -14,6 +14,7 @@ export const FAMILY = Object.freeze({
   metadata: 0x4d, // M
   property: 0x50, // P
   sequence: 0x53, // S
+  load: 0x54, // T
   index: 0x58, // X
 });
 

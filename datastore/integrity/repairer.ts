@@ -109,5 +109,5 @@ async function producedValue(transaction: StoreTransaction, key: Buffer): Promis
 
 function change(key: Buffer, before: Buffer | undefined, after: Buffer | undefined): RowChange {
   const rows = (after ? 1 : 0) - (before ? 1 : 0);
-  return { key, rows, bytes: rows * key.length + (after?.length ?? 0) - (before?.length ?? 0) };
+  return { key, rows, bytes: rows * key.length + (after?.length ?? 0) - (before?.length ?? 0), valueBytes: after?.length };
 }

@@ -55,6 +55,8 @@ function readableName(key: Buffer): string {
       return `${reader.text()} stored bytes`;
     case FAMILY.metadata:
       return `tablet from ${key.length === 1 ? 'the beginning' : hexOf(key.subarray(1))}`;
+    case FAMILY.load:
+      return `tablet ${reader.uint32()} load of hour ${reader.uint32()}`;
     default:
       return hexOf(key);
   }

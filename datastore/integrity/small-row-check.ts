@@ -7,7 +7,7 @@ import { decodeIndex } from '../index/index-row.ts';
 import { decodeSettings } from '../settings/settings-catalog.ts';
 import { type Row } from '../storage/port.ts';
 import { decodeAppBytes } from '../tablet/app-bytes.ts';
-import { decodeTablet } from '../tablet/tablet-server.ts';
+import { decodeLoad, decodeTablet, readLoadKey } from '../tablet/tablet-row.ts';
 import { hexOf } from './row-name.ts';
 import { reasonOf, type Suspect } from './suspect.ts';
 
@@ -37,7 +37,14 @@ const READERS: ReadonlyMap<number, (row: Row) => void> = new Map<number, (row: R
       decodeAppBytes(value);
     },
   ],
-  [FAMILY.metadata, ({ key, value }) => void decodeTablet(key, value)],
+  [FAMILY.metadata, ({ value }) => void decodeTablet(value)],
+  [
+    FAMILY.load,
+    ({ key, value }) => {
+      readLoadKey(key);
+      decodeLoad(value);
+    },
+  ],
   [FAMILY.sequence, readBound],
 ]);
 
@@ -63,7 +70,7 @@ export function checkTabletMap(rows: readonly Row[]): readonly Suspect[] {
   const ids = new Set<number>();
   for (const { key, value } of rows) {
     try {
-      const { id } = decodeTablet(key, value);
+      const { id } = decodeTablet(value);
       if (ids.has(id)) suspects.push({ problem: 'tablets-broken', key, detail: `another tablet has its id ${id} too` });
       ids.add(id);
     } catch {

@@ -1,19 +1,20 @@
 // How many bytes each app's rows take, index rows included. Kept as the tablets' statistics are, and as exact.
-import { PlatformError } from '../../sdk/contract/errors.ts';
+import { decodeCheckedRow, encodeCheckedRow } from '../codec/checked-row.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
 import { type Store } from '../storage/port.ts';
 
-const FORMAT_VERSION = 0x01;
-const ROW_BYTES = 9;
+const BODY_BYTES = 8;
 const CHUNK_ROWS = 1_000;
 /** Families of what commits write; their keys begin with the app that the row belongs to. */
 const OF_APPS: ReadonlySet<number> = new Set([FAMILY.composite, FAMILY.entity, FAMILY.kind, FAMILY.property]);
 
 export class AppBytes {
   readonly #byApp = new Map<string, number>();
+  /** Not on disk as they are here. */
+  readonly #changed = new Set<string>();
   /** Apps change seldom from one row to the next: this is the beginning that the rows of the last one share. */
   #lastPrefix: Buffer = Buffer.alloc(0);
   #lastApp = '';
@@ -24,7 +25,7 @@ export class AppBytes {
     const scan = store.scan(prefixRange(Buffer.from([FAMILY.appBytes])));
     for (let rows = await scan.next(CHUNK_ROWS); rows.length > 0; rows = await scan.next(CHUNK_ROWS)) {
       for (const { key, value } of rows) {
-        read.add(appOf(key).appId, decodeAppBytes(value));
+        read.#byApp.set(appOf(key).appId, decodeAppBytes(value));
       }
     }
     await scan.close();
@@ -36,10 +37,12 @@ export class AppBytes {
   }
 
   add(appId: string, bytes: number): void {
+    if (bytes === 0) return;
     this.#byApp.set(appId, (this.#byApp.get(appId) ?? 0) + bytes);
+    this.#changed.add(appId);
   }
 
-  addRow(key: Buffer, value: Buffer): void {
+  addRow(key: Buffer, valueBytes: number): void {
     const [family] = key;
     if (family === undefined || !OF_APPS.has(family)) return;
     if (this.#lastPrefix.length === 0 || !key.subarray(0, this.#lastPrefix.length).equals(this.#lastPrefix)) {
@@ -47,36 +50,36 @@ export class AppBytes {
       this.#lastApp = appId;
       this.#lastPrefix = prefix;
     }
-    this.add(this.#lastApp, key.length + value.length);
+    this.add(this.#lastApp, key.length + valueBytes);
   }
 
-  copy(): AppBytes {
-    const copy = new AppBytes();
-    for (const [appId, bytes] of this.#byApp) copy.add(appId, bytes);
-    return copy;
+  /** Rows to write since the last call. */
+  takeChanges(): (readonly [key: Buffer, value: Buffer])[] {
+    const rows = [...this.#changed].map((appId): readonly [Buffer, Buffer] => {
+      const body = Buffer.alloc(BODY_BYTES);
+      body.writeBigUInt64BE(BigInt(Math.max(0, this.#byApp.get(appId) ?? 0)));
+      return [new OrderedWriter().byte(FAMILY.appBytes).text(appId).take(), encodeCheckedRow(body)];
+    });
+    this.#changed.clear();
+    return rows;
   }
 
-  /** What was written since `before` came on top of the old figures; `counted` are the right ones. */
-  correct(before: AppBytes, counted: AppBytes): void {
-    for (const appId of new Set([...before.#byApp.keys(), ...counted.#byApp.keys()])) {
-      this.add(appId, (counted.#byApp.get(appId) ?? 0) - (before.#byApp.get(appId) ?? 0));
-    }
+  /** `takeChanges` gives every app again. */
+  touchAll(): void {
+    for (const appId of this.#byApp.keys()) this.#changed.add(appId);
   }
 
-  write(put: (key: Buffer, value: Buffer) => void): void {
-    for (const [appId, bytes] of this.#byApp) {
-      const value = Buffer.alloc(ROW_BYTES);
-      value[0] = FORMAT_VERSION;
-      value.writeBigUInt64BE(BigInt(Math.max(0, bytes)), 1);
-      put(new OrderedWriter().byte(FAMILY.appBytes).text(appId).take(), value);
-    }
+  /** Becomes what was counted; apps of which nothing is left have no bytes. */
+  replaceBy(counted: AppBytes): void {
+    for (const appId of this.#byApp.keys()) this.#byApp.set(appId, counted.#byApp.get(appId) ?? 0);
+    for (const [appId, bytes] of counted.#byApp) this.#byApp.set(appId, bytes);
+    this.touchAll();
   }
 }
 
 /** Throws DS_CORRUPT. */
 export function decodeAppBytes(value: Buffer): number {
-  if (value.length !== ROW_BYTES || value[0] !== FORMAT_VERSION) throw new PlatformError('DS_CORRUPT', 'an app row of an unknown format');
-  return Number(value.readBigUInt64BE(1));
+  return Number(decodeCheckedRow(value, 'an app row', { earlierBytes: BODY_BYTES, bodyBytes: BODY_BYTES }).readBigUInt64BE());
 }
 
 /** The app of a row, and the bytes up to and with its name. */

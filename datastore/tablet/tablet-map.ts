@@ -1,10 +1,12 @@
 // Tablets: the one key space cut into contiguous ranges, each with its statistics. All tablets of a server share one
 // store (one log, as in Bigtable), so that cutting one is a change of METADATA rows and moves no data.
 // Must not know entities or indexes: a key is bytes here.
-// Read next: tablet-server.ts, which keeps the map on disk and cuts what grows.
+// Read next: tablet-server.ts, which keeps the map on disk, cuts what grows and merges what has shrunk.
 //
 // Only starts are kept. A tablet ends where the next one starts, so no set of METADATA rows can leave a gap or an overlap.
 import { assert } from '../../sdk/support/assert.ts';
+import { type LoadHistory } from './load-history.ts';
+import { TabletLoad } from './tablet-load.ts';
 
 export interface TabletStatistics {
   readonly rows: number;
@@ -30,6 +32,7 @@ export interface Tablet {
   bytes: number;
   rowsRead: number;
   rowsWritten: number;
+  readonly load: TabletLoad;
 }
 
 /** A row that a commit put or deleted. */
@@ -39,6 +42,13 @@ export interface RowChange {
   readonly rows: number;
   /** What it adds to the bytes of keys and values. */
   readonly bytes: number;
+  /** Of the value that is there now; undefined for a deleted row. */
+  readonly valueBytes: number | undefined;
+}
+
+/** A tablet without rows; `atMs` is of the monotonic clock. */
+export function newTablet(id: number, start: Buffer, atMs: number, history?: LoadHistory): Tablet {
+  return { id, start, rows: 0, bytes: 0, rowsRead: 0, rowsWritten: 0, load: new TabletLoad(atMs, history ? { history } : {}) };
 }
 
 export class TabletMap {
@@ -61,9 +71,9 @@ export class TabletMap {
     return tablet;
   }
 
-  /** Exclusive; undefined for the last tablet. */
-  endOf(tablet: Tablet): Buffer | undefined {
-    return this.#tablets[this.#indexOf(tablet.start) + 1]?.start;
+  /** The one behind it; undefined for the last tablet. */
+  neighbour(tablet: Tablet): Tablet | undefined {
+    return this.#tablets[this.#indexOf(tablet.start) + 1];
   }
 
   wrote(changes: readonly RowChange[]): void {
@@ -72,20 +82,37 @@ export class TabletMap {
       tablet.rows += rows;
       tablet.bytes += bytes;
       tablet.rowsWritten++;
+      tablet.load.sample?.count(key, 1);
     }
   }
 
   /** Counts rows read at `key` and close behind it. */
   read(key: Buffer, rows: number): void {
-    this.route(key).rowsRead += rows;
+    const tablet = this.route(key);
+    tablet.rowsRead += rows;
+    tablet.load.sample?.count(key, rows);
   }
 
-  /** Cuts `tablet` at `start`, which `right` begins with. */
+  /** Cuts `tablet` at `right.start`; what `right` has is taken from it. */
   split(tablet: Tablet, right: Tablet): void {
     const at = this.#indexOf(tablet.start);
     assert(this.#tablets[at] === tablet && this.#indexOf(right.start) === at, 'a tablet is cut inside');
     assert(Buffer.compare(tablet.start, right.start) < 0, 'a tablet is not cut at its start');
+    tablet.rows -= right.rows;
+    tablet.bytes -= right.bytes;
     this.#tablets = [...this.#tablets.slice(0, at + 1), right, ...this.#tablets.slice(at + 1)];
+  }
+
+  /** Adds the tablet behind `tablet` to it. `atMs` is of the monotonic clock. */
+  merge(tablet: Tablet, right: Tablet, atMs: number): void {
+    const at = this.#indexOf(tablet.start);
+    assert(this.#tablets[at] === tablet && this.#tablets[at + 1] === right, 'neighbours become one');
+    tablet.rows += right.rows;
+    tablet.bytes += right.bytes;
+    tablet.rowsRead += right.rowsRead;
+    tablet.rowsWritten += right.rowsWritten;
+    tablet.load.absorb(right.load, atMs);
+    this.#tablets = this.#tablets.filter((one) => one !== right);
   }
 
   list(): readonly TabletView[] {

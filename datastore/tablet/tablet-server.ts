@@ -1,56 +1,73 @@
-// Keeps the tablet map on disk and cuts tablets that have grown.
+// The tablets of one server: counts what is read and written, keeps the map and the statistics on disk, cuts what grows or is
+// busy, merges what is small and cold.
 //
-//   METADATA row := M start  →  01 id:u32 rows:u64 bytes:u64
-//   app row      := A app    →  01 bytes:u64                    what an app's rows take, for metering
-//   clean row    := S 03     →  01                              there exactly while the store is closed in good order
-//
-// A cut is one transaction on METADATA rows, so after a crash it has happened or it has not. Statistics are written every
-// half minute and on close; after a crash they are counted anew in the background, in bounded steps. A count under writes may
-// be off by the commits in flight when it began.
-import { type Cancel, type Timers } from '../../sdk/support/clock.ts';
-import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
+// Statistics of rows and bytes are exact while the server runs. They are written every half minute and on close; a row that
+// is there exactly while the store is closed in good order (S 03) tells a crash, after which they are counted anew in the
+// background. Reads and writes per minute are kept for a day, over restarts too: a crash loses those of the last half minute.
+import { type Cancel, type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
+import { toPlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Log } from '../../sdk/support/log.ts';
-import { FAMILY } from '../codec/row-key.ts';
-import { prefixRange } from '../storage/key-bytes.ts';
-import { type KeyRange, type Store } from '../storage/port.ts';
+import { type Store } from '../storage/port.ts';
 import { AppBytes } from './app-bytes.ts';
-import { type RowChange, type Tablet, TabletMap, type TabletView } from './tablet-map.ts';
+import { CommitsUnderWay } from './commits-under-way.ts';
+import { KeySample } from './key-sample.ts';
+import { TabletChanges } from './tablet-changes.ts';
+import { cutReason, isCold, isSampled, loadCut, shouldMerge, type TabletFacts, type TabletRules } from './tablet-decision.ts';
+import { newTablet, type RowChange, type Tablet, TabletMap, type TabletView } from './tablet-map.ts';
+import { TabletRows } from './tablet-rows.ts';
 
 export interface TabletServerOptions {
   /** A tablet with more bytes is cut in two. */
   readonly splitBytes?: number;
+  /** Rows read and written in a minute; a tablet with more is cut in two if that divides its load. */
+  readonly rowsPerMinuteMax?: number;
 }
 
-const FORMAT_VERSION = 0x01;
-const ROW_BYTES = 21;
-const METADATA = Buffer.from([FAMILY.metadata]);
-const CLEAN_KEY = Buffer.from([FAMILY.sequence, 0x03]);
-const CLEAN = Buffer.from([FORMAT_VERSION]);
-/** Above every key: no family is FF. */
-const KEYS_END = Buffer.from([0xff]);
+const MINUTE_MS = 60_000;
 const MAINTAIN_EVERY_MS = 5_000;
-const FLUSH_EVERY_ROUNDS = 6;
-const CHUNK_ROWS = 1_000;
+const WRITE_EVERY_MS = 30_000;
+const COOL_DOWN_MS = 5 * MINUTE_MS;
+const COLD_MS = 10 * MINUTE_MS;
+/** Of one round, so that statistics are written in between. */
+const MERGES_PER_ROUND = 100;
+/** Tablets whose keys are sampled at the same time: 128 keys each. */
+const SAMPLED_TABLETS_MAX = 64;
 
 export class TabletServer {
-  readonly #store: Store;
+  /** Every commit must be one of these from its submission until `wrote` was told of it. */
+  readonly underWay = new CommitsUnderWay();
+  readonly #clock: Clock;
   readonly #timers: Timers;
+  readonly #random: Random;
   readonly #log: Log;
-  readonly #splitBytes: number;
-  #map = new TabletMap([emptyTablet(1, Buffer.alloc(0))]);
+  readonly #rules: TabletRules;
+  readonly #rows: TabletRows;
+  readonly #changes: TabletChanges;
+  #map = new TabletMap([newTablet(1, Buffer.alloc(0), 0)]);
   #appBytes = new AppBytes();
   #cancel: Cancel = () => undefined;
-  #round = 0;
   #maintaining: Promise<void> | undefined;
+  #lastTurn: Promise<unknown> = Promise.resolve();
   #mustCount = false;
-  #stopping = false;
+  #isStopping = false;
+  #minute = 0;
+  #gatheredMs = 0;
+  #writtenMs = 0;
 
-  constructor(store: Store, timers: Timers, log: Log, options: TabletServerOptions = {}) {
-    this.#store = store;
+  constructor(store: Store, clock: Clock, timers: Timers, random: Random, log: Log, options: TabletServerOptions = {}) {
+    this.#clock = clock;
     this.#timers = timers;
+    this.#random = random;
     this.#log = log;
-    this.#splitBytes = options.splitBytes ?? LIMITS.tabletBytesMax;
+    this.#rules = {
+      splitBytes: options.splitBytes ?? LIMITS.tabletBytesMax,
+      rowsPerMinuteMax: options.rowsPerMinuteMax ?? LIMITS.tabletRowsPerMinuteMax,
+      coolDownMs: COOL_DOWN_MS,
+      coldMs: COLD_MS,
+    };
+    this.#rows = new TabletRows(store);
+    this.#changes = new TabletChanges(store, this.#rows, this.underWay, clock, log);
   }
 
   get map(): TabletMap {
@@ -61,12 +78,17 @@ export class TabletServer {
     return this.#appBytes.byApp;
   }
 
+  /** The minute at hand, since 1970: the last of every history. */
+  get minute(): number {
+    return this.#minute;
+  }
+
   wrote(appId: string, changes: readonly RowChange[]): void {
     this.#map.wrote(changes);
-    this.#appBytes.add(
-      appId,
-      changes.reduce((sum, { bytes }) => sum + bytes, 0),
-    );
+    this.#changes.wrote(appId, changes);
+    let bytes = 0;
+    for (const change of changes) bytes += change.bytes;
+    this.#appBytes.add(appId, bytes);
   }
 
   list(): readonly TabletView[] {
@@ -74,41 +96,37 @@ export class TabletServer {
   }
 
   async start(): Promise<void> {
-    this.#stopping = false;
-    const tablets: Tablet[] = [];
-    const scan = this.#store.scan(prefixRange(METADATA));
-    for (let rows = await scan.next(CHUNK_ROWS); rows.length > 0; rows = await scan.next(CHUNK_ROWS)) {
-      for (const { key, value } of rows) tablets.push(decodeTablet(key, value));
-    }
-    await scan.close();
-    this.#map = new TabletMap(tablets.length > 0 ? tablets : [emptyTablet(1, Buffer.alloc(0))]);
-    this.#appBytes = await AppBytes.read(this.#store);
-    const wasCounted = tablets.every(({ rows }) => rows === 0) || this.#appBytes.byApp.size > 0;
-    this.#mustCount = tablets.length > 0 && (!wasCounted || (await this.#store.get(CLEAN_KEY)) === undefined);
-    // From here on the statistics on disk are old, and a crash must find that out.
-    const transaction = this.#store.begin();
-    transaction.delete(CLEAN_KEY);
-    this.#putStatistics(transaction.put.bind(transaction));
-    await transaction.commit();
+    this.#isStopping = false;
+    this.#changes.start();
+    this.#minute = minuteOf(this.#clock.nowMs());
+    this.#gatheredMs = this.#clock.monotonicMs();
+    this.#writtenMs = this.#gatheredMs;
+    const { tablets, appBytes, isClean } = await this.#rows.read(this.#minute, this.#gatheredMs);
+    const created = tablets.length === 0 ? newTablet(1, Buffer.alloc(0), this.#gatheredMs) : undefined;
+    this.#map = new TabletMap(created ? [created] : tablets);
+    this.#appBytes = appBytes;
+    this.#mustCount = !created && !isClean;
+    await this.#rows.markOpen(created);
     this.#cancel = this.#timers.every(MAINTAIN_EVERY_MS, () => {
+      this.#gather();
       void this.maintain();
     });
     if (this.#mustCount) void this.maintain();
   }
 
   async close(): Promise<void> {
-    this.#stopping = true;
+    this.#isStopping = true;
+    this.#changes.stop();
     this.#cancel();
-    await this.#maintaining;
-    const transaction = this.#store.begin();
-    this.#putStatistics(transaction.put.bind(transaction));
-    if (!this.#mustCount) transaction.put(CLEAN_KEY, CLEAN);
-    await transaction.commit();
+    await this.#lastTurn;
+    this.#gather();
+    await this.#rows.writeStatistics(this.#map.tablets, this.#appBytes);
+    if (!this.#mustCount) await this.#rows.markClosed();
   }
 
   /** One round of upkeep; one at a time. Never throws. */
   maintain(): Promise<void> {
-    this.#maintaining ??= this.#maintain()
+    this.#maintaining ??= this.#inTurn(() => this.#round())
       .catch((error: unknown) => {
         if (toPlatformError(error).code === 'DS_CLOSED') return;
         this.#log.error('Tablets could not be maintained', { error: String(error) });
@@ -119,113 +137,130 @@ export class TabletServer {
     return this.#maintaining;
   }
 
-  async #maintain(): Promise<void> {
+  /** Cuts the tablet that holds `key` at it; false when it starts there already, or there are too many. */
+  cutAt(key: Buffer): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const tablet = this.#map.route(key);
+      if (tablet.start.equals(key) || !this.#hasRoom()) return false;
+      return this.#changes.cutAt(this.#map, tablet, key);
+    });
+  }
+
+  /** Makes the tablet that holds `key` and the one behind it one; false when it is the last one. */
+  mergeAt(key: Buffer): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const tablet = this.#map.route(key);
+      const right = this.#map.neighbour(tablet);
+      if (right) await this.#changes.merge(this.#map, tablet, right);
+      return right !== undefined;
+    });
+  }
+
+  async #round(): Promise<void> {
     if (this.#mustCount) await this.#countAll();
     for (const tablet of this.#map.tablets) {
-      if (this.#stopping) return;
-      if (tablet.bytes > this.#splitBytes && this.#map.tablets.length < LIMITS.tabletsMax) await this.#split(tablet);
+      if (this.#isStopping) return;
+      await this.#cutIfDue(tablet);
+      await this.#writeIfDue();
     }
-    if (++this.#round % FLUSH_EVERY_ROUNDS !== 0) return;
-    const transaction = this.#store.begin();
-    this.#putStatistics(transaction.put.bind(transaction));
-    await transaction.commit();
+    await this.#mergeCold();
+    await this.#writeIfDue();
   }
 
   async #countAll(): Promise<void> {
-    const appsBefore = this.#appBytes.copy();
-    const appsCounted = new AppBytes();
-    for (const tablet of this.#map.tablets) {
-      const [rowsBefore, bytesBefore] = [tablet.rows, tablet.bytes];
-      const counted = await this.#walk(tablet, Infinity, appsCounted);
-      if (this.#stopping) return;
-      // What was written since the count began came on top of the old figures.
-      tablet.rows += counted.rows - rowsBefore;
-      tablet.bytes += counted.bytes - bytesBefore;
+    const apps = new AppBytes();
+    try {
+      for (const tablet of this.#map.tablets) {
+        if (!(await this.#changes.recount(this.#map, tablet, apps))) return;
+        await this.#writeIfDue();
+      }
+      this.#appBytes.replaceBy(apps);
+    } finally {
+      this.#changes.endRecount();
     }
-    this.#appBytes.correct(appsBefore, appsCounted);
     this.#mustCount = false;
   }
 
-  async #split(tablet: Tablet): Promise<void> {
-    const left = await this.#walk(tablet, tablet.bytes / 2);
-    if (this.#stopping || !left.next || Buffer.compare(left.next, tablet.start) <= 0) return;
-    const id = 1 + Math.max(...this.#map.tablets.map((one) => one.id));
-    const right: Tablet = {
-      ...emptyTablet(id, left.next),
-      rows: Math.max(0, tablet.rows - left.rows),
-      bytes: Math.max(0, tablet.bytes - left.bytes),
-    };
-    const transaction = this.#store.begin();
-    transaction.put(metadataKey(tablet.start), encodeTablet({ ...tablet, rows: left.rows, bytes: left.bytes }));
-    transaction.put(metadataKey(right.start), encodeTablet(right));
-    await transaction.commit();
-    // Commits that arrived meanwhile were counted on the left; the total stays right.
-    tablet.rows -= right.rows;
-    tablet.bytes -= right.bytes;
-    this.#map.split(tablet, right);
-    this.#log.info('A tablet was cut in two', { tablet: tablet.id, right: right.id, bytes: tablet.bytes });
-  }
-
-  /** Counts a tablet's rows until `bytesMax`; `next` is the key at which it stopped, if there is one. */
-  async #walk(
-    tablet: Tablet,
-    bytesMax: number,
-    apps?: AppBytes,
-  ): Promise<{ readonly rows: number; readonly bytes: number; readonly next?: Buffer }> {
-    const range: KeyRange = { from: tablet.start, to: this.#map.endOf(tablet) ?? KEYS_END };
-    const snapshot = this.#store.snapshot();
-    try {
-      const scan = snapshot.scan(range);
-      let rows = 0;
-      let bytes = 0;
-      for (let chunk = await scan.next(CHUNK_ROWS); chunk.length > 0 && !this.#stopping; chunk = await scan.next(CHUNK_ROWS)) {
-        for (const { key, value } of chunk) {
-          if (bytes >= bytesMax) {
-            await scan.close();
-            return { rows, bytes, next: key };
-          }
-          rows++;
-          bytes += key.length + value.length;
-          apps?.addRow(key, value);
-        }
-      }
-      await scan.close();
-      return { rows, bytes };
-    } finally {
-      await snapshot.close();
+  async #cutIfDue(tablet: Tablet): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    const reason = cutReason(factsOf(tablet), this.#rules, nowMs);
+    if (reason === undefined || !this.#hasRoom()) return;
+    if (reason === 'bytes') {
+      await this.#changes.cutBySize(this.#map, tablet);
+      return;
+    }
+    const cut = loadCut(tablet.start, tablet.load.sample?.keys ?? []);
+    if (cut.kind === 'cut') await this.#changes.cutAt(this.#map, tablet, cut.at, cut.rightShare);
+    else if (cut.kind === 'one-key') {
+      // Looked at again after a while, by a new sample.
+      tablet.load.changedAtMs = nowMs;
+      tablet.load.sample = undefined;
+      this.#log.info('A busy tablet was left whole: one key takes most of its load', { tablet: tablet.id });
     }
   }
 
-  #putStatistics(put: (key: Buffer, value: Buffer) => void): void {
-    for (const tablet of this.#map.tablets) put(metadataKey(tablet.start), encodeTablet(tablet));
-    this.#appBytes.write(put);
+  async #mergeCold(): Promise<void> {
+    let merges = 0;
+    for (let tablet = this.#map.tablets[0]; tablet && merges < MERGES_PER_ROUND && !this.#isStopping;) {
+      const right = this.#map.neighbour(tablet);
+      if (right && shouldMerge(factsOf(tablet), factsOf(right), this.#rules, this.#clock.monotonicMs())) {
+        await this.#changes.merge(this.#map, tablet, right);
+        merges++;
+      }
+      // The one just merged rests: the pair behind it is next.
+      tablet = this.#map.neighbour(tablet);
+    }
+  }
+
+  async #writeIfDue(): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#writtenMs < WRITE_EVERY_MS) return;
+    await this.#rows.writeStatistics(this.#map.tablets, this.#appBytes);
+    this.#writtenMs = nowMs;
+  }
+
+  /** Takes what was read and written since the last time into averages and histories. */
+  #gather(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const minute = minuteOf(this.#clock.nowMs());
+    const { tablets } = this.#map;
+    const isPastOrNewHour = minute < this.#minute || hourOf(minute) !== hourOf(this.#minute);
+    if (isPastOrNewHour) for (const { load } of tablets) load.history.keepUntil(minute);
+    let sampled = tablets.filter(({ load }) => load.sample !== undefined).length;
+    for (const tablet of tablets) {
+      const { load } = tablet;
+      load.gather(minute, tablet.rowsRead, tablet.rowsWritten, nowMs - this.#gatheredMs);
+      if (!isCold(load, this.#rules)) load.coldSinceMs = nowMs;
+      if (!isSampled(load, this.#rules)) load.sample = undefined;
+      else if (!load.sample && sampled < SAMPLED_TABLETS_MAX) {
+        load.sample = new KeySample(this.#random);
+        sampled++;
+      }
+    }
+    this.#minute = minute;
+    this.#gatheredMs = nowMs;
+  }
+
+  #hasRoom(): boolean {
+    return this.#map.tablets.length < LIMITS.tabletsMax;
+  }
+
+  /** One at a time: counts, changes of the map, and statistics written beside them. */
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(action);
+    this.#lastTurn = turn.catch(() => undefined);
+    return turn;
   }
 }
 
-function emptyTablet(id: number, start: Buffer): Tablet {
-  return { id, start, rows: 0, bytes: 0, rowsRead: 0, rowsWritten: 0 };
+function factsOf({ bytes, load }: Tablet): TabletFacts {
+  return { bytes, perMinute: load.perMinute, changedAtMs: load.changedAtMs, coldSinceMs: load.coldSinceMs };
 }
 
-function metadataKey(start: Buffer): Buffer {
-  return Buffer.concat([METADATA, start]);
+function minuteOf(nowMs: number): number {
+  return Math.floor(nowMs / MINUTE_MS);
 }
 
-function encodeTablet({ id, rows, bytes }: Pick<Tablet, 'id' | 'rows' | 'bytes'>): Buffer {
-  const encoded = Buffer.alloc(ROW_BYTES);
-  encoded[0] = FORMAT_VERSION;
-  encoded.writeUInt32BE(id, 1);
-  encoded.writeBigUInt64BE(BigInt(Math.max(0, rows)), 5);
-  encoded.writeBigUInt64BE(BigInt(Math.max(0, bytes)), 13);
-  return encoded;
-}
-
-/** Throws DS_CORRUPT. */
-export function decodeTablet(key: Buffer, value: Buffer): Tablet {
-  if (value.length !== ROW_BYTES || value[0] !== FORMAT_VERSION)
-    throw new PlatformError('DS_CORRUPT', 'a METADATA row of an unknown format');
-  return {
-    ...emptyTablet(value.readUInt32BE(1), key.subarray(1)),
-    rows: Number(value.readBigUInt64BE(5)),
-    bytes: Number(value.readBigUInt64BE(13)),
-  };
+function hourOf(minute: number): number {
+  return Math.floor(minute / 60);
 }

@@ -10,6 +10,7 @@ import { type IndexCatalog } from '../index/index-catalog.ts';
 import { type IndexRow, indexRows } from '../index/index-rows.ts';
 import { indexedValues } from '../index/indexed-values.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
+import { type CommitsUnderWay } from '../tablet/commits-under-way.ts';
 import { type RowChange } from '../tablet/tablet-map.ts';
 import { type IdAllocator } from './id-allocator.ts';
 import { KeyLatches } from './key-latches.ts';
@@ -44,21 +45,24 @@ export class Committer {
   readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
+  readonly #underWay: CommitsUnderWay;
   readonly #latches = new KeyLatches();
 
-  /** `onWrote` is told what each commit has changed, once it is durable. */
+  /** `onWrote` is told what each commit has changed, once it is durable; until then it is one of those `underWay`. */
   constructor(
     store: Store,
     catalog: IndexCatalog,
     onWrote: (appId: string, changes: readonly RowChange[]) => void,
     versions: VersionClock,
     ids: IdAllocator,
+    underWay: CommitsUnderWay,
   ) {
     this.#store = store;
     this.#catalog = catalog;
     this.#onWrote = onWrote;
     this.#versions = versions;
     this.#ids = ids;
+    this.#underWay = underWay;
   }
 
   /**
@@ -125,8 +129,13 @@ export class Committer {
     const version = this.#versions.next();
     const changes: RowChange[] = [];
     for (const target of targets.values()) this.#write(transaction, appId, target, version, changes);
-    await transaction.commit();
-    this.#onWrote(appId, changes);
+    const end = this.#underWay.begin();
+    try {
+      await transaction.commit();
+      this.#onWrote(appId, changes);
+    } finally {
+      end();
+    }
     const results = steps.map(({ mutation, target }) => (mutation.isKeyComplete ? { version } : { key: encodeKey(target.key), version }));
     return { results, commitTimeMicros: version };
   }
@@ -208,5 +217,6 @@ function writeDifference(
 /** Of a row's value sizes before and after; undefined where there was or is no row. */
 function change(key: Buffer, oldBytes: number | undefined, newBytes: number | undefined): RowChange {
   const rows = (newBytes === undefined ? 0 : 1) - (oldBytes === undefined ? 0 : 1);
-  return { key, rows, bytes: rows * key.length + (newBytes ?? 0) - (oldBytes ?? 0) };
+  const bytes = rows * key.length + (newBytes ?? 0) - (oldBytes ?? 0);
+  return { key, rows, bytes, valueBytes: newBytes };
 }

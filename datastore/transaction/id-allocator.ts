@@ -1,8 +1,8 @@
 // Ids for incomplete keys: scattered over [2^52, 2^52 + 2^51) by reversing the bits of a counter, as App Engine does. So
 // they fit a double, and entities made one after the other lie far apart in the key space.
 //
-//   id bound row := S 02 app db → 01 bound:u64       no counter value at or above `bound` was given out
-import { PlatformError } from '../../sdk/contract/errors.ts';
+//   id bound row := S 02 app db → bound row       no counter value at or above `bound` was given out
+import { decodeBound, encodeBound } from '../codec/bound-row.ts';
 import { idBoundKey } from '../codec/row-key.ts';
 import { type Store } from '../storage/port.ts';
 
@@ -58,13 +58,9 @@ export class IdAllocator {
 
   async #raise(key: Buffer, block: Block): Promise<void> {
     const row = await this.#store.get(key);
-    if (row && (row.length !== 9 || row[0] !== 0x01)) throw new PlatformError('DS_CORRUPT', 'an id bound is of an unknown format');
-    const start = row ? Number(row.readBigUInt64BE(1)) : 1;
-    const bound = Buffer.alloc(9);
-    bound[0] = 0x01;
-    bound.writeBigUInt64BE(BigInt(start + BLOCK), 1);
+    const start = row ? Number(decodeBound(row, 'an id bound')) : 1;
     const transaction = this.#store.begin();
-    transaction.put(key, bound);
+    transaction.put(key, encodeBound(BigInt(start + BLOCK)));
     await transaction.commit();
     block.next = start;
     block.end = start + BLOCK;

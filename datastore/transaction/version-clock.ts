@@ -5,9 +5,9 @@
 // Versions are commit times in microseconds, made to increase strictly: over one process by memory, over restarts and
 // clocks set back by a bound on disk that no version given out exceeds.
 //
-//   version bound row := S 01 → 01 bound:u64
-import { PlatformError } from '../../sdk/contract/errors.ts';
+//   version bound row := S 01 → bound row
 import { type Clock } from '../../sdk/support/clock.ts';
+import { decodeBound, encodeBound } from '../codec/bound-row.ts';
 import { VERSION_BOUND_KEY } from '../codec/row-key.ts';
 import { type Store } from '../storage/port.ts';
 
@@ -28,8 +28,7 @@ export class VersionClock {
 
   async start(): Promise<void> {
     const row = await this.#store.get(VERSION_BOUND_KEY);
-    if (row && (row.length !== 9 || row[0] !== 0x01)) throw new PlatformError('DS_CORRUPT', 'the version bound is of an unknown format');
-    this.#bound = row ? row.readBigUInt64BE(1) : 0n;
+    this.#bound = row ? decodeBound(row, 'the version bound') : 0n;
     this.#last = this.#bound;
   }
 
@@ -60,11 +59,8 @@ export class VersionClock {
   }
 
   #writeBound(bound: bigint): Promise<void> {
-    const row = Buffer.alloc(9);
-    row[0] = 0x01;
-    row.writeBigUInt64BE(bound, 1);
     const transaction = this.#store.begin();
-    transaction.put(VERSION_BOUND_KEY, row);
+    transaction.put(VERSION_BOUND_KEY, encodeBound(bound));
     return transaction.commit();
   }
 }

@@ -76,6 +76,8 @@ export const LIMIT_ROWS = {
   postgresStatementMs: limit(30_000, 'One statement; then its connection is given up for broken'),
   postgresLeaseMs: limit(15_000, 'How long a process that died keeps others from the database'),
   tabletBytesMax: limit(64 * MiB, 'A tablet with more is cut in two; Bigtable used 100 to 200 MB on larger machines'),
+  tabletRowsPerMinuteMax: limit(600_000, 'Rows read and written in a tablet, on average over the last minutes; more is cut in two where that divides the load; 10,000 a second, a quarter of what a core writes'),
+  tabletHistoryMinutes: limit(1_440, 'Reads and writes of each minute kept for every tablet: a day, in 12 kB'),
   tabletsMax: limit(10_000, 'Tablets of one server; beyond, they grow instead'),
   integrityStepRowsMax: limit(500, 'Rows that one step of a check looks at, on one snapshot'),
   integrityStepMs: limit(20, 'A step of a check ends after this time; then calls of clients have as long'),

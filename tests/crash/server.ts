@@ -23,7 +23,7 @@ const quickTimers: Timers = {
 const log = new MemoryLog();
 const store = new LevelStore(directory, { writeBufferBytes: 64 * KiB, cacheBytes: 1024 * KiB });
 const datastore = new Datastore(store, systemClock, quickTimers, systemRandom, log, {
-  tabletSplitBytes: 48 * KiB,
+  tablets: { splitBytes: 48 * KiB },
   // As the role does: the process ends and is started anew, which reopens the store.
   onStoreFailed: () => setImmediate(() => process.exit(3)),
 });
