@@ -12,12 +12,13 @@ import { MemoryLog } from '../../sdk/support/log.ts';
 
 export class ServiceSocket {
   readonly meter: MemoryUsageMeter;
-  readonly #directory: string;
+  /** Where the sockets are, `APP.sock` each. */
+  readonly directory: string;
   readonly #table: ServiceTable;
   readonly #closing = new CloseStack();
 
   private constructor(directory: string, services: readonly ApiService[], gate: QuotaGate, meter: MemoryUsageMeter) {
-    this.#directory = directory;
+    this.directory = directory;
     this.meter = meter;
     this.#table = new ServiceTable(services, gate, meter, systemTimers);
     this.#closing.defer(() => rm(directory, { recursive: true, force: true }));
@@ -30,8 +31,8 @@ export class ServiceSocket {
   /** A connection of an instance of that app. */
   async connect(appId: string): Promise<RpcClient> {
     const view = { id: `${appId}-1`, appId, service: 'default', version: 'v1', deploymentId: 'd', state: 'ready' as const };
-    const instance = { ...view, socketDirectory: this.#directory, startedAtMs: 0, phases: {} };
-    const path = join(this.#directory, `${appId}.sock`);
+    const instance = { ...view, socketDirectory: this.directory, startedAtMs: 0, phases: {} };
+    const path = join(this.directory, `${appId}.sock`);
     const listener = wireListener(path, instance, this.#table.servicesOf(instance), systemTimers, new MemoryLog());
     await listener.start();
     this.#closing.defer(() => listener.close());
