@@ -25,6 +25,7 @@ import { GqlCache } from '../gql/statement-cache.ts';
 import { decodeEntityRow } from './codec/entity-row.ts';
 import { checkKey, checkPartition } from './codec/key-check.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { History } from './history/history.ts';
 import { IndexBuilder } from './index/index-builder.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
 import { Checker } from './integrity/checker.ts';
@@ -40,9 +41,11 @@ import { planLines, type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
 import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store, type StoreReader } from './storage/port.ts';
+import { isOfApp } from './tablet/app-bytes.ts';
 import { type RowChange, type TabletView } from './tablet/tablet-map.ts';
 import { TabletServer, type TabletServerOptions } from './tablet/tablet-server.ts';
 import { Committer } from './transaction/committer.ts';
+import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { completeKey, ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
@@ -55,7 +58,9 @@ export interface DatastoreScope {
 
 export interface DatastoreOptions {
   readonly tablets?: TabletServerOptions;
-  /** Called after each commit with the rows that it put and deleted, index rows included: what a write costs. */
+  /** Apps whose earlier states nobody will read; default all can be. */
+  readonly keepsHistory?: (appId: string) => boolean;
+  /** Called after each commit with the rows that it put and deleted, index rows included, history not: what a write costs. */
   readonly onWrote?: (appId: string, rows: number) => void;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
   readonly onStoreFailed?: (error: PlatformError) => void;
@@ -63,6 +68,8 @@ export interface DatastoreOptions {
 
 export interface ReadOptions {
   readonly transaction?: Uint8Array;
+  /** Microseconds: reads the state of then, at most an hour ago. Not within a transaction, which has its own. */
+  readonly readTime?: bigint;
 }
 
 export interface QueryOptions extends ReadOptions {
@@ -122,6 +129,8 @@ export class Datastore {
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
   readonly #transactions: TransactionRegistry;
+  readonly #history: History;
+  readonly #past: HistoricReads;
   readonly #committer: Committer;
   readonly #gql = new GqlCache();
   readonly #layout = new KindLayout();
@@ -140,7 +149,10 @@ export class Datastore {
     this.#builder = new IndexBuilder(store, this.#catalog, () => this.#versions.next(), log);
     this.#ids = new IdAllocator(store);
     this.#transactions = new TransactionRegistry(store, clock, timers, random);
-    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.tabletServer.underWay);
+    this.#history = new History(store, clock, options);
+    this.#past = new HistoricReads(store, clock, this.#history, this.#catalog, this.#versions);
+    const { underWay } = this.tabletServer;
+    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#history, underWay);
   }
 
   /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
@@ -165,6 +177,7 @@ export class Datastore {
         () => this.tabletServer.start(),
         () => this.#unlessFailed(() => this.tabletServer.close()),
       );
+      await this.#history.start(this.#versions.last);
       await this.settings.start();
       await this.#catalog.start();
       await step(
@@ -225,7 +238,7 @@ export class Datastore {
 
   /** One batch of a query's results. Throws DS_NEED_INDEX and what `lookup` throws. */
   async runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions = {}): Promise<QueryAnswer> {
-    const plan = planQuery(normalize(query, appId), this.#catalog.list(appId));
+    const plan = planQuery(normalize(query, appId), this.#catalog.list(appId), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
     const window = windowOf(query, header);
     const meter = new Meter(LIMITS.queryBatchRowsMax);
@@ -246,7 +259,11 @@ export class Datastore {
   /** count, sum and avg. Throws DEADLINE_EXCEEDED after `aggregationMs`, and what `runQuery` throws. */
   async runAggregation({ appId }: DatastoreScope, query: AggregationQuery, options: QueryOptions = {}): Promise<AggregationAnswer> {
     const { nested } = query;
-    const plan = planQuery(normalize(nested, appId, { aggregated: aggregatedProperties(query) }), this.#catalog.list(appId));
+    const plan = planQuery(
+      normalize(nested, appId, { aggregated: aggregatedProperties(query) }),
+      this.#catalog.list(appId),
+      this.#readTimeOf(appId, options),
+    );
     const window = windowOf(nested, cursorHeader(nested, appId));
     const meter = new Meter(Infinity);
     const endMs = this.#clock.monotonicMs() + LIMITS.aggregationMs;
@@ -295,9 +312,23 @@ export class Datastore {
     });
   }
 
-  /** The id of a new transaction; its reads see the state of now. Throws DS_LIMIT, DS_CLOSED. */
-  beginTransaction({ appId }: DatastoreScope, options: { readonly readOnly?: boolean } = {}): Promise<Buffer> {
-    return this.#transactions.begin(appId, options);
+  /**
+   * The id of a new transaction; its reads see the state of now, or a read-only one's that at `readTime`, in microseconds.
+   * Throws DS_LIMIT, DS_CLOSED, DS_INVALID, DS_TOO_OLD.
+   */
+  async beginTransaction(
+    { appId }: DatastoreScope,
+    { readOnly = false, readTime }: { readonly readOnly?: boolean; readonly readTime?: bigint } = {},
+  ): Promise<Buffer> {
+    if (readTime === undefined) return this.#transactions.begin(appId, { readOnly });
+    if (!readOnly) throw new PlatformError('DS_INVALID', 'a read time is for read-only transactions');
+    const snapshot = await this.#past.open(appId, readTime);
+    try {
+      return await this.#transactions.begin(appId, { readOnly, past: { snapshot, readTime } });
+    } catch (error) {
+      await snapshot.close();
+      throw error;
+    }
   }
 
   /**
@@ -373,24 +404,29 @@ export class Datastore {
 
   readonly #onWrote = (appId: string, changes: readonly RowChange[]): void => {
     this.tabletServer.wrote(appId, changes);
-    this.#options.onWrote?.(appId, changes.length);
+    this.#options.onWrote?.(appId, changes.filter(({ key }) => isOfApp(key)).length);
   };
 
   /** Reads from the transaction, from a snapshot of its own, or (where one read cannot see two states) from the store. */
   async #reading<T>(
     appId: string,
-    { transaction }: ReadOptions,
+    { transaction, readTime }: ReadOptions,
     needsSnapshot: boolean,
     read: (reader: StoreReader) => Promise<T>,
   ): Promise<T> {
+    if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
     if (transaction) return read(this.#transactions.reader(appId, transaction));
-    if (!needsSnapshot) return read(this.#store);
-    const snapshot = this.#store.snapshot();
+    if (!needsSnapshot && readTime === undefined) return read(this.#store);
+    const snapshot = readTime === undefined ? this.#store.snapshot() : await this.#past.open(appId, readTime);
     try {
       return await read(snapshot);
     } finally {
       await snapshot.close();
     }
+  }
+
+  #readTimeOf(appId: string, { transaction, readTime }: ReadOptions): bigint | undefined {
+    return transaction ? this.#transactions.readTime(appId, transaction) : readTime;
   }
 
   #readingOf(reader: StoreReader, meter: Meter): Reading {

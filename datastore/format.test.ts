@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { type PathElement } from '../sdk/contract/key.ts';
 import { decodeBound, encodeBound } from './codec/bound-row.ts';
 import { encodeEntityRow } from './codec/entity-row.ts';
-import { entityRowKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { entityRowKey, historyBoundKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { historyKey } from './history/history-row.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { decodeIndex, encodeIndex } from './index/index-row.ts';
 import { indexRows } from './index/index-rows.ts';
@@ -58,6 +59,9 @@ describe('FORMAT.md', () => {
       'C, of itself': hex(ofItself!.key),
       'X, key': hex(indexDefinitionKey('app', 1)),
       'X, value while serving, complete at version 3, 2 of 2 entities': hex(encodeIndex(index)),
+      'H, of that E row, ended by version 3': hex(historyKey(entityRowKey(partition, encoded), 3n)),
+      'S, history of all apps': hex(historyBoundKey('')),
+      'S, history of one': hex(historyBoundKey('app')),
       'S, ids': hex(idBoundKey('app', '')),
       'entity row of the message `message`, version 3, created 1, updated 2': hex(
         encodeEntityRow({ version: 3n, createdMicros: 1n, updatedMicros: 2n, message }),

@@ -15,6 +15,8 @@ const int64 = z
 const count = z.int().min(0).max(INT32_MAX);
 const name = z.string().max(LIMITS.keyNameBytesMax);
 const names = z.array(name).max(LIMITS.queryFiltersMax);
+/** Microseconds since 1970. */
+const readTime = int64.exactOptional();
 const transaction = bytes.refine((id) => id.length <= 64, 'not a transaction id').exactOptional();
 
 const operator = z.enum(['=', '<', '<=', '>', '>=', '!=', 'in', 'not-in', 'has-ancestor']);
@@ -71,18 +73,19 @@ const mutation = z.discriminatedUnion('op', [
 const explain = z.boolean().exactOptional();
 
 export const PAYLOADS = {
-  lookup: z.object({ keys: z.array(bytes).max(LIMITS.lookupKeysMax), transaction }),
-  runQuery: z.object({ query: query.exactOptional(), gql: gql.exactOptional(), transaction, explain }),
+  lookup: z.object({ keys: z.array(bytes).max(LIMITS.lookupKeysMax), transaction, readTime }),
+  runQuery: z.object({ query: query.exactOptional(), gql: gql.exactOptional(), transaction, readTime, explain }),
   runAggregation: z.object({
     query: z.object({ nested: query, aggregations: z.array(aggregation) }).exactOptional(),
     gql: gql.exactOptional(),
     transaction,
+    readTime,
     explain,
   }),
   listKinds: z.object({ databaseId: name, namespace: name }),
   listNamespaces: z.object({ databaseId: name }),
   bindGql: z.object({ gql }),
-  beginTransaction: z.object({ readOnly: z.boolean().exactOptional() }),
+  beginTransaction: z.object({ readOnly: z.boolean().exactOptional(), readTime }),
   commit: z.object({ mutations: z.array(mutation).max(LIMITS.commitMutationsMax), transaction }),
   rollback: z.object({ transaction: bytes }),
   allocateIds: z.object({ keys: z.array(bytes).max(LIMITS.allocateIdsMax) }),

@@ -10,6 +10,7 @@ export const FAMILY = Object.freeze({
   composite: 0x43, // C
   settings: 0x44, // D
   entity: 0x45, // E
+  history: 0x48, // H
   kind: 0x4b, // K
   metadata: 0x4d, // M
   property: 0x50, // P
@@ -140,6 +141,12 @@ export function idBoundKey(appId: string, databaseId: string): Buffer {
 /** `K app db`, to be followed by a namespace: the kind rows of a database in all its namespaces. */
 export function namespacesPrefix(appId: string, databaseId: string): Buffer {
   return writer.clear().byte(FAMILY.kind).text(appId).text(databaseId).take();
+}
+
+/** `S 04 [app]`: the version from which on history is complete, of one app or, for '', of all. */
+export function historyBoundKey(appId: string): Buffer {
+  const key = writer.clear().byte(FAMILY.sequence).byte(0x04);
+  return (appId === '' ? key : key.text(appId)).take();
 }
 
 /** `K app`, the kind rows of an app in all its databases and namespaces. */

@@ -75,6 +75,18 @@ async function findings(scope: CheckScope = APP, repair = false): Promise<readon
 const problems = (found: readonly Finding[]): string[] => found.map((finding) => `${finding.family} ${finding.problem}`);
 
 describe('the check of all rows', () => {
+  it('reads history rows too', async () => {
+    await datastore.commit(APP, [write('update', key('K', 1n), { n: 5n }), remove(key('P', 'p', 'K', 'x'))]);
+    const history = await rowsOf(family('H'));
+    expect(await findings({})).toEqual([]);
+    const [ofEntity, ofIndex] = [history.find(({ value }) => value.length > 0)!, history.find(({ value }) => value.length === 0)!];
+    await put([
+      { key: ofEntity.key, value: ofEntity.value.subarray(0, ofEntity.value.length - 1) },
+      { key: ofIndex.key, value: Buffer.from([1]) },
+    ]);
+    expect(problems(await findings({}))).toEqual(['H unreadable', 'H unreadable']);
+  });
+
   it('finds nothing in what commits wrote, and counts it by family', async () => {
     await datastore.commit(APP, [write('update', key('K', 1n), { n: 5n, t: ['b', 'c'] }), remove(key('P', 'p', 'K', 'x'))]);
     await datastore.settings.change(APP.appId, (settings) => ({ ...settings, concurrency: 'optimistic' }));

@@ -4,6 +4,7 @@ import { OrderedReader } from '../codec/ordered-reader.ts';
 import { readPath } from '../codec/path-code.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { readValue } from '../codec/value-code.ts';
+import { rowKeyOf } from '../history/history-row.ts';
 
 const HEX_BYTES_MAX = 96;
 const NAME_CHARACTERS_MAX = 400;
@@ -57,6 +58,8 @@ function readableName(key: Buffer): string {
       return `tablet from ${key.length === 1 ? 'the beginning' : hexOf(key.subarray(1))}`;
     case FAMILY.load:
       return `tablet ${reader.uint32()} load of hour ${reader.uint32()}`;
+    case FAMILY.history:
+      return `history of ${readableName(rowKeyOf(key))}`;
     default:
       return hexOf(key);
   }

@@ -1,8 +1,10 @@
 // Whether the rows that are not an entity's can be read: indexes, settings, statistics, bounds.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { decodeCheckedRow } from '../codec/checked-row.ts';
+import { decodeEntityRow } from '../codec/entity-row.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { FAMILY, VERSION_BOUND_KEY } from '../codec/row-key.ts';
+import { rowKeyOf } from '../history/history-row.ts';
 import { decodeIndex } from '../index/index-row.ts';
 import { decodeSettings } from '../settings/settings-catalog.ts';
 import { type Row } from '../storage/port.ts';
@@ -45,6 +47,7 @@ const READERS: ReadonlyMap<number, (row: Row) => void> = new Map<number, (row: R
       decodeLoad(value);
     },
   ],
+  [FAMILY.history, readHistory],
   [FAMILY.sequence, readBound],
 ]);
 
@@ -87,6 +90,15 @@ function keyEnd<T>(key: Buffer, read: (reader: OrderedReader) => T): T {
   return result;
 }
 
+/** The row that it was: an index row without its value, or an entity's. */
+function readHistory({ key, value }: Row): void {
+  if (key.length <= HISTORY_VERSION_BYTES + 1) throw new PlatformError('DS_CORRUPT', 'a history row that names no row');
+  if (rowKeyOf(key)[0] === FAMILY.entity) decodeEntityRow(value);
+  else if (value.length > 0) throw new PlatformError('DS_CORRUPT', 'the history of an index row with a value');
+}
+
+const HISTORY_VERSION_BYTES = 8;
+const HISTORY_BYTE = 0x04;
 const CLEAN_BYTE = 0x03;
 const IDS_BYTE = 0x02;
 const OLD_FORMAT_VERSION = 0x01;
@@ -95,9 +107,10 @@ function readBound({ key, value }: Row): void {
   const isClean = key.length === 2 && key[1] === CLEAN_BYTE;
   if (!isClean && !key.equals(VERSION_BOUND_KEY)) {
     const reader = new OrderedReader(key, 1);
-    if (reader.byte() !== IDS_BYTE) throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
-    reader.text();
-    reader.text();
+    const sequence = reader.byte();
+    if (sequence !== IDS_BYTE && sequence !== HISTORY_BYTE) throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
+    if (sequence === IDS_BYTE) reader.text();
+    if (sequence === IDS_BYTE || !reader.atEnd) reader.text();
     if (!reader.atEnd) throw new PlatformError('DS_CORRUPT', 'a key that goes on behind its end');
   }
   const bodyBytes = isClean ? 0 : 8;

@@ -20,14 +20,18 @@ import { type BranchPlan, type QueryPlan, type ScanPlan } from './plan.ts';
 
 /**
  * Throws DS_NEED_INDEX when the serving indexes do not answer the query; `details.indexYaml` holds the lines of index.yaml
- * that would.
+ * that would. A read at an earlier time uses what has been maintained since then.
  */
-export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]): QueryPlan {
+export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[], readTime?: bigint): QueryPlan {
   const metadata = metadataKind(query.entityKind);
   if (metadata) return metadataPlan(query, metadata);
-  const serving = indexes.filter((index) => index.state === 'serving' && index.definition.kind === query.entityKind);
+  const ready = indexes.filter((index) => index.state === 'serving' && index.definition.kind === query.entityKind);
+  const serving = readTime === undefined ? ready : ready.filter(({ since }) => since <= readTime);
   const plan = firstPlan(query, serving);
   if (plan) return plan;
+  if (firstPlan(query, ready)) {
+    throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is younger than the read time: it was complete only later');
+  }
   const ofKind = indexes.filter((index) => index.definition.kind === query.entityKind);
   if (firstPlan(query, ofKind)) {
     throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is not ready: it is being built, or its building failed');

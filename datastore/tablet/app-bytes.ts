@@ -11,6 +11,12 @@ const CHUNK_ROWS = 1_000;
 /** Families of what commits write; their keys begin with the app that the row belongs to. */
 const OF_APPS: ReadonlySet<number> = new Set([FAMILY.composite, FAMILY.entity, FAMILY.kind, FAMILY.property]);
 
+/** Whether a row is the app's own: kept for what it wrote, and not for how it was before. */
+export function isOfApp(key: Buffer): boolean {
+  const [family] = key;
+  return family !== undefined && OF_APPS.has(family);
+}
+
 export class AppBytes {
   readonly #byApp = new Map<string, number>();
   /** Not on disk as they are here. */
@@ -43,8 +49,7 @@ export class AppBytes {
   }
 
   addRow(key: Buffer, valueBytes: number): void {
-    const [family] = key;
-    if (family === undefined || !OF_APPS.has(family)) return;
+    if (!isOfApp(key)) return;
     if (this.#lastPrefix.length === 0 || !key.subarray(0, this.#lastPrefix.length).equals(this.#lastPrefix)) {
       const { appId, prefix } = appOf(key);
       this.#lastApp = appId;

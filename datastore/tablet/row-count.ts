@@ -3,7 +3,7 @@
 // Exact all the same. What a piece has read may or may not have had the commits that were under way. So a piece stays open
 // until those are counted, and for a key that any of them touched their word is taken instead of what was read. Once a piece
 // is closed, later commits below `at` are added to it.
-import { type AppBytes } from './app-bytes.ts';
+import { type AppBytes, isOfApp } from './app-bytes.ts';
 import { type CommitsUnderWay } from './commits-under-way.ts';
 import { isCounted } from './counted-rows.ts';
 import { keyAfter } from '../storage/key-bytes.ts';
@@ -57,7 +57,7 @@ export class RowCount {
   wrote(appId: string, changes: readonly RowChange[]): void {
     for (const change of changes) {
       if (Buffer.compare(change.key, this.#at) < 0) {
-        this.#options.apps?.add(appId, change.bytes);
+        if (isOfApp(change.key)) this.#options.apps?.add(appId, change.bytes);
         if (Buffer.compare(change.key, this.#range.from) >= 0) this.#add(change.rows, change.bytes);
       } else this.#touched?.set(change.key.toString('latin1'), change);
     }

@@ -44,6 +44,8 @@ export interface RowChange {
   readonly bytes: number;
   /** Of the value that is there now; undefined for a deleted row. */
   readonly valueBytes: number | undefined;
+  /** The value that it replaced or deleted, where a read at an earlier time needs that to have been there. */
+  readonly superseded?: Buffer;
 }
 
 /** A tablet without rows; `atMs` is of the monotonic clock. */

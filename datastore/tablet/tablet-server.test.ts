@@ -15,14 +15,14 @@ function tabletServer(store: Store): TabletServer {
   return new TabletServer(store, time, time, new SeededRandom(1), new MemoryLog());
 }
 
-/** Rows and bytes of the whole store, by walking it. */
-async function count(store: Store): Promise<{ readonly rows: number; readonly bytes: number }> {
+/** Rows and bytes of the whole store, by walking it; or of some families. */
+async function count(store: Store, families = 'CEHKP'): Promise<{ readonly rows: number; readonly bytes: number }> {
   const scan = store.scan({ from: Buffer.alloc(0), to: Buffer.from([0xff]) });
   let [rows, bytes] = [0, 0];
   for (let chunk = await scan.next(500); chunk.length > 0; chunk = await scan.next(500)) {
     for (const row of chunk) {
       // Only what commits write is counted as it is written; upkeep rows are few and counted when tablets are.
-      if (!'CEKP'.includes(row.key.toString('latin1', 0, 1))) continue;
+      if (!families.includes(row.key.toString('latin1', 0, 1))) continue;
       rows++;
       bytes += row.key.length + row.value.length;
     }
@@ -84,7 +84,8 @@ describe('tablets of a datastore', () => {
     for (let at = 0; at < 30; at++) await datastore.commit(APP, [write('upsert', key('K', `n${at % 20}`), { a: ['x', `y${at}`] })]);
     for (let at = 0; at < 5; at++) await datastore.commit(other, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(1_000) })]);
     await datastore.commit(APP, [remove(key('K', 'n3'))]);
-    const total = await count(store);
+    // What an app's rows were before is not what it stores.
+    const total = await count(store, 'CEKP');
     const sizes = (of: ReadonlyMap<string, number>): unknown => Object.fromEntries([...of].sort());
     const before = sizes(datastore.storedBytes());
     expect([...datastore.storedBytes().values()].reduce((sum, bytes) => sum + bytes)).toBe(total.bytes);

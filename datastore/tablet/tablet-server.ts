@@ -9,7 +9,7 @@ import { toPlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type Store } from '../storage/port.ts';
-import { AppBytes } from './app-bytes.ts';
+import { AppBytes, isOfApp } from './app-bytes.ts';
 import { CommitsUnderWay } from './commits-under-way.ts';
 import { KeySample } from './key-sample.ts';
 import { TabletChanges } from './tablet-changes.ts';
@@ -87,7 +87,7 @@ export class TabletServer {
     this.#map.wrote(changes);
     this.#changes.wrote(appId, changes);
     let bytes = 0;
-    for (const change of changes) bytes += change.bytes;
+    for (const change of changes) if (isOfApp(change.key)) bytes += change.bytes;
     this.#appBytes.add(appId, bytes);
   }
 

@@ -6,6 +6,7 @@ import { type Key } from '../../sdk/contract/key.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { encodeEntityRow } from '../codec/entity-row.ts';
 import { entityRowKey, partitionOf, pathBytes } from '../codec/row-key.ts';
+import { type History } from '../history/history.ts';
 import { type IndexCatalog } from '../index/index-catalog.ts';
 import { type IndexRow, indexRows } from '../index/index-rows.ts';
 import { indexedValues } from '../index/indexed-values.ts';
@@ -38,6 +39,7 @@ interface Work {
 /** Tries of a commit outside any transaction before it gives up: each loss means that somebody else committed. */
 const ATTEMPTS_MAX = 20;
 const NO_ROWS: readonly IndexRow[] = [];
+const NO_VALUE = Buffer.alloc(0);
 
 export class Committer {
   readonly #store: Store;
@@ -45,6 +47,7 @@ export class Committer {
   readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
+  readonly #history: History;
   readonly #underWay: CommitsUnderWay;
   readonly #latches = new KeyLatches();
 
@@ -55,6 +58,7 @@ export class Committer {
     onWrote: (appId: string, changes: readonly RowChange[]) => void,
     versions: VersionClock,
     ids: IdAllocator,
+    history: History,
     underWay: CommitsUnderWay,
   ) {
     this.#store = store;
@@ -62,6 +66,7 @@ export class Committer {
     this.#onWrote = onWrote;
     this.#versions = versions;
     this.#ids = ids;
+    this.#history = history;
     this.#underWay = underWay;
   }
 
@@ -129,9 +134,10 @@ export class Committer {
     const version = this.#versions.next();
     const changes: RowChange[] = [];
     for (const target of targets.values()) this.#write(transaction, appId, target, version, changes);
+    this.#history.record(transaction, appId, version, changes);
     const end = this.#underWay.begin();
     try {
-      await transaction.commit();
+      await this.#versions.follow(version, transaction.commit());
       this.#onWrote(appId, changes);
     } finally {
       end();
@@ -155,11 +161,11 @@ export class Committer {
         message: messageToStore(content.message, target.key),
       });
       transaction.put(rowKey, row);
-      changes.push(change(rowKey, stored && target.storedBytes, row.length));
+      changes.push(change(rowKey, target.storedRow, row.length, target.storedRow));
       writeDifference(transaction, before, indexRows(partition, kind, path, content.values, composites), changes);
     } else if (stored) {
       transaction.delete(rowKey);
-      changes.push(change(rowKey, target.storedBytes, undefined));
+      changes.push(change(rowKey, target.storedRow, undefined, target.storedRow));
       writeDifference(transaction, before, NO_ROWS, changes);
     }
   }
@@ -206,17 +212,17 @@ function writeDifference(
     old.delete(name);
     if (known?.value.equals(value)) continue;
     transaction.put(key, value);
-    changes.push(change(key, known?.value.length, value.length));
+    changes.push(change(key, known?.value, value.length));
   }
   for (const { key, value } of old.values()) {
     transaction.delete(key);
-    changes.push(change(key, value.length, undefined));
+    changes.push(change(key, value, undefined, NO_VALUE));
   }
 }
 
-/** Of a row's value sizes before and after; undefined where there was or is no row. */
-function change(key: Buffer, oldBytes: number | undefined, newBytes: number | undefined): RowChange {
-  const rows = (newBytes === undefined ? 0 : 1) - (oldBytes === undefined ? 0 : 1);
-  const bytes = rows * key.length + (newBytes ?? 0) - (oldBytes ?? 0);
-  return { key, rows, bytes, valueBytes: newBytes };
+/** Of a row's value before and its size after; undefined where there was or is no row. */
+function change(key: Buffer, old: Buffer | undefined, newBytes: number | undefined, superseded?: Buffer): RowChange {
+  const rows = (newBytes === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
+  const bytes = rows * key.length + (newBytes ?? 0) - (old?.length ?? 0);
+  return { key, rows, bytes, valueBytes: newBytes, ...(superseded ? { superseded } : {}) };
 }

@@ -14,7 +14,8 @@ export class Target {
   readonly rowKey: Buffer;
   /** What was there before the commit. */
   stored: EntityRow | undefined = undefined;
-  storedBytes = 0;
+  /** Its bytes. */
+  storedRow: Buffer | undefined = undefined;
   /** What the last mutation writes; none when the last one deletes, or before the first. */
   content: CheckedMutation['content'] = undefined;
   exists = false;
@@ -33,7 +34,7 @@ export class Target {
   /** Begins (anew) with the row that is stored. Throws DS_CORRUPT. */
   load(row: Buffer | undefined): void {
     this.stored = row && decodeEntityRow(row);
-    this.storedBytes = row?.length ?? 0;
+    this.storedRow = row;
     this.content = undefined;
     this.exists = row !== undefined;
     this.isDeleted = false;

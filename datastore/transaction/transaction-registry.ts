@@ -14,9 +14,15 @@ interface OpenTransaction {
   readonly appId: string;
   readonly body:
     | { readonly kind: 'read-write'; readonly transaction: StoreTransaction }
-    | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot };
+    | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime?: bigint };
   readonly startedMs: number;
   usedMs: number;
+}
+
+export interface BeginTransaction {
+  readonly readOnly?: boolean;
+  /** A read-only one's state, and the earlier time that it is of; else it sees the state of now. */
+  readonly past?: { readonly snapshot: StoreSnapshot; readonly readTime: bigint };
 }
 
 /** What a commit finds under an id. */
@@ -58,15 +64,15 @@ export class TransactionRegistry {
    * The id of a new transaction, 16 random bytes; when this resolves, what it reads is fixed. Throws DS_LIMIT when the app has
    * too many, and what the store's `pinned` throws.
    */
-  async begin(appId: string, options: { readonly readOnly?: boolean } = {}): Promise<Buffer> {
+  async begin(appId: string, { readOnly, past }: BeginTransaction = {}): Promise<Buffer> {
     const count = this.#openOfApp.get(appId) ?? 0;
     if (count >= LIMITS.transactionsOpenMax) {
       throw new PlatformError('DS_LIMIT', `an app has at most ${LIMITS.transactionsOpenMax} transactions open at once`);
     }
     const id = this.#random.bytes(ID_BYTES);
     const nowMs = this.#clock.monotonicMs();
-    const body: Taken = options.readOnly
-      ? { kind: 'read-only', snapshot: this.#store.snapshot() }
+    const body: Taken = readOnly
+      ? { kind: 'read-only', ...(past ?? { snapshot: this.#store.snapshot() }) }
       : { kind: 'read-write', transaction: this.#store.begin() };
     this.#open.set(id.toString('hex'), { appId, body, startedMs: nowMs, usedMs: nowMs });
     this.#openOfApp.set(appId, count + 1);
@@ -83,6 +89,12 @@ export class TransactionRegistry {
   reader(appId: string, id: Uint8Array): StoreReader {
     const { body } = this.#find(appId, id);
     return body.kind === 'read-only' ? body.snapshot : body.transaction;
+  }
+
+  /** The earlier time whose state it reads, if it does. Throws DS_TX_INVALID. */
+  readTime(appId: string, id: Uint8Array): bigint | undefined {
+    const { body } = this.#find(appId, id);
+    return body.kind === 'read-only' ? body.readTime : undefined;
   }
 
   /** Ends the registration; the caller commits and closes what it gets. Throws DS_TX_INVALID. */

@@ -20,6 +20,7 @@ export class VersionClock {
   readonly #clock: Clock;
   #last = 0n;
   #bound = 0n;
+  readonly #underWay = new Map<bigint, Promise<void>>();
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -56,6 +57,23 @@ export class VersionClock {
       });
     }
     return this.#last;
+  }
+
+  /** Waits for the commit that was given `version`. */
+  async follow(version: bigint, commit: Promise<void>): Promise<void> {
+    this.#underWay.set(version, commit);
+    try {
+      await commit;
+    } finally {
+      this.#underWay.delete(version);
+    }
+  }
+
+  /** Resolves when no commit with a version up to `version` is under way; none will come any more. */
+  async settle(version: bigint): Promise<void> {
+    if (version > this.#last) this.#last = version;
+    const awaited = [...this.#underWay].filter(([one]) => one <= version);
+    await Promise.allSettled(awaited.map(([, commit]) => commit));
   }
 
   #writeBound(bound: bigint): Promise<void> {

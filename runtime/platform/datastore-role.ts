@@ -11,7 +11,7 @@ import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
 import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
-import { DATASTORE_SOCKET } from '../host/instance.ts';
+import { DATASTORE_SOCKET, isPlatformApp } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { startMetering } from './metering.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
@@ -42,6 +42,8 @@ export async function startDatastore(
     const store = settings.ephemeral ? new MemoryStore() : new LevelStore(settings.paths.store);
     const datastore = new Datastore(store, clock, timers, random, log, {
       onWrote: chargeWrites(meter),
+      // Its rows of tasks and usage change all the time, and nobody asks how they were.
+      keepsHistory: (appId) => !isPlatformApp(appId),
       onStoreFailed: (error) => {
         log.error('The store takes no more writes; this role starts anew', { error });
         onFailed();

@@ -13,6 +13,8 @@ export interface LookupRequest {
   /** Key messages, complete, at most lookupKeysMax. */
   readonly keys: readonly Uint8Array[];
   readonly transaction?: Uint8Array;
+  /** Microseconds since 1970, at most an hour ago: reads the state of then. Not within a transaction. */
+  readonly readTime?: bigint;
 }
 
 export interface StoredEntity {
@@ -53,6 +55,8 @@ export interface RunQueryRequest {
   readonly query?: WireQuery;
   readonly gql?: WireGql;
   readonly transaction?: Uint8Array;
+  /** Microseconds since 1970, at most an hour ago: reads the state of then. Not within a transaction. */
+  readonly readTime?: bigint;
   /** Whether to return the plan beside the results. */
   readonly explain?: boolean;
 }
@@ -85,6 +89,8 @@ export interface RunAggregationRequest {
   readonly query?: Omit<AggregationQuery, 'nested'> & { readonly nested: WireQuery };
   readonly gql?: WireGql;
   readonly transaction?: Uint8Array;
+  /** Microseconds since 1970, at most an hour ago: reads the state of then. Not within a transaction. */
+  readonly readTime?: bigint;
   readonly explain?: boolean;
 }
 
@@ -101,6 +107,8 @@ export type BindGqlResponse =
 
 export interface BeginTransactionRequest {
   readonly readOnly?: boolean;
+  /** Of a read-only one, in microseconds: its reads see the state of then, not of its start. */
+  readonly readTime?: bigint;
 }
 
 export interface BeginTransactionResponse {
