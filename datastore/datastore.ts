@@ -13,7 +13,7 @@ import {
 } from '../sdk/contract/datastore-wire.ts';
 import { decodeKey, encodeKey } from '../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
-import { type IndexDefinition, type IndexState } from '../sdk/contract/index-definition.ts';
+import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
 import { type Key } from '../sdk/contract/key.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { type AggregationQuery, type MoreResults, type Query } from '../sdk/contract/query.ts';
@@ -26,8 +26,9 @@ import { decodeEntityRow } from './codec/entity-row.ts';
 import { checkKey, checkPartition } from './codec/key-check.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { History } from './history/history.ts';
-import { IndexBuilder } from './index/index-builder.ts';
+import { type CompositeIndex } from './index/composite-index.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
+import { IndexWork } from './index/index-work.ts';
 import { Checker } from './integrity/checker.ts';
 import { Repairer } from './integrity/repairer.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
@@ -107,10 +108,7 @@ export interface PartitionName {
   readonly namespace: string;
 }
 
-export interface IndexView {
-  readonly definition: IndexDefinition;
-  readonly state: IndexState;
-}
+export type IndexView = Omit<CompositeIndex, 'progress' | 'since'>;
 
 const LOOKUP_CHUNK_KEYS = 100;
 
@@ -125,7 +123,7 @@ export class Datastore {
   readonly #clock: Clock;
   readonly #options: DatastoreOptions;
   readonly #catalog: IndexCatalog;
-  readonly #builder: IndexBuilder;
+  readonly #indexWork: IndexWork;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
   readonly #transactions: TransactionRegistry;
@@ -136,6 +134,8 @@ export class Datastore {
   readonly #layout = new KindLayout();
   #close = new CloseStack();
   #hasFailed = false;
+  /** Of clients, since the start: what the background looks at to give way. */
+  #callsServed = 0;
 
   constructor(store: Store, clock: Clock, timers: Timers, random: Random, log: Log, options: DatastoreOptions = {}) {
     this.#store = store;
@@ -146,7 +146,16 @@ export class Datastore {
     this.#catalog = new IndexCatalog(store);
     this.tabletServer = new TabletServer(store, clock, timers, random, log, options.tablets);
     this.#versions = new VersionClock(store, clock);
-    this.#builder = new IndexBuilder(store, this.#catalog, () => this.#versions.next(), log);
+    this.#indexWork = new IndexWork(store, this.#catalog, clock, timers, log, {
+      nextVersion: () => this.#versions.next(),
+      counts: {
+        begin: () => this.tabletServer.underWay.begin(),
+        wrote: (appId, changes) => {
+          this.tabletServer.wrote(appId, changes);
+        },
+      },
+      callsServed: () => this.#callsServed,
+    });
     this.#ids = new IdAllocator(store);
     this.#transactions = new TransactionRegistry(store, clock, timers, random);
     this.#history = new History(store, clock, options);
@@ -182,9 +191,9 @@ export class Datastore {
       await this.#catalog.start();
       await step(
         () => {
-          this.#builder.start();
+          this.#indexWork.start();
         },
-        () => this.#builder.close(),
+        () => this.#indexWork.close(),
       );
       await step(
         () => {
@@ -337,6 +346,7 @@ export class Datastore {
    * over afterwards in any case.
    */
   async commit({ appId }: DatastoreScope, mutations: readonly WireMutation[], options: ReadOptions = {}): Promise<CommitResponse> {
+    this.#callsServed++;
     try {
       if (!options.transaction) return await this.#committer.commit(appId, mutations);
       const taken = this.#transactions.take(appId, options.transaction);
@@ -379,17 +389,29 @@ export class Datastore {
    */
   async ensureIndexes({ appId }: DatastoreScope, definitions: readonly IndexDefinition[]): Promise<readonly IndexView[]> {
     await this.#catalog.ensure(appId, definitions);
-    this.#builder.start();
+    this.#indexWork.start();
     return this.listIndexes({ appId });
   }
 
+  /** In the order of their ids, those being deleted too. */
   listIndexes({ appId }: DatastoreScope): readonly IndexView[] {
-    return this.#catalog.list(appId).map(({ definition, state }) => ({ definition, state }));
+    return [...this.#catalog.list(appId)]
+      .sort((left, right) => left.id - right.id)
+      .map(({ id, definition, state, done, estimate, reason }) => ({
+        ...{ id, definition, state, done, estimate },
+        ...(reason === undefined ? {} : { reason }),
+      }));
   }
 
-  /** Resolves when no index waits for its backfill. */
+  /** From now on no query uses the index; its rows go in the background. Throws DS_INDEX_NOT_FOUND. */
+  async deleteIndex({ appId }: DatastoreScope, id: number): Promise<void> {
+    await this.#catalog.delete(appId, id);
+    this.#indexWork.start();
+  }
+
+  /** Resolves when no index waits to be built or taken away. */
   indexesBuilt(): Promise<void> {
-    return this.#builder.idle();
+    return this.#indexWork.idle();
   }
 
   /** All tablets of this server in key order, with their statistics. */
@@ -415,6 +437,7 @@ export class Datastore {
     read: (reader: StoreReader) => Promise<T>,
   ): Promise<T> {
     if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
+    this.#callsServed++;
     if (transaction) return read(this.#transactions.reader(appId, transaction));
     if (!needsSnapshot && readTime === undefined) return read(this.#store);
     const snapshot = readTime === undefined ? this.#store.snapshot() : await this.#past.open(appId, readTime);

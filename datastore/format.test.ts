@@ -115,6 +115,6 @@ describe('FORMAT.md', () => {
     const serving = Buffer.from('01' + '0101' + '4b0001' + '0001' + '016e0001', 'hex');
     expect(decodeIndex(1, serving)).toEqual(old);
     const building = Buffer.concat([Buffer.from('01' + '0001' + '4b0001' + '0001' + '016e0001', 'hex'), Buffer.from('key')]);
-    expect(decodeIndex(1, building)).toEqual({ ...old, state: 'building', progress: Buffer.from('key') });
+    expect(decodeIndex(1, building)).toEqual({ ...old, state: 'error', reason: expect.stringContaining('create it again') as string });
   });
 });

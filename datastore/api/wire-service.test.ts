@@ -112,7 +112,9 @@ describe('datastore over the wire', () => {
     };
     expect(await admin('ensureIndexes', { appId: 'one', definitions: [definition] })).toMatchObject({ indexes: [{ definition }] });
     await datastore.indexesBuilt();
-    expect(await admin('listIndexes', { appId: 'one' })).toEqual({ indexes: [{ definition, state: 'serving' }] });
+    expect(await admin('listIndexes', { appId: 'one' })).toEqual({
+      indexes: [{ id: 1, definition, state: 'serving', done: 1, estimate: 1 }],
+    });
     expect(await admin('listIndexes', { appId: 'two' })).toEqual({ indexes: [] });
     expect(await admin('tablets', {})).toMatchObject({ tablets: [{ id: 1, rows: expect.any(Number) as number }] });
     await expect(admin('lookup', { keys: [] })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });

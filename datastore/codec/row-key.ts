@@ -105,6 +105,11 @@ export function entityRowKey(partition: Partition, path: Buffer): Buffer {
   return writer.clear().raw(partition.entities).raw(path).take();
 }
 
+/** `K app db ns kind path`. */
+export function kindRowKey(partition: Partition, kind: string, path: Buffer): Buffer {
+  return writer.clear().raw(partition.kinds).text(kind).raw(path).take();
+}
+
 /** `K app db ns kind`, to be followed by a path. */
 export function kindPrefix(partition: Partition, kind: string): Buffer {
   return writer.clear().raw(partition.kinds).text(kind).take();
@@ -123,6 +128,17 @@ export function compositePrefix(partition: Partition, indexId: number): Buffer {
 /** `X app index`. */
 export function indexDefinitionKey(appId: string, indexId: number): Buffer {
   return writer.clear().byte(FAMILY.index).text(appId).uint32(indexId).take();
+}
+
+/** `C app`, the composite index rows of an app in all its databases and namespaces. */
+export function appCompositesPrefix(appId: string): Buffer {
+  return writer.clear().byte(FAMILY.composite).text(appId).take();
+}
+
+/** The partition of a row whose key begins with a family and `app db ns`. */
+export function partitionOfRow(key: Buffer): Partition {
+  const reader = new OrderedReader(key, 1);
+  return partitionOf(reader.text(), reader.text(), reader.text());
 }
 
 /** `D app`. */
@@ -148,6 +164,16 @@ export function historyBoundKey(appId: string): Buffer {
   const key = writer.clear().byte(FAMILY.sequence).byte(0x04);
   return (appId === '' ? key : key.text(appId)).take();
 }
+
+const INDEX_COUNTER = 0x05;
+
+/** `S 05 app`: the id of the last composite index that was made. */
+export function indexCounterKey(appId: string): Buffer {
+  return writer.clear().byte(FAMILY.sequence).byte(INDEX_COUNTER).text(appId).take();
+}
+
+/** `S 05`, of all apps. */
+export const INDEX_COUNTERS = Buffer.from([FAMILY.sequence, INDEX_COUNTER]);
 
 /** `K app`, the kind rows of an app in all its databases and namespaces. */
 export function appKindsPrefix(appId: string): Buffer {

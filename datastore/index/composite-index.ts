@@ -1,12 +1,19 @@
 // The index layer: which rows an entity has besides its own, and the composite indexes of each app.
 // Must not know queries or transactions of users, nor decide what to read.
-// Read next: index-rows.ts (what a write writes), index-catalog.ts (which indexes there are), index-builder.ts (backfill).
+// Read next: index-rows.ts (what a write writes), index-catalog.ts (which indexes there are), index-builder.ts (background).
 //
-// States of a composite index: building → serving; building → error (an entity exceeds a limit); error → building (ensured
-// again). Commits maintain an index in every state, so that it never misses a write; queries use serving ones only.
+// States of a composite index:
+//
+//   building → serving    its backfill has reached the last entity
+//   building → error      an entity exceeds a limit in it
+//   any      → deleting   nobody wants it any more; it is gone when its rows are
+//
+// Ensuring a failed one deletes it and makes another of a new id. Commits maintain serving indexes, and building ones for the
+// entities that the backfill has done: so at every moment exactly the maintained entities have rows. Queries use serving ones.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexDefinition, type IndexState } from '../../sdk/contract/index-definition.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { assert } from '../../sdk/support/assert.ts';
 import { isReserved } from '../codec/key-check.ts';
 
 export interface CompositeIndex {
@@ -25,8 +32,33 @@ export interface CompositeIndex {
   readonly estimate: number;
   /** Why it could not be built. */
   readonly reason?: string;
-  /** Building: the key of the last kind row that the backfill has done; absent before the first. */
+  /**
+   * How far the work on its rows has come; absent before the first step. Building: entities with kind rows up to this key are
+   * indexed. Deleting: index rows up to this key are gone.
+   */
   readonly progress?: Buffer;
+}
+
+/** Whether an entity with this kind row has rows in `index`, of its kind: what a commit has to keep right. */
+export function isMaintained({ state, progress }: CompositeIndex, kindRow: Buffer): boolean {
+  if (state === 'building') return progress !== undefined && Buffer.compare(kindRow, progress) <= 0;
+  return state === 'serving';
+}
+
+/** Whether an entity of its kind must fit into the index. */
+export function isKept({ state }: CompositeIndex): boolean {
+  return state === 'building' || state === 'serving';
+}
+
+const MOVES: Readonly<Record<IndexState, readonly IndexState[]>> = {
+  building: ['building', 'serving', 'error', 'deleting'],
+  serving: ['deleting'],
+  error: ['deleting'],
+  deleting: ['deleting'],
+};
+
+export function assertMove(from: CompositeIndex, to: CompositeIndex): void {
+  assert(from.id === to.id && MOVES[from.state].includes(to.state), 'an index changes its state as it may');
 }
 
 export function isSameDefinition(left: IndexDefinition, right: IndexDefinition): boolean {
@@ -57,4 +89,10 @@ export function checkDefinition({ kind, properties }: IndexDefinition): void {
   if (new Set(properties.map(({ name }) => name)).size < properties.length) {
     throw new PlatformError('DS_INVALID', `the index on ${kind} names a property twice`);
   }
+}
+
+/** As people read it: `Greeting(ancestor, date desc)`. */
+export function describeIndex({ kind, ancestor, properties }: IndexDefinition): string {
+  const columns = properties.map(({ name, direction }) => (direction === 'asc' ? name : `${name} desc`));
+  return `${kind}(${[...(ancestor ? ['ancestor'] : []), ...columns].join(', ')})`;
 }

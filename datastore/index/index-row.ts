@@ -3,7 +3,11 @@
 //   index row     := checked row of: state:u8 ancestor:u8 kind:str count:u16 column* since:u64 done:u64 estimate:u64 reason:str progress
 //   column        := direction:u8 name:str          direction 00 ascending, 01 descending
 //   state         := 00 building | 01 serving | 02 error | 03 deleting
-//   old index row := 01 state ancestor kind:str count:u16 column* progress      still read: since, done and estimate are 0
+//   old index row := 01 state ancestor kind:str count:u16 column* progress
+//
+// The old row, of the first version, is still read: since, done and estimate are 0. An index that was being built then has
+// rows of entities beyond its progress, which today's backfill would leave behind when they change: it is in error, so that
+// whoever wants it makes another.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexProperty, type IndexState } from '../../sdk/contract/index-definition.ts';
 import { decodeCheckedRow, encodeCheckedRow } from '../codec/checked-row.ts';
@@ -14,6 +18,7 @@ import { type CompositeIndex } from './composite-index.ts';
 const OLD_FORMAT_VERSION = 0x01;
 /** By their byte. */
 const STATES: readonly IndexState[] = ['building', 'serving', 'error', 'deleting'];
+const OLD_BUILDING = 'an earlier version began to build it; create it again';
 const NO_BYTES = Buffer.alloc(0);
 
 export function encodeIndex(index: CompositeIndex): Buffer {
@@ -47,9 +52,10 @@ export function decodeIndex(id: number, row: Buffer): CompositeIndex {
   const since = isOld ? 0n : reader.uint64();
   const [done, estimate] = isOld ? [0, 0] : [Number(reader.uint64()), Number(reader.uint64())];
   const reason = isOld ? '' : reader.text();
-  const index: CompositeIndex = { id, definition: { kind, ancestor, properties }, state, since, done, estimate };
+  const definition = { kind, ancestor, properties };
+  if (isOld && state === 'building') return { id, definition, state: 'error', since, done, estimate, reason: OLD_BUILDING };
   return {
-    ...index,
+    ...{ id, definition, state, since, done, estimate },
     ...(reason === '' ? {} : { reason }),
     ...(reader.atEnd ? {} : { progress: body.subarray(reader.offset) }),
   };

@@ -6,13 +6,12 @@
 //
 // The value of a P or C row is empty, or 01 when the entity has several combinations of values in that index: only then
 // can it stand in one index scan twice.
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
 import { ancestorPrefixes, compositePrefix, ownKeyValue, type Partition } from '../codec/row-key.ts';
 import { complement } from '../codec/value-code.ts';
 import { type CompositeIndex } from './composite-index.ts';
-import { type IndexedValues, tooManyEntries } from './indexed-values.ts';
+import { type IndexedValues } from './indexed-values.ts';
 
 export interface IndexRow {
   readonly key: Buffer;
@@ -30,7 +29,7 @@ export function isOneOfMany(value: Buffer): boolean {
 
 const writer = new OrderedWriter();
 
-/** All rows. Throws DS_LIMIT when there are too many. `composites` are those of the entity's kind. */
+/** All rows, in composite indexes those of `composites`, which are of the entity's kind and which it fits into. */
 export function indexRows(
   partition: Partition,
   kind: string,
@@ -46,29 +45,21 @@ export function indexRows(
       rows.push({ key: writer.clear().raw(prefix).text(property).raw(value).raw(path).take(), value: rowValue });
     }
   }
-  for (const index of composites) {
-    for (const row of compositeRows(partition, path, values, index)) {
-      rows.push(row);
-      if (rows.length > LIMITS.indexEntriesPerEntityMax) throw tooManyEntries();
-    }
-  }
+  for (const index of composites) rows.push(...compositeRows(partition, path, values, index));
   return rows;
 }
 
-/** The rows in one composite index; none when the entity lacks one of its properties. Throws DS_LIMIT when it explodes. */
+/** The rows in one composite index; none when the entity lacks one of its properties. */
 export function compositeRows(partition: Partition, path: Buffer, values: IndexedValues, index: CompositeIndex): readonly IndexRow[] {
   const { ancestor, properties } = index.definition;
   const columns: (readonly Buffer[])[] = [];
-  let combinations = 1;
   for (const { name, direction } of properties) {
     const ofProperty = name === KEY ? [ownKeyValue(partition, path)] : values.get(name);
     if (!ofProperty) return [];
     columns.push(direction === 'desc' ? ofProperty.map(complement) : ofProperty);
-    combinations *= ofProperty.length;
   }
   const prefix = compositePrefix(partition, index.id);
   const heads = ancestor ? ancestorPrefixes(path).map((head) => writer.clear().raw(prefix).raw(head).byte(PATH_END).take()) : [prefix];
-  if (combinations * heads.length > LIMITS.indexEntriesPerEntityMax) throw tooManyEntries();
   const tails = combine(columns).map((tail) => Buffer.concat([...tail, path]));
   const value = tails.length > 1 ? ONE_OF_MANY : ONLY;
   return heads.flatMap((head) => tails.map((tail) => ({ key: Buffer.concat([head, tail]), value })));

@@ -45,7 +45,7 @@ export function indexedValues(properties: Properties, appId: string): IndexedVal
   return values;
 }
 
-export function tooManyEntries(): PlatformError {
+function tooManyEntries(): PlatformError {
   return new PlatformError('DS_LIMIT', `an entity has at most ${LIMITS.indexEntriesPerEntityMax} index entries`);
 }
 

@@ -4,42 +4,27 @@ import { describeKey } from '../../sdk/contract/key.ts';
 import { decodeEntityRow } from '../codec/entity-row.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { readPath } from '../codec/path-code.ts';
-import { entityRowKey, FAMILY, type Partition, partitionOf, pathBytes } from '../codec/row-key.ts';
-import { type CompositeIndex } from '../index/composite-index.ts';
+import { entityRowKey, kindRowKey, type Partition, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type IndexRow, indexRows } from '../index/index-rows.ts';
 import { indexedValues } from '../index/indexed-values.ts';
 import { type Row, type StoreReader } from '../storage/port.ts';
-import { compositeIdIn } from './index-row-place.ts';
 import { rowName } from './row-name.ts';
 import { type SnapshotIndexes } from './snapshot-indexes.ts';
 import { reasonOf, type Suspect } from './suspect.ts';
 
-/** The index rows that an entity row produces. */
-export interface Produced {
-  readonly rows: readonly IndexRow[];
-  /** The composite indexes that its kind has, by id. */
-  readonly composites: ReadonlyMap<number, CompositeIndex>;
-}
-
-/** Throws with the reason when the row cannot be read, or does not belong under its key. */
-export function producedBy({ key, value }: Row, indexes: SnapshotIndexes): Produced {
+/**
+ * The index rows of an entity row: all of them are there, and no others. Throws with the reason when the row cannot be read, or
+ * does not belong under its key.
+ */
+export function producedBy({ key, value }: Row, indexes: SnapshotIndexes): readonly IndexRow[] {
   const { partition, path, kind } = entityPlace(key);
   const entity = decodeEntity(decodeEntityRow(value).message);
   const { projectId, databaseId, namespace } = entity.key;
   if (!entityRowKey(partitionOf(projectId, databaseId, namespace), pathBytes(entity.key.path)).equals(key)) {
     throw new Error(`it holds the entity ${describeKey(entity.key)} of another key`);
   }
-  const composites = indexes.ofKind(partition.appId, kind);
-  return {
-    rows: indexRows(partition, kind, path, indexedValues(entity.properties, partition.appId), composites),
-    composites: new Map(composites.map((index) => [index.id, index])),
-  };
-}
-
-/** Index rows that must be there: those of composite indexes only while they serve. */
-export function mustExist({ rows, composites }: Produced): readonly IndexRow[] {
-  if (composites.size === 0) return rows;
-  return rows.filter(({ key }) => key[0] !== FAMILY.composite || composites.get(compositeIdIn(key).indexId)?.state === 'serving');
+  const composites = indexes.maintained(partition.appId, kind, kindRowKey(partition, kind, path));
+  return indexRows(partition, kind, path, indexedValues(entity.properties, partition.appId), composites);
 }
 
 /** Checks rows of one snapshot against their index rows. */
@@ -48,7 +33,7 @@ export async function checkEntityRows(reader: StoreReader, rows: readonly Row[],
   const wanted: { readonly key: Buffer; readonly rows: readonly IndexRow[] }[] = [];
   for (const row of rows) {
     try {
-      wanted.push({ key: row.key, rows: mustExist(producedBy(row, indexes)) });
+      wanted.push({ key: row.key, rows: producedBy(row, indexes) });
     } catch (error) {
       suspects.push({ problem: 'unreadable', key: row.key, detail: reasonOf(error) });
     }

@@ -56,7 +56,7 @@ function placeOf({ key }: Row, indexes: SnapshotIndexes): IndexRowPlace | Suspec
 function expectedRows(key: Buffer, value: Buffer | undefined, indexes: SnapshotIndexes): Expected | 'absent' | 'unreadable' {
   if (!value) return 'absent';
   try {
-    return new Map(producedBy({ key, value }, indexes).rows.map((row) => [row.key.toString('latin1'), row.value]));
+    return new Map(producedBy({ key, value }, indexes).map((row) => [row.key.toString('latin1'), row.value]));
   } catch {
     return 'unreadable';
   }

@@ -3,7 +3,7 @@ import { PlatformError } from '../../sdk/contract/errors.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
 import { type RowChange } from '../tablet/tablet-map.ts';
-import { mustExist, producedBy } from './entity-rows.ts';
+import { producedBy } from './entity-rows.ts';
 import { builtInPlace, compositeIdIn, compositePlace } from './index-row-place.ts';
 import { appOf, SnapshotIndexes } from './snapshot-indexes.ts';
 import { type Suspect } from './suspect.ts';
@@ -58,7 +58,7 @@ async function writeMissing(transaction: StoreTransaction, entityKey: Buffer): P
   if (!value) return undefined;
   const indexes = new SnapshotIndexes(transaction);
   await indexes.prepare([{ key: entityKey, value }]);
-  const wanted = mustExist(producedBy({ key: entityKey, value }, indexes));
+  const wanted = producedBy({ key: entityKey, value }, indexes);
   const stored = await transaction.getMany(wanted.map(({ key }) => key));
   const changes: RowChange[] = [];
   for (const [at, row] of wanted.entries()) {
@@ -101,7 +101,7 @@ async function producedValue(transaction: StoreTransaction, key: Buffer): Promis
   const value = await transaction.get(entityKey);
   if (!value) return undefined;
   try {
-    return producedBy({ key: entityKey, value }, indexes).rows.find((row) => row.key.equals(key))?.value;
+    return producedBy({ key: entityKey, value }, indexes).find((row) => row.key.equals(key))?.value;
   } catch {
     return 'unknown';
   }

@@ -98,23 +98,37 @@ function readHistory({ key, value }: Row): void {
 }
 
 const HISTORY_VERSION_BYTES = 8;
-const HISTORY_BYTE = 0x04;
-const CLEAN_BYTE = 0x03;
 const IDS_BYTE = 0x02;
+const CLEAN_BYTE = 0x03;
+const HISTORY_BYTE = 0x04;
+const INDEXES_BYTE = 0x05;
 const OLD_FORMAT_VERSION = 0x01;
 
 function readBound({ key, value }: Row): void {
-  const isClean = key.length === 2 && key[1] === CLEAN_BYTE;
-  if (!isClean && !key.equals(VERSION_BOUND_KEY)) {
-    const reader = new OrderedReader(key, 1);
-    const sequence = reader.byte();
-    if (sequence !== IDS_BYTE && sequence !== HISTORY_BYTE) throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
-    if (sequence === IDS_BYTE) reader.text();
-    if (sequence === IDS_BYTE || !reader.atEnd) reader.text();
-    if (!reader.atEnd) throw new PlatformError('DS_CORRUPT', 'a key that goes on behind its end');
-  }
-  const bodyBytes = isClean ? 0 : 8;
   const isOld = value[0] === OLD_FORMAT_VERSION;
   const body = isOld ? value.subarray(1) : decodeCheckedRow(value, 'a bound');
-  if (body.length !== bodyBytes) throw new PlatformError('DS_CORRUPT', 'a bound of an unknown format');
+  if (body.length !== boundBytes(key)) throw new PlatformError('DS_CORRUPT', 'a bound of an unknown format');
+}
+
+/** Of the body. */
+function boundBytes(key: Buffer): number {
+  if (key.equals(VERSION_BOUND_KEY)) return 8;
+  return keyEnd(key, (reader) => {
+    switch (reader.byte()) {
+      case IDS_BYTE:
+        reader.text();
+        reader.text();
+        return 8;
+      case CLEAN_BYTE:
+        return 0;
+      case HISTORY_BYTE:
+        if (!reader.atEnd) reader.text();
+        return 8;
+      case INDEXES_BYTE:
+        reader.text();
+        return 4;
+      default:
+        throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
+    }
+  });
 }

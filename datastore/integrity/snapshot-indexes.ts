@@ -2,14 +2,17 @@
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { FAMILY } from '../codec/row-key.ts';
-import { type CompositeIndex } from '../index/composite-index.ts';
+import { type CompositeIndex, isKept, isMaintained } from '../index/composite-index.ts';
 import { decodeIndex } from '../index/index-row.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
 import { type Row, type StoreReader } from '../storage/port.ts';
 
 interface AppIndexes {
   readonly indexes: readonly CompositeIndex[];
-  /** Ids of indexes of which nothing can be said: their X row cannot be read, or they are being deleted, row after row. */
+  /**
+   * Ids of indexes of which nothing can be said: their X row cannot be read, they are in error and kept as they were, or they
+   * are being deleted, row after row.
+   */
   readonly undecided: ReadonlySet<number>;
 }
 
@@ -32,9 +35,9 @@ export class SnapshotIndexes {
     }
   }
 
-  /** Those that commits maintain. */
-  ofKind(appId: string, kind: string): readonly CompositeIndex[] {
-    return this.#of(appId).indexes.filter(({ definition }) => definition.kind === kind);
+  /** Those in which the entity with this kind row has rows. */
+  maintained(appId: string, kind: string, kindRow: Buffer): readonly CompositeIndex[] {
+    return this.#of(appId).indexes.filter((index) => index.definition.kind === kind && isMaintained(index, kindRow));
   }
 
   byId(appId: string, indexId: number): CompositeIndex | 'undecided' | undefined {
@@ -58,8 +61,8 @@ export class SnapshotIndexes {
           const id = key.readUInt32BE(prefix.length);
           try {
             const index = decodeIndex(id, value);
-            if (index.state === 'deleting') undecided.add(id);
-            else indexes.push(index);
+            if (isKept(index)) indexes.push(index);
+            else undecided.add(id);
           } catch {
             undecided.add(id);
           }

@@ -10,7 +10,7 @@ import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
 import { compositePrefix, kindPrefix, ownKeyValue, propertyPrefix } from '../codec/row-key.ts';
 import { complement } from '../codec/value-code.ts';
-import { type CompositeIndex } from '../index/composite-index.ts';
+import { type CompositeIndex, describeIndex } from '../index/composite-index.ts';
 import { keyAfterPrefix } from '../storage/key-bytes.ts';
 import { type Bound, type Bounds, type ColumnRange, columnRange, EVERYTHING } from './bounds.ts';
 import { type Disjunct, KEY } from './disjunct.ts';
@@ -32,8 +32,8 @@ export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]
   if (firstPlan(query, ready)) {
     throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is younger than the read time: it was complete only later');
   }
-  const ofKind = indexes.filter((index) => index.definition.kind === query.entityKind);
-  if (firstPlan(query, ofKind)) {
+  const awaited = indexes.filter((index) => index.state !== 'deleting' && index.definition.kind === query.entityKind);
+  if (firstPlan(query, awaited)) {
     throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is not ready: it is being built, or its building failed');
   }
   const layout = canonicalLayout(query);
@@ -156,7 +156,7 @@ function keyScans(query: NormalQuery, disjunct: Disjunct, indexes: readonly Comp
   const perfect = perfectIndex(disjunct, indexes);
   if (perfect) {
     const prefix = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);
-    return [scan(prefix, `index ${describe(perfect)}`)];
+    return [scan(prefix, `index ${describeIndex(perfect.definition)}`)];
   }
   return [...disjunct.equalities].flatMap(([property, values]) =>
     values.map((value) =>
@@ -242,7 +242,7 @@ function compositeScans(
       (property) => uncovered.get(property)?.shift() ?? disjunct.equalities.get(property)?.[0],
     );
     if (best.definition.ancestor) needsAncestor = false;
-    scans.push({ kind, prefix, range, hasFlags: true, label: `index ${describe(best)}, ${kind}` });
+    scans.push({ kind, prefix, range, hasFlags: true, label: `index ${describeIndex(best.definition)}, ${kind}` });
   }
   return scans;
 }
@@ -292,9 +292,4 @@ function idealIndex(query: NormalQuery, disjunct: Disjunct, layout: readonly Ord
       ...columns.map(({ property, direction }) => ({ name: property, direction })),
     ],
   };
-}
-
-function describe({ definition: { kind, ancestor, properties } }: CompositeIndex): string {
-  const columns = properties.map(({ name, direction }) => (direction === 'asc' ? name : `${name} desc`));
-  return `${kind}(${[...(ancestor ? ['ancestor'] : []), ...columns].join(', ')})`;
 }

@@ -7,6 +7,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { encodeEntityRow } from '../codec/entity-row.ts';
 import { entityRowKey, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type History } from '../history/history.ts';
+import { checkEntries } from '../index/entry-limits.ts';
 import { type IndexCatalog } from '../index/index-catalog.ts';
 import { type IndexRow, indexRows } from '../index/index-rows.ts';
 import { indexedValues } from '../index/indexed-values.ts';
@@ -130,6 +131,7 @@ export class Committer {
     if (only) only.load(await transaction.get(only.rowKey));
     else await load(transaction, [...targets.values()]);
     for (const { mutation, target } of steps) target.apply(mutation);
+    for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
     // From here to the submission in one turn: versions and the catalog must not change in between.
     const version = this.#versions.next();
     const changes: RowChange[] = [];
@@ -146,10 +148,21 @@ export class Committer {
     return { results, commitTimeMicros: version };
   }
 
+  /** What to wait for while a backfill indexes one of the entities. */
+  #closedGate(appId: string, targets: Work['targets']): Promise<void> | undefined {
+    const { gate } = this.#catalog;
+    for (const target of targets.values()) {
+      const opened = gate.closedFor(appId, target.kind, () => target.kindRow);
+      if (opened) return opened;
+    }
+    return undefined;
+  }
+
   #write(transaction: StoreTransaction, appId: string, target: Target, version: bigint, changes: RowChange[]): void {
     const { partition, kind, path, rowKey, stored, content, exists } = target;
     if (!content && exists) return;
-    const composites = this.#catalog.ofKind(appId, kind);
+    const composites = this.#catalog.maintained(appId, kind, () => target.kindRow);
+    if (content) checkEntries(partition, path, content.values, this.#catalog.kept(appId, kind));
     const before = stored
       ? indexRows(partition, kind, path, indexedValues(decodeEntity(stored.message).properties, appId), composites)
       : NO_ROWS;

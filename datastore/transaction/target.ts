@@ -2,7 +2,7 @@
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { describeKey, type Key } from '../../sdk/contract/key.ts';
 import { decodeEntityRow, type EntityRow } from '../codec/entity-row.ts';
-import { entityRowKey, type Partition, partitionOf, pathBytes } from '../codec/row-key.ts';
+import { entityRowKey, kindRowKey, type Partition, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type CheckedMutation } from './mutation.ts';
 
 export class Target {
@@ -29,6 +29,10 @@ export class Target {
     this.partition = partitionOf(key.projectId, key.databaseId, key.namespace);
     this.path = pathBytes(key.path);
     this.rowKey = entityRowKey(this.partition, this.path);
+  }
+
+  get kindRow(): Buffer {
+    return kindRowKey(this.partition, this.kind, this.path);
   }
 
   /** Begins (anew) with the row that is stored. Throws DS_CORRUPT. */

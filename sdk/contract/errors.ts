@@ -64,6 +64,7 @@ export const ERRORS = {
   DS_TX_INVALID: row(400, 'INVALID_ARGUMENT', 'The referenced transaction has expired or is no longer valid.', 'Begin a new transaction'),
   DS_NEED_INDEX: row(400, 'FAILED_PRECONDITION', 'no matching index found', 'Add the lines that the details show to index.yaml and deploy'),
   DS_TOO_OLD: row(400, 'FAILED_PRECONDITION', 'The requested snapshot version is too old.', 'Read at a later time; an hour of history is kept'),
+  DS_INDEX_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such composite index', 'See `appengine datastore indexes list`'),
   DS_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The key or cursor belongs to another app', 'An app reaches only its own data'),
   DS_CORRUPT: row(500, 'INTERNAL', 'Stored bytes cannot be read back', 'Stop the platform and restore the data directory from a backup'),
   DS_DAMAGED: row(500, 'INTERNAL', 'The datastore check found what should not be', 'Index rows are mended with --repair; for others restore the data directory from a backup'),
