@@ -25,6 +25,7 @@ import { GqlCache } from '../gql/statement-cache.ts';
 import { decodeEntityRow } from './codec/entity-row.ts';
 import { checkKey, checkPartition } from './codec/key-check.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { HistoryCollector } from './history/history-collector.ts';
 import { History } from './history/history.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
@@ -129,6 +130,7 @@ export class Datastore {
   readonly #transactions: TransactionRegistry;
   readonly #history: History;
   readonly #past: HistoricReads;
+  readonly #collector: HistoryCollector;
   readonly #committer: Committer;
   readonly #gql = new GqlCache();
   readonly #layout = new KindLayout();
@@ -161,6 +163,8 @@ export class Datastore {
     this.#history = new History(store, clock, options);
     this.#past = new HistoricReads(store, clock, this.#history, this.#catalog, this.#versions);
     const { underWay } = this.tabletServer;
+    const forgotten = (changes: readonly RowChange[]): void => this.tabletServer.wrote('', changes);
+    this.#collector = new HistoryCollector(store, this.#history, underWay, forgotten, clock, timers, log);
     this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#history, underWay);
   }
 
@@ -200,6 +204,12 @@ export class Datastore {
           this.#transactions.start();
         },
         () => this.#transactions.close(),
+      );
+      await step(
+        () => {
+          this.#collector.start();
+        },
+        () => this.#collector.close(),
       );
     } catch (error) {
       // What failed first is what the caller should see.
