@@ -297,7 +297,156 @@ export function storageContract(name: string, open: () => Promise<StoreUnderTest
       });
     });
 
+    describe('much at once', () => {
+      it('scans in chunks that no row falls between, forward and backward, in ranges of large values', async () => {
+        const size = 150_000;
+        const names = Array.from({ length: 30 }, (_, index) => `row${String(index).padStart(2, '0')}`);
+        await write(store, Object.fromEntries(names.map((name) => [name, name.padEnd(size, '.')])));
+        for (const direction of ['forward', 'backward'] as const) {
+          const rows = await rowsOf(store.scan(prefixRange(bytes('row')), { direction }), 1_000);
+          const found = rows.map((row) => row.value.toString().replace(/\.+$/, ''));
+          expect(found).toEqual(direction === 'forward' ? names : names.toReversed());
+          expect(rows.every((row) => row.value.length === size)).toBe(true);
+        }
+      });
+
+      it('shows a commit of thousands of rows whole or not at all', async () => {
+        const count = 12_000;
+        const rows = (value: string | undefined): Record<string, string | undefined> =>
+          Object.fromEntries(Array.from({ length: count }, (_, index) => [`many/${index}`, value]));
+        const seen = new Set<number>();
+        let isDone = false;
+        const look = async (): Promise<void> => {
+          while (!isDone) {
+            const snapshot = store.snapshot();
+            const found = await rowsOf(snapshot.scan(prefixRange(bytes('many/')), { keysOnly: true }), 1_000);
+            seen.add(found.length);
+            await snapshot.close();
+            // Reads in memory take no turn of the event loop, and the commits need one.
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        };
+        const looking = look();
+        await write(store, rows('1'));
+        await write(store, { ...rows(undefined), left: '1' });
+        isDone = true;
+        await looking;
+        expect([...seen].filter((length) => length !== 0 && length !== count)).toEqual([]);
+        expect(await textsOf(store)).toEqual(['left=1']);
+      });
+
+      it('answers hundreds of single reads made at once, each with its own value', async () => {
+        const names = Array.from({ length: 300 }, (_, index) => `k${index}`);
+        await write(store, Object.fromEntries(names.filter((_, index) => index % 3 > 0).map((name) => [name, `value of ${name}`])));
+        const values = await Promise.all(names.map((name) => store.get(bytes(name))));
+        expect(values.map((value) => value?.toString())).toEqual(
+          names.map((name, index) => (index % 3 > 0 ? `value of ${name}` : undefined)),
+        );
+        const again = await store.getMany([...names, ...names].map(bytes));
+        expect(again.map((value) => value?.toString())).toEqual([...values, ...values].map((value) => value?.toString()));
+      });
+
+      it('refuses a transaction that is too large before anything of it is written', async () => {
+        const transaction = store.begin();
+        const value = Buffer.alloc(8 * 1024 * 1024);
+        const fill = (): void => {
+          for (let index = 0; index < 9; index++) transaction.put(bytes(`part${index}`), value);
+        };
+        expect(fill).toThrow(expect.objectContaining({ code: 'DS_LIMIT' }));
+        await transaction.close();
+        expect(await textsOf(store)).toEqual([]);
+      });
+    });
+
+    describe('keys of up to 10,000 bytes', () => {
+      const stem = 'p'.repeat(1_999);
+      // Around the lengths at which an adapter may cut keys, with long common beginnings.
+      const long = fc
+        .tuple(
+          fc.constantFrom('', 'p', stem, `${stem}p`, `${stem}q`, `${stem}p${stem}`, `${stem}p${stem}p`, 'p'.repeat(7_999)),
+          fc.uint8Array({ maxLength: 2, max: 2 }),
+        )
+        .map(([head, tail]) => Buffer.concat([bytes(head), Buffer.from(tail)]));
+
+      it('keep their order, in every range and both ways, as rows come and go', async () => {
+        await fc.assert(
+          fc.asyncProperty(
+            fc.array(fc.tuple(long, fc.boolean()), { minLength: 1, maxLength: 24 }),
+            fc.array(fc.tuple(long, long), { minLength: 1, maxLength: 4 }),
+            fc.integer({ min: 1, max: 5 }),
+            async (steps, ranges, chunk) => {
+              const clear = store.begin();
+              for (const row of await rowsOf(store.scan({ from: Buffer.alloc(0), to: Buffer.alloc(9_000, 0xff) }))) clear.delete(row.key);
+              await clear.commit();
+              const model = new Map<string, Buffer>();
+              for (const [index, [key, isPut]] of steps.entries()) {
+                const transaction = store.begin();
+                if (isPut) {
+                  transaction.put(key, Buffer.from([index]));
+                  model.set(key.toString('hex'), Buffer.from([index]));
+                } else {
+                  const [victim = key.toString('hex')] = model.keys();
+                  transaction.delete(Buffer.from(victim, 'hex'));
+                  model.delete(victim);
+                }
+                await transaction.commit();
+              }
+              const sorted = [...model].sort(([left], [right]) => (left < right ? -1 : 1));
+              for (const [from, to] of [...ranges, [Buffer.alloc(0), Buffer.alloc(9_000, 0xff)] as const]) {
+                const wanted = sorted.filter(([key]) => key >= from.toString('hex') && key < to.toString('hex'));
+                const shown = (rows: readonly Row[]): readonly string[] =>
+                  rows.map(({ key, value }) => `${key.toString('hex')}=${value.toString('hex')}`);
+                const model = wanted.map(([key, value]) => `${key}=${value.toString('hex')}`);
+                expect(shown(await rowsOf(store.scan({ from, to }), chunk))).toEqual(model);
+                expect(shown(await rowsOf(store.scan({ from, to }, { direction: 'backward' }), chunk))).toEqual(model.toReversed());
+                const keys = await rowsOf(store.scan({ from, to }, { keysOnly: true, limit: 3 }), chunk);
+                expect(keys.map(({ key }) => key.toString('hex'))).toEqual(wanted.slice(0, 3).map(([key]) => key));
+              }
+              const keys = [...steps.map(([key]) => key), ...ranges.flat()];
+              const values = await store.getMany(keys);
+              expect(values.map((value) => value?.toString('hex'))).toEqual(
+                keys.map((key) => model.get(key.toString('hex'))?.toString('hex')),
+              );
+            },
+          ),
+          { numRuns: 25 },
+        );
+      });
+
+      it('conflict on what was read, not on what stands beside it', async () => {
+        const [left, right] = [`${stem}p${stem}left`, `${stem}p${stem}right`];
+        await write(store, { [left]: '1', [right]: '1' });
+        const [hurt, unhurt] = [store.begin(), store.begin()];
+        for (const transaction of [hurt, unhurt]) {
+          await textsOf(transaction, prefixRange(bytes(transaction === hurt ? left : right)));
+          transaction.put(bytes('z'), bytes('1'));
+        }
+        await write(store, { [`${left}/new`]: '1' });
+        await expect(hurt.commit()).rejects.toMatchObject(conflict);
+        await unhurt.commit();
+      });
+    });
+
     describe('closing', () => {
+      it('answers or refuses whatever is under way, and nothing hangs', async () => {
+        await write(store, Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`row/${index}`, 'v'.repeat(200)])));
+        const snapshots = Array.from({ length: 5 }, () => store.snapshot());
+        const underWay = [
+          ...Array.from({ length: 50 }, (_, index) => store.get(bytes(`row/${index}`))),
+          ...snapshots.map((snapshot) => rowsOf(snapshot.scan(ALL), 10)),
+          ...snapshots.map((snapshot) => snapshot.pinned()),
+          rowsOf(store.scan(ALL), 10),
+          store.getMany([bytes('row/1'), bytes('row/2')]),
+          ...Array.from({ length: 20 }, (_, index) => write(store, { [`late/${index}`]: '1' })),
+        ];
+        const outcomes = Promise.allSettled(underWay);
+        await store.close();
+        for (const outcome of await outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(closed);
+        for (const snapshot of snapshots) await snapshot.close();
+        await store.start();
+        expect(await rowsOf(store.scan(prefixRange(bytes('late/'))))).toHaveLength(20);
+      });
+
       it('finishes the commits under way and refuses everything after', async () => {
         const transaction = store.begin();
         const snapshot = store.snapshot();
