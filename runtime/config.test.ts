@@ -97,3 +97,29 @@ test('files of quotas and prices are named by flags alone', () => {
   expect(readServeConfig({ quotas: 'q.yaml', prices: '/p.yaml' }, {})).toMatchObject({ quotasFile: 'q.yaml', pricesFile: '/p.yaml' });
   expect(readServeConfig({}, {})).not.toHaveProperty('quotasFile');
 });
+
+test('a database holds the datastore when a flag or the variable names one', () => {
+  const url = 'postgres://u:p%40ss@db.example.com:5432/appengine?sslmode=verify-full';
+  expect(readServeConfig({}, { APPENGINE_STORE: url }).storeUrl).toBe(url);
+  expect(readServeConfig({ store: url }, { APPENGINE_STORE: 'postgres://other/d' }).storeUrl).toBe(url);
+  expect(readServeConfig({}, { APPENGINE_STORE: '' }).storeUrl).toBeUndefined();
+});
+
+test.each([
+  'db.example.com/appengine',
+  'mysql://u:S3cret@db/appengine',
+  'postgres://u:S3cret@db',
+  'postgres://u:S3cret@db/a/b',
+  'postgres:///d',
+])('the store %s is refused without being repeated', (store) => {
+  for (const read of [() => readServeConfig({ store }, {}), () => readServeConfig({}, { APPENGINE_STORE: store })]) {
+    expect(read).toThrow(/(?:--store|APPENGINE_STORE): want postgres:\/\//);
+    expect(read).not.toThrow(/S3cret/);
+  }
+});
+
+test('a store and --ephemeral contradict each other', () => {
+  const store = 'postgres://u:S3cret@db/appengine';
+  expect(() => readServeConfig({ store, ephemeral: true }, {})).toThrow(/--ephemeral keeps nothing, and --store/);
+  expect(() => readServeConfig({ ephemeral: true }, { APPENGINE_STORE: store })).toThrow(/APPENGINE_STORE names a database/);
+});

@@ -38,6 +38,8 @@ export interface ServeConfig {
   readonly quotasFile?: string;
   readonly pricesFile?: string;
   readonly mail: MailSettings;
+  /** postgres://USER:PASSWORD@HOST:PORT/DATABASE, a secret; absent: the datastore is in the data directory. */
+  readonly storeUrl?: string;
 }
 
 export interface MailSettings {
@@ -70,13 +72,15 @@ export interface ServeFlags {
   readonly smtp?: string;
   readonly mailDomain?: string;
   readonly mailSender?: readonly string[];
+  readonly store?: string;
 }
 
 export const PORT_DEFAULT = 8080;
 export const CONSOLE_PORT_DEFAULT = 8000;
 export const DATASTORE_PORT_DEFAULT = 8081;
-/** Holds a password: it is not handed on. */
+/** These hold a password: they are not handed on. */
 export const SMTP_VARIABLE = 'APPENGINE_SMTP';
+export const STORE_VARIABLE = 'APPENGINE_STORE';
 export const DATA_DIRECTORY_DEFAULT = '.appengine';
 
 const DOMAIN_PATTERN = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -111,7 +115,29 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     ...(flags.quotas === undefined ? {} : { quotasFile: flags.quotas }),
     ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
     mail: readMailSettings(flags, variables, domain),
+    ...readStore(flags, variables),
   };
+}
+
+function readStore(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'storeUrl'> {
+  const name = flags.store === undefined ? STORE_VARIABLE : '--store';
+  const storeUrl = flags.store ?? (variables[STORE_VARIABLE] || undefined);
+  if (storeUrl === undefined) return {};
+  if (flags.ephemeral) {
+    throw new PlatformError(
+      'USAGE',
+      `--ephemeral keeps nothing, and ${name} names a database that keeps everything: leave out one of them`,
+    );
+  }
+  // It is not repeated: it may hold a password.
+  if (!isStoreUrl(storeUrl)) throw new PlatformError('USAGE', `${name}: want postgres://USER:PASSWORD@HOST:PORT/DATABASE`);
+  return { storeUrl };
+}
+
+function isStoreUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname } = new URL(text);
+  return (protocol === 'postgres:' || protocol === 'postgresql:') && hostname !== '' && /^\/[^/]+$/.test(pathname);
 }
 
 function readMailSettings(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>, domain: string): MailSettings {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
+import { type ErrorCode, PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
 import { systemClock, systemRandom, systemTimers } from '../sdk/support/clock.ts';
 import { CloseStack } from '../sdk/support/close-stack.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type ServeConfig,
   type ServeFlags,
   SMTP_VARIABLE,
+  STORE_VARIABLE,
 } from './config.ts';
 import { startRoleProcess } from './host/role-process.ts';
 import { createProcessLog } from './observability/process-log.ts';
@@ -30,6 +31,8 @@ const SETTINGS_VARIABLE = 'APPENGINE_ROLE_SETTINGS';
 const CHILD_ROLES = ['datastore', 'control', 'router'] as const;
 const DEV_LOGIN_WARNING =
   'Anybody who reaches this server signs in to its apps as anybody, without a password (--dev-login). For development alone.';
+/** Failures that somebody has to mend: told at the first start, which they end. Later ones are tried again in any case. */
+const NO_USE_IN_TRYING: readonly ErrorCode[] = ['PORT_BUSY', 'STORE_HELD', 'STORE_UNREACHABLE', 'STORE_REFUSED', 'STORE_FORMAT'];
 type ChildRole = (typeof CHILD_ROLES)[number];
 
 interface RoleSettings extends PlatformSettings {
@@ -66,6 +69,8 @@ export async function runPlatform(
 ): Promise<void> {
   const flags = parseFlags(flagWords);
   if (!flags) return;
+  // Whoever lists processes should not read the passwords in what this one was started with.
+  if (flags.store !== undefined || flags.smtp !== undefined) process.title = 'appengine serve';
   const config = readServeConfig(flags, process.env);
   await serve(config, (addresses) => {
     onReady(addresses, config);
@@ -75,6 +80,10 @@ export async function runPlatform(
 /** The line that others wait for. */
 function announce({ routerUrl, consoleUrl, datastoreAddress, dataDirectory, signInUrl }: ServeAddresses, config: ServeConfig): void {
   process.stdout.write(`App Engine ${readRelease()}, data in ${dataDirectory}${config.ephemeral ? ', which goes when this ends' : ''}\n`);
+  if (config.storeUrl !== undefined) {
+    const { host, pathname } = new URL(config.storeUrl);
+    process.stdout.write(`Datastore   in the database ${host}${pathname}\n`);
+  }
   process.stdout.write(`Console     ${signInUrl}\n`);
   process.stdout.write(`ready router=${routerUrl} console=${consoleUrl} datastore=${datastoreAddress}\n`);
 }
@@ -92,6 +101,10 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--trusted-proxy <address...>', 'believe the X-Forwarded-For and -Proto of proxies at these addresses')
     .option('--console-host <name...>', 'browsers may reach the console at these host names too (behind a proxy that ends TLS)')
     .option('--role <which>', '"all" runs every role in one process, for tests')
+    .option(
+      '--store <url>',
+      'keep the datastore in postgres://USER:PASSWORD@HOST:PORT/DATABASE (better APPENGINE_STORE: others can read a command line)',
+    )
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
     .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
@@ -107,7 +120,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .showHelpAfterError('(see appengine serve --help)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ appengine serve\n  $ appengine serve --data-dir /srv/appengine --port 80 --domain example.com --bind 0.0.0.0\n  $ appengine serve --ephemeral --port 0 --console-port 0 --datastore-port 0',
+      '\nExamples:\n  $ appengine serve\n  $ appengine serve --data-dir /srv/appengine --port 80 --domain example.com --bind 0.0.0.0\n  $ appengine serve --ephemeral --port 0 --console-port 0 --datastore-port 0\n  $ APPENGINE_STORE=postgres://appengine:PASSWORD@db.example.com/appengine appengine serve',
     );
   try {
     return command.parse([...words], { from: 'user' }).opts<ServeFlags>();
@@ -158,6 +171,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   });
   data.ownerToken();
   data.sessionKey();
+  const { storeUrl } = config;
   const ports = {
     router: await freePort(config.bind, config.port, '--port'),
     console: await freePort(config.bind, config.consolePort, '--console-port'),
@@ -191,6 +205,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
     ...(quotas ? { quotas } : {}),
+    ...(storeUrl === undefined ? {} : { store: { url: storeUrl, holder: data.storeHolder() } }),
   };
   if (config.singleProcess) {
     for (const role of CHILD_ROLES) {
@@ -225,11 +240,16 @@ async function superviseRoles(settings: RoleSettings, world: PlatformWorld, clos
   );
 }
 
-/** The SMTP server's password goes to the one role that sends mail. */
+/** The SMTP server's password goes to the one role that sends mail, the database server's to the datastore. */
 function roleEnvironment(role: ChildRole, settings: RoleSettings): Record<string, string> {
-  const { domain, senders } = settings.mail;
-  const own: RoleSettings = role === 'control' ? settings : { ...settings, mail: { domain, senders } };
-  const variables = definedVariables({ ...process.env, [SMTP_VARIABLE]: undefined });
+  const { store, mail, ...common } = settings;
+  const { domain, senders } = mail;
+  const own: RoleSettings = {
+    ...common,
+    mail: role === 'control' ? mail : { domain, senders },
+    ...(role === 'datastore' && store !== undefined ? { store } : {}),
+  };
+  const variables = definedVariables({ ...process.env, [SMTP_VARIABLE]: undefined, [STORE_VARIABLE]: undefined });
   return { ...variables, [SETTINGS_VARIABLE]: JSON.stringify(own) };
 }
 
@@ -257,7 +277,7 @@ async function runRole(name: string | undefined): Promise<number> {
     roleProcess.ready({});
   } catch (error) {
     log.error('The role cannot start', { error });
-    if (toPlatformError(error).code === 'PORT_BUSY') roleProcess.fail(error);
+    if (NO_USE_IN_TRYING.includes(toPlatformError(error).code)) roleProcess.fail(error);
     else process.exit(1);
   }
   return 0;

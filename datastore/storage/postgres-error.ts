@@ -24,6 +24,8 @@ export function verdictOf(error: unknown): Verdict {
   const state = sqlState(error);
   if (state === undefined) {
     if (error instanceof PlatformError) return error.code === 'STORE_UNREACHABLE' ? 'reconnect' : 'fatal';
+    // A bug of ours would be tried again for nothing, and then blamed on the network.
+    if (error instanceof TypeError || error instanceof RangeError) return 'fatal';
     return isAboutTls(error) ? 'refused' : 'reconnect';
   }
   if (state === FENCED) return 'fenced';

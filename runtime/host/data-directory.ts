@@ -4,6 +4,7 @@
 //   credentials/owner-token                 mode 0600, made once
 //   credentials/sign-in-codes, console-sessions    hashes, written by the control role
 //   credentials/session-key                 the same; signs the sessions of people at apps
+//   credentials/store-holder                the same; names this platform to a database server (serve --store)
 //   lock                                    who holds the directory; see LockRecord
 import { linkSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -92,6 +93,11 @@ export class DataDirectory {
   /** The key that signs sessions, in the same form. Deleting its file, then starting anew, ends every session. */
   sessionKey(): string {
     return this.#secret('session-key');
+  }
+
+  /** Who this platform is to a database server that it shares with others. */
+  storeHolder(): string {
+    return this.#secret('store-holder');
   }
 
   #secret(name: string): string {

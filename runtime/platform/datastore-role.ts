@@ -3,6 +3,7 @@ import { datastoreAdminService, datastoreService } from '../../datastore/api/wir
 import { Datastore } from '../../datastore/datastore.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
+import { type Store } from '../../datastore/storage/port.ts';
 import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
@@ -27,6 +28,14 @@ function datastoreApi(datastore: Datastore, gate: QuotaGate, meter: UsageMeter):
   };
 }
 
+/** The adapter that the settings name; the driver of a database server is loaded where it is used alone. */
+async function openStore({ store, ephemeral, paths }: PlatformSettings, { clock, timers, random }: PlatformWorld): Promise<Store> {
+  if (ephemeral) return new MemoryStore();
+  if (store === undefined) return new LevelStore(paths.store);
+  const { PostgresStore } = await import('../../datastore/storage/postgres-store.ts');
+  return new PostgresStore(clock, timers, random, store);
+}
+
 /** The datastore: storage, its instances' sockets, and the public port. */
 export async function startDatastore(
   settings: PlatformSettings,
@@ -39,7 +48,7 @@ export async function startDatastore(
   try {
     const control = links.connect('control');
     const { meter, quotas } = startMetering('datastore', control, world, closing);
-    const store = settings.ephemeral ? new MemoryStore() : new LevelStore(settings.paths.store);
+    const store = await openStore(settings, world);
     const datastore = new Datastore(store, clock, timers, random, log, {
       onWrote: chargeWrites(meter),
       // Its rows of tasks and usage change all the time, and nobody asks how they were.

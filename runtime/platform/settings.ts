@@ -30,11 +30,21 @@ export interface PlatformSettings {
   readonly consoleHosts: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly mail: MailSettings;
+  /** For the datastore role alone; absent: the datastore is in the data directory. */
+  readonly store?: StoreSettings;
   /** What the host found out about this machine, for the status. */
   readonly sandbox: 'bubblewrap' | 'process';
   readonly warnings: readonly string[];
   /** From the operator's files; absent: the defaults. */
   readonly quotas?: QuotaPolicy;
+}
+
+/** A database server instead of the data directory. */
+export interface StoreSettings {
+  /** With its password. */
+  readonly url: string;
+  /** Who this platform is to the server, over restarts. */
+  readonly holder: string;
 }
 
 /** The world of one process. */
