@@ -178,6 +178,7 @@ describe('datastore', () => {
     });
 
     it('conflict when what they read has changed, and are over then', async () => {
+      await datastore.settings.change(APP.appId, (settings) => ({ ...settings, concurrency: 'optimistic' }));
       const transaction = await datastore.beginTransaction(APP);
       await get(datastore, key('Counter', 'c'), transaction);
       await datastore.commit(APP, [write('upsert', key('Counter', 'c'), { n: 5n })]);
@@ -188,6 +189,7 @@ describe('datastore', () => {
     });
 
     it('conflict with an entity that appears in a query they ran', async () => {
+      await datastore.settings.change(APP.appId, (settings) => ({ ...settings, concurrency: 'optimistic' }));
       const transaction = await datastore.beginTransaction(APP);
       await datastore.runQuery(APP, query('Counter', { filter: where('n', '>', 0n) }), { transaction });
       await datastore.commit(APP, [write('upsert', key('Counter', 'phantom'), { n: 7n })]);

@@ -49,6 +49,8 @@ import { TabletServer, type TabletServerOptions } from './tablet/tablet-server.t
 import { Committer } from './transaction/committer.ts';
 import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
+import { type Patience } from './transaction/lock.ts';
+import { LockTable } from './transaction/lock-table.ts';
 import { completeKey, ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { VersionClock } from './transaction/version-clock.ts';
@@ -72,6 +74,8 @@ export interface ReadOptions {
   readonly transaction?: Uint8Array;
   /** Microseconds: reads the state of then, at most an hour ago. Not within a transaction, which has its own. */
   readonly readTime?: bigint;
+  /** Ends the wait for locks. */
+  readonly signal?: AbortSignal;
 }
 
 export interface QueryOptions extends ReadOptions {
@@ -127,6 +131,7 @@ export class Datastore {
   readonly #indexWork: IndexWork;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
+  readonly #locks: LockTable;
   readonly #transactions: TransactionRegistry;
   readonly #history: History;
   readonly #past: HistoricReads;
@@ -159,13 +164,14 @@ export class Datastore {
       callsServed: () => this.#callsServed,
     });
     this.#ids = new IdAllocator(store);
-    this.#transactions = new TransactionRegistry(store, clock, timers, random);
+    this.#locks = new LockTable(clock, timers);
+    this.#transactions = new TransactionRegistry(store, this.#locks, clock, timers, random);
     this.#history = new History(store, clock, options);
     this.#past = new HistoricReads(store, clock, this.#history, this.#catalog, this.#versions);
     const { underWay } = this.tabletServer;
     const forgotten = (changes: readonly RowChange[]): void => this.tabletServer.wrote('', changes);
     this.#collector = new HistoryCollector(store, this.#history, underWay, forgotten, clock, timers, log);
-    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#history, underWay);
+    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#locks, this.#history, underWay);
   }
 
   /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
@@ -210,6 +216,14 @@ export class Datastore {
           this.#collector.start();
         },
         () => this.#collector.close(),
+      );
+      await step(
+        () => {
+          this.#locks.start();
+        },
+        () => {
+          this.#locks.close();
+        },
       );
     } catch (error) {
       // What failed first is what the caller should see.
@@ -339,7 +353,9 @@ export class Datastore {
     { appId }: DatastoreScope,
     { readOnly = false, readTime }: { readonly readOnly?: boolean; readonly readTime?: bigint } = {},
   ): Promise<Buffer> {
-    if (readTime === undefined) return this.#transactions.begin(appId, { readOnly });
+    if (readTime === undefined) {
+      return this.#transactions.begin(appId, { readOnly, concurrency: this.settings.of(appId).concurrency });
+    }
     if (!readOnly) throw new PlatformError('DS_INVALID', 'a read time is for read-only transactions');
     const snapshot = await this.#past.open(appId, readTime);
     try {
@@ -351,26 +367,28 @@ export class Datastore {
   }
 
   /**
-   * Applies all mutations in order, or none; resolves when they are durable. Throws DS_TX_CONFLICT when what the transaction
-   * read has changed, DS_TX_INVALID, DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_INVALID, DS_LIMIT, DS_FORBIDDEN. A transaction is
+   * Applies all mutations in order, or none; resolves when they are durable. Waits while others have locked what it writes.
+   * Throws DS_TX_CONFLICT when that takes too long, when two would wait for each other, or when what the transaction read has
+   * changed, DS_TX_INVALID, DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_INVALID, DS_LIMIT, DS_FORBIDDEN. A transaction is
    * over afterwards in any case.
    */
   async commit({ appId }: DatastoreScope, mutations: readonly WireMutation[], options: ReadOptions = {}): Promise<CommitResponse> {
     this.#callsServed++;
     try {
-      if (!options.transaction) return await this.#committer.commit(appId, mutations);
-      const taken = this.#transactions.take(appId, options.transaction);
-      if (taken.kind === 'read-write') return await this.#committer.commitWithin(taken.transaction, appId, mutations);
-      await taken.snapshot.close();
-      if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
-      return { results: [], commitTimeMicros: this.#versions.last };
+      const patience = patienceOf(options);
+      if (!options.transaction) return await this.#committer.commit(appId, mutations, patience);
+      return await this.#transactions.commit(appId, options.transaction, async (taken) => {
+        if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, appId, mutations, patience);
+        if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
+        return { results: [], commitTimeMicros: this.#versions.last };
+      });
     } catch (error) {
       this.#noteFailure(error);
       throw error;
     }
   }
 
-  /** Throws DS_TX_INVALID when there is no such open transaction. */
+  /** Throws DS_TX_INVALID when there is no such open transaction, nor one whose commit waits for locks: that fails then. */
   async rollback({ appId }: DatastoreScope, transaction: Uint8Array): Promise<void> {
     await this.#transactions.rollback(appId, transaction);
   }
@@ -442,13 +460,13 @@ export class Datastore {
   /** Reads from the transaction, from a snapshot of its own, or (where one read cannot see two states) from the store. */
   async #reading<T>(
     appId: string,
-    { transaction, readTime }: ReadOptions,
+    { transaction, readTime, ...options }: ReadOptions,
     needsSnapshot: boolean,
     read: (reader: StoreReader) => Promise<T>,
   ): Promise<T> {
     if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
     this.#callsServed++;
-    if (transaction) return read(this.#transactions.reader(appId, transaction));
+    if (transaction) return read(this.#transactions.reader(appId, transaction, patienceOf(options)));
     if (!needsSnapshot && readTime === undefined) return read(this.#store);
     const snapshot = readTime === undefined ? this.#store.snapshot() : await this.#past.open(appId, readTime);
     try {
@@ -489,6 +507,10 @@ export class Datastore {
     this.#hasFailed = true;
     this.#options.onStoreFailed?.(error);
   }
+}
+
+function patienceOf({ signal }: ReadOptions): Patience {
+  return signal ? { signal } : {};
 }
 
 interface WantedKey {

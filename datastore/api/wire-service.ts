@@ -10,7 +10,7 @@ import {
 } from '../../sdk/contract/datastore-wire.ts';
 import { decodeValue, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { method, type Service } from '../../sdk/contract/wire/service.ts';
+import { type CallContext, method, type Service } from '../../sdk/contract/wire/service.ts';
 import { z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
@@ -25,11 +25,11 @@ export function datastoreService(datastore: Datastore, scope: DatastoreScope): S
   return {
     name: DATASTORE_SERVICE,
     methods: {
-      lookup: method(PAYLOADS.lookup, (payload) => call.lookup(scope, payload)),
-      runQuery: method(PAYLOADS.runQuery, (payload) => call.runQuery(scope, payload)),
-      runAggregation: method(PAYLOADS.runAggregation, (payload) => call.runAggregation(scope, payload)),
+      lookup: method(PAYLOADS.lookup, (payload, context) => call.lookup(scope, payload, context)),
+      runQuery: method(PAYLOADS.runQuery, (payload, context) => call.runQuery(scope, payload, context)),
+      runAggregation: method(PAYLOADS.runAggregation, (payload, context) => call.runAggregation(scope, payload, context)),
       beginTransaction: method(PAYLOADS.beginTransaction, (payload) => call.beginTransaction(scope, payload)),
-      commit: method(PAYLOADS.commit, (payload) => call.commit(scope, payload)),
+      commit: method(PAYLOADS.commit, (payload, context) => call.commit(scope, payload, context)),
       rollback: method(PAYLOADS.rollback, (payload) => call.rollback(scope, payload)),
       allocateIds: method(PAYLOADS.allocateIds, (payload) => call.allocateIds(scope, payload)),
     },
@@ -42,11 +42,13 @@ export function datastoreAdminService(datastore: Datastore): Service {
   return {
     name: DATASTORE_ADMIN_SERVICE,
     methods: {
-      lookup: method(PAYLOADS.lookup.extend({ appId }), (payload) => call.lookup(payload, payload)),
-      runQuery: method(PAYLOADS.runQuery.extend({ appId }), (payload) => call.runQuery(payload, payload)),
-      runAggregation: method(PAYLOADS.runAggregation.extend({ appId }), (payload) => call.runAggregation(payload, payload)),
+      lookup: method(PAYLOADS.lookup.extend({ appId }), (payload, context) => call.lookup(payload, payload, context)),
+      runQuery: method(PAYLOADS.runQuery.extend({ appId }), (payload, context) => call.runQuery(payload, payload, context)),
+      runAggregation: method(PAYLOADS.runAggregation.extend({ appId }), (payload, context) =>
+        call.runAggregation(payload, payload, context),
+      ),
       beginTransaction: method(PAYLOADS.beginTransaction.extend({ appId }), (payload) => call.beginTransaction(payload, payload)),
-      commit: method(PAYLOADS.commit.extend({ appId }), (payload) => call.commit(payload, payload)),
+      commit: method(PAYLOADS.commit.extend({ appId }), (payload, context) => call.commit(payload, payload, context)),
       rollback: method(PAYLOADS.rollback.extend({ appId }), (payload) => call.rollback(payload, payload)),
       allocateIds: method(PAYLOADS.allocateIds.extend({ appId }), (payload) => call.allocateIds(payload, payload)),
       ensureIndexes: method(z.object({ appId, definitions: indexDefinitions }), async (payload) => ({
@@ -67,9 +69,15 @@ export function datastoreAdminService(datastore: Datastore): Service {
 /** Each method as a function of whose data and what payload. */
 function calls(datastore: Datastore) {
   return {
-    lookup: (scope: DatastoreScope, { keys, ...options }: Payload<'lookup'>) => datastore.lookup(scope, keys, options),
+    lookup: (scope: DatastoreScope, { keys, ...options }: Payload<'lookup'>, { signal }: CallContext) =>
+      datastore.lookup(scope, keys, { ...options, signal }),
 
-    runQuery: async (scope: DatastoreScope, { query, gql, ...options }: Payload<'runQuery'>): Promise<RunQueryResponse> => {
+    runQuery: async (
+      scope: DatastoreScope,
+      { query, gql, ...rest }: Payload<'runQuery'>,
+      { signal }: CallContext,
+    ): Promise<RunQueryResponse> => {
+      const options = { ...rest, signal };
       if (query && !gql) return queryResponse(await datastore.runQuery(scope, queryFromWire(query), options));
       const bound = datastore.bindGql(scope, gqlRequest(onlyGql(query, gql)));
       if (bound.kind === 'query') return queryResponse(await datastore.runQuery(scope, bound.query, options));
@@ -78,8 +86,10 @@ function calls(datastore: Datastore) {
 
     runAggregation: async (
       scope: DatastoreScope,
-      { query, gql, ...options }: Payload<'runAggregation'>,
+      { query, gql, ...rest }: Payload<'runAggregation'>,
+      { signal }: CallContext,
     ): Promise<RunAggregationResponse> => {
+      const options = { ...rest, signal };
       if (query && !gql) {
         return aggregationResponse(await datastore.runAggregation(scope, { ...query, nested: queryFromWire(query.nested) }, options));
       }
@@ -92,7 +102,8 @@ function calls(datastore: Datastore) {
       transaction: await datastore.beginTransaction(scope, options),
     }),
 
-    commit: (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>) => datastore.commit(scope, mutations, options),
+    commit: (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>, { signal }: CallContext) =>
+      datastore.commit(scope, mutations, { ...options, signal }),
 
     rollback: async (scope: DatastoreScope, { transaction }: Payload<'rollback'>) => {
       await datastore.rollback(scope, transaction);

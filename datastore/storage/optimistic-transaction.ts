@@ -42,7 +42,7 @@ export class OptimisticTransaction implements StoreTransaction {
 
   scan(range: KeyRange, options: ScanOptions = {}): RowScan {
     this.#note(1);
-    return this.#reads.watch(this.#snapshot.scan(range, options), range, options.direction ?? 'forward', options.limit);
+    return this.#reads.watch(this.#snapshot.scan(range, options), range, options);
   }
 
   put(key: Buffer, value: Buffer): void {

@@ -14,9 +14,12 @@ import { indexedValues } from '../index/indexed-values.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
 import { type CommitsUnderWay } from '../tablet/commits-under-way.ts';
 import { type RowChange } from '../tablet/tablet-map.ts';
+import { HeldRows, type RowWriter } from './held-rows.ts';
 import { type IdAllocator } from './id-allocator.ts';
-import { KeyLatches } from './key-latches.ts';
+import { type LockOwner, type Patience } from './lock.ts';
+import { GaveWay, type LockTable } from './lock-table.ts';
 import { type CheckedMutation, checkMutation, completeKey, messageToStore } from './mutation.ts';
+import { type ReadWriteTransaction } from './read-write-transaction.ts';
 import { Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
 
@@ -37,6 +40,12 @@ interface Work {
   readonly targets: ReadonlyMap<string, Target>;
 }
 
+/** Who waits for the locks of others, and how long. */
+interface Waiting {
+  readonly owner: LockOwner;
+  readonly patience: Patience;
+}
+
 /** Tries of a commit outside any transaction before it gives up: each loss means that somebody else committed. */
 const ATTEMPTS_MAX = 20;
 const NO_ROWS: readonly IndexRow[] = [];
@@ -48,9 +57,9 @@ export class Committer {
   readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
+  readonly #locks: LockTable;
   readonly #history: History;
   readonly #underWay: CommitsUnderWay;
-  readonly #latches = new KeyLatches();
 
   /** `onWrote` is told what each commit has changed, once it is durable; until then it is one of those `underWay`. */
   constructor(
@@ -59,6 +68,7 @@ export class Committer {
     onWrote: (appId: string, changes: readonly RowChange[]) => void,
     versions: VersionClock,
     ids: IdAllocator,
+    locks: LockTable,
     history: History,
     underWay: CommitsUnderWay,
   ) {
@@ -67,38 +77,59 @@ export class Committer {
     this.#onWrote = onWrote;
     this.#versions = versions;
     this.#ids = ids;
+    this.#locks = locks;
     this.#history = history;
     this.#underWay = underWay;
   }
 
   /**
-   * Checks, completes keys and commits outside any transaction. Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN,
-   * DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version that is not the stored one, or when others won
-   * every try.
+   * Checks, completes keys and commits outside any transaction; waits while a transaction has locked what it writes. Throws
+   * DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version that is not the
+   * stored one, when locks were not to be had in time, or when others won every try; and what LockTable.lock throws.
    */
-  async commit(appId: string, mutations: readonly WireMutation[]): Promise<CommitOutcome> {
+  async commit(appId: string, mutations: readonly WireMutation[], patience: Patience = {}): Promise<CommitOutcome> {
     const work = await this.#prepare(appId, mutations);
-    return this.#latches.hold([...work.targets.keys()], () => this.#retry(appId, work));
-  }
-
-  /** As `commit`, within a transaction that has read before, which it ends. One try: what was read decides. */
-  async commitWithin(transaction: StoreTransaction, appId: string, mutations: readonly WireMutation[]): Promise<CommitOutcome> {
-    try {
-      return await this.#apply(transaction, appId, await this.#prepare(appId, mutations));
-    } finally {
-      await transaction.close();
+    for (;;) {
+      const owner = this.#locks.owner({ givesWay: true });
+      try {
+        await this.#lock(owner, work, patience);
+        return await this.#retry(appId, work, { owner, patience });
+      } catch (error) {
+        // Each time it gives way it has waited, and its patience has an end.
+        if (!(error instanceof GaveWay)) throw error;
+      } finally {
+        this.#locks.release(owner);
+      }
     }
   }
 
-  async #retry(appId: string, work: Work): Promise<CommitOutcome> {
+  /** As `commit`, within a transaction that may have read before, for the caller to close. One try: what was read decides. */
+  async commitWithin(
+    transaction: ReadWriteTransaction,
+    appId: string,
+    mutations: readonly WireMutation[],
+    patience: Patience = {},
+  ): Promise<CommitOutcome> {
+    const { owner } = transaction;
+    const work = await this.#prepare(appId, mutations);
+    await this.#lock(owner, work, patience);
+    return this.#apply(transaction.toCommit(), appId, work, { owner, patience });
+  }
+
+  /** In one order for all, so that commits do not wait for each other in circles. */
+  async #lock(owner: LockOwner, { targets }: Work, patience: Patience): Promise<void> {
+    const names = [...targets.keys()];
+    await this.#locks.lock(owner, names.length > 1 ? names.sort() : names, 'exclusive', patience);
+  }
+
+  async #retry(appId: string, work: Work, waiting: Waiting): Promise<CommitOutcome> {
     for (let attempt = 1; ; attempt++) {
       const transaction = this.#store.begin({ reads: 'latest' });
       try {
-        return await this.#apply(transaction, appId, work);
+        return await this.#apply(transaction, appId, work, waiting);
       } catch (error) {
         await transaction.close();
-        const isLost = error instanceof PlatformError && error.code === 'DS_TX_CONFLICT' && error.details.baseVersion === undefined;
-        if (!isLost || attempt === ATTEMPTS_MAX) throw error;
+        if (!isLost(error) || attempt === ATTEMPTS_MAX) throw error;
       }
     }
   }
@@ -126,17 +157,32 @@ export class Committer {
     }
   }
 
-  async #apply(transaction: StoreTransaction, appId: string, { steps, targets }: Work): Promise<CommitOutcome> {
+  async #apply(transaction: StoreTransaction, appId: string, { steps, targets }: Work, waiting: Waiting): Promise<CommitOutcome> {
     const [only] = targets.size === 1 ? targets.values() : [];
     if (only) only.load(await transaction.get(only.rowKey));
     else await load(transaction, [...targets.values()]);
     for (const { mutation, target } of steps) target.apply(mutation);
-    for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
-    // From here to the submission in one turn: versions and the catalog must not change in between.
-    const version = this.#versions.next();
-    const changes: RowChange[] = [];
-    for (const target of targets.values()) this.#write(transaction, appId, target, version, changes);
-    this.#history.record(transaction, appId, version, changes);
+    for (;;) {
+      for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
+      // From here to the submission in one turn: versions and the catalog must not change in between.
+      const version = this.#versions.next();
+      const changes: RowChange[] = [];
+      const rows = new HeldRows();
+      for (const target of targets.values()) this.#write(rows, appId, target, version, changes);
+      const wait = this.#locks.waitForRows(waiting.owner, changes, waiting.patience);
+      if (wait) {
+        await wait;
+        continue;
+      }
+      rows.writeTo(transaction);
+      this.#history.record(transaction, appId, version, changes);
+      await this.#submit(transaction, appId, version, changes);
+      const results = steps.map(({ mutation, target }) => (mutation.isKeyComplete ? { version } : { key: encodeKey(target.key), version }));
+      return { results, commitTimeMicros: version };
+    }
+  }
+
+  async #submit(transaction: StoreTransaction, appId: string, version: bigint, changes: readonly RowChange[]): Promise<void> {
     const end = this.#underWay.begin();
     try {
       await this.#versions.follow(version, transaction.commit());
@@ -144,8 +190,6 @@ export class Committer {
     } finally {
       end();
     }
-    const results = steps.map(({ mutation, target }) => (mutation.isKeyComplete ? { version } : { key: encodeKey(target.key), version }));
-    return { results, commitTimeMicros: version };
   }
 
   /** What to wait for while a backfill indexes one of the entities. */
@@ -158,7 +202,7 @@ export class Committer {
     return undefined;
   }
 
-  #write(transaction: StoreTransaction, appId: string, target: Target, version: bigint, changes: RowChange[]): void {
+  #write(transaction: RowWriter, appId: string, target: Target, version: bigint, changes: RowChange[]): void {
     const { partition, kind, path, rowKey, stored, content, exists } = target;
     if (!content && exists) return;
     const composites = this.#catalog.maintained(appId, kind, () => target.kindRow);
@@ -184,6 +228,12 @@ export class Committer {
   }
 }
 
+/** Whether somebody else committed first, so that another try may succeed. */
+function isLost(error: unknown): boolean {
+  if (!(error instanceof PlatformError) || error.code !== 'DS_TX_CONFLICT') return false;
+  return error.details.baseVersion === undefined && error.details.lock === undefined;
+}
+
 /** All are checked before anything is read. */
 function checkAll(appId: string, mutations: readonly WireMutation[]): readonly CheckedMutation[] {
   if (mutations.length > LIMITS.commitMutationsMax) {
@@ -205,12 +255,7 @@ async function load(transaction: StoreTransaction, targets: readonly Target[]): 
 }
 
 /** Deletes what is no longer there, puts what is new or has another value. */
-function writeDifference(
-  transaction: StoreTransaction,
-  before: readonly IndexRow[],
-  after: readonly IndexRow[],
-  changes: RowChange[],
-): void {
+function writeDifference(transaction: RowWriter, before: readonly IndexRow[], after: readonly IndexRow[], changes: RowChange[]): void {
   if (before.length === 0) {
     for (const { key, value } of after) {
       transaction.put(key, value);

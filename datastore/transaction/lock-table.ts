@@ -63,7 +63,7 @@ export class LockTable {
     return this.#locks.size;
   }
 
-  /** Whether any owner has locked a range: if not, no write waits for rows. */
+  /** Whether any owner has locked a range. */
   get hasRanges(): boolean {
     return !this.#ranges.isEmpty;
   }
@@ -98,6 +98,7 @@ export class LockTable {
    * Rejects as `lock` does.
    */
   waitForRows(owner: LockOwner, rows: Iterable<{ readonly key: Buffer }>, patience: Patience = {}): Promise<void> | undefined {
+    if (this.#ranges.isEmpty) return undefined;
     const blockers = new Set<LockOwner>();
     for (const { key } of rows) this.#ranges.cover(key, blockers);
     blockers.delete(owner);
@@ -219,7 +220,7 @@ export class LockTable {
       if (!circle) return;
       const yielding = owner.givesWay ? owner : circle.find(({ givesWay }) => givesWay);
       if (yielding) this.#letGo(yielding, () => new GaveWay());
-      else this.#fail(wait, conflict('it and another transaction waited for each other'));
+      else this.#fail(wait, conflict('it and another transaction waited for each other', 'circle'));
     }
   }
 
@@ -254,12 +255,12 @@ export class LockTable {
   }
 
   #tooLong(): PlatformError {
-    return conflict(`others held what it needs for more than ${this.#waitMs} ms`);
+    return conflict(`others held what it needs for more than ${this.#waitMs} ms`, 'late');
   }
 }
 
-function conflict(reason: string): PlatformError {
-  return new PlatformError('DS_TX_CONFLICT', reason);
+function conflict(reason: string, lock: 'circle' | 'late'): PlatformError {
+  return new PlatformError('DS_TX_CONFLICT', reason, { details: { lock } });
 }
 
 function ended(): PlatformError {

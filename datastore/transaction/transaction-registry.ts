@@ -1,11 +1,15 @@
 // Open transactions by id.
 //
-// States: open → committing → ended; open → ended (rolled back, idle too long, too old, closed).
-// A transaction that has ended is forgotten, so any later use of its id finds nothing.
+// States: open → committing → ended; open → ended (rolled back, refused a lock, idle too long, too old, closed).
+// A transaction that has ended is forgotten, so any later use of its id finds nothing. One whose commit waits for locks can
+// still be rolled back.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
-import { type Store, type StoreReader, type StoreSnapshot, type StoreTransaction } from '../storage/port.ts';
+import { type Store, type StoreReader, type StoreSnapshot } from '../storage/port.ts';
+import { type Patience } from './lock.ts';
+import { type LockTable } from './lock-table.ts';
+import { ReadWriteTransaction } from './read-write-transaction.ts';
 
 const ID_BYTES = 16;
 const SWEEP_EVERY_MS = 5_000;
@@ -13,14 +17,18 @@ const SWEEP_EVERY_MS = 5_000;
 interface OpenTransaction {
   readonly appId: string;
   readonly body:
-    | { readonly kind: 'read-write'; readonly transaction: StoreTransaction }
+    | { readonly kind: 'read-write'; readonly transaction: ReadWriteTransaction }
     | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime?: bigint };
   readonly startedMs: number;
   usedMs: number;
+  /** Whether a timer waits for its end, since somebody waits for its locks. */
+  isWatched: boolean;
 }
 
-export interface BeginTransaction {
+export interface BeginOptions {
   readonly readOnly?: boolean;
+  /** pessimistic (default): what it reads is locked until its end. */
+  readonly concurrency?: 'pessimistic' | 'optimistic';
   /** A read-only one's state, and the earlier time that it is of; else it sees the state of now. */
   readonly past?: { readonly snapshot: StoreSnapshot; readonly readTime: bigint };
 }
@@ -30,15 +38,18 @@ export type Taken = OpenTransaction['body'];
 
 export class TransactionRegistry {
   readonly #store: Store;
+  readonly #locks: LockTable;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #random: Random;
+  readonly #committing = new Map<string, OpenTransaction>();
   readonly #open = new Map<string, OpenTransaction>();
   readonly #openOfApp = new Map<string, number>();
   #cancel: Cancel = () => undefined;
 
-  constructor(store: Store, clock: Clock, timers: Timers, random: Random) {
+  constructor(store: Store, locks: LockTable, clock: Clock, timers: Timers, random: Random) {
     this.#store = store;
+    this.#locks = locks;
     this.#clock = clock;
     this.#timers = timers;
     this.#random = random;
@@ -64,17 +75,17 @@ export class TransactionRegistry {
    * The id of a new transaction, 16 random bytes; when this resolves, what it reads is fixed. Throws DS_LIMIT when the app has
    * too many, and what the store's `pinned` throws.
    */
-  async begin(appId: string, { readOnly, past }: BeginTransaction = {}): Promise<Buffer> {
+  async begin(appId: string, options: BeginOptions = {}): Promise<Buffer> {
     const count = this.#openOfApp.get(appId) ?? 0;
     if (count >= LIMITS.transactionsOpenMax) {
       throw new PlatformError('DS_LIMIT', `an app has at most ${LIMITS.transactionsOpenMax} transactions open at once`);
     }
     const id = this.#random.bytes(ID_BYTES);
     const nowMs = this.#clock.monotonicMs();
-    const body: Taken = readOnly
-      ? { kind: 'read-only', ...(past ?? { snapshot: this.#store.snapshot() }) }
-      : { kind: 'read-write', transaction: this.#store.begin() };
-    this.#open.set(id.toString('hex'), { appId, body, startedMs: nowMs, usedMs: nowMs });
+    const body: Taken = options.readOnly
+      ? { kind: 'read-only', ...(options.past ?? { snapshot: this.#store.snapshot() }) }
+      : { kind: 'read-write', transaction: this.#beginReadWrite(nameOf(id), options) };
+    this.#open.set(nameOf(id), { appId, body, startedMs: nowMs, usedMs: nowMs, isWatched: false });
     this.#openOfApp.set(appId, count + 1);
     try {
       await (body.kind === 'read-only' ? body.snapshot : body.transaction).pinned();
@@ -85,28 +96,73 @@ export class TransactionRegistry {
     return id;
   }
 
-  /** What to read from. Throws DS_TX_INVALID for an id that is not an open transaction of the app. */
-  reader(appId: string, id: Uint8Array): StoreReader {
-    const { body } = this.#find(appId, id);
-    return body.kind === 'read-only' ? body.snapshot : body.transaction;
-  }
-
   /** The earlier time whose state it reads, if it does. Throws DS_TX_INVALID. */
   readTime(appId: string, id: Uint8Array): bigint | undefined {
     const { body } = this.#find(appId, id);
     return body.kind === 'read-only' ? body.readTime : undefined;
   }
 
-  /** Ends the registration; the caller commits and closes what it gets. Throws DS_TX_INVALID. */
-  take(appId: string, id: Uint8Array): Taken {
+  /**
+   * What one call reads from. Throws DS_TX_INVALID for an id that is not an open transaction of the app. Reads throw
+   * DS_TX_CONFLICT when a lock is refused, which ends the transaction.
+   */
+  reader(appId: string, id: Uint8Array, patience: Patience = {}): StoreReader {
     const open = this.#find(appId, id);
-    this.#forget(nameOf(id), open);
-    return open.body;
+    const { body } = open;
+    if (body.kind === 'read-only') return body.snapshot;
+    return body.transaction.reader(patience, () => void this.#end(nameOf(id), open));
   }
 
-  /** Throws DS_TX_INVALID. */
+  /** Has `commit` commit the transaction, which is over afterwards in any case. Throws DS_TX_INVALID. */
+  async commit<T>(appId: string, id: Uint8Array, commit: (taken: Taken) => Promise<T>): Promise<T> {
+    const open = this.#find(appId, id);
+    const name = nameOf(id);
+    this.#forget(name, open);
+    this.#committing.set(name, open);
+    // Its client waits for those reads no longer.
+    if (open.body.kind === 'read-write') this.#locks.stop(open.body.transaction.owner);
+    try {
+      return await commit(open.body);
+    } finally {
+      this.#committing.delete(name);
+      await end(open);
+    }
+  }
+
+  /**
+   * Ends a transaction. One whose commit waits for locks is ended as well, and that commit fails with DS_TX_INVALID. Throws
+   * DS_TX_INVALID when there is none, or it is committed already or about to be.
+   */
   async rollback(appId: string, id: Uint8Array): Promise<void> {
+    const committing = this.#committing.get(nameOf(id));
+    if (committing?.appId === appId && committing.body.kind === 'read-write') {
+      if (this.#locks.stop(committing.body.transaction.owner)) return;
+    }
     await this.#end(nameOf(id), this.#find(appId, id));
+  }
+
+  #beginReadWrite(name: string, { concurrency = 'pessimistic' }: BeginOptions): ReadWriteTransaction {
+    return new ReadWriteTransaction(this.#store, this.#locks, {
+      isLocking: concurrency === 'pessimistic',
+      onBlocking: () => {
+        this.#watch(name);
+      },
+    });
+  }
+
+  /** Somebody waits for its locks: ends it when it is over, now or while they wait, rather than at the next sweep. */
+  #watch(name: string): void {
+    const open = this.#open.get(name);
+    if (!open || open.isWatched) return;
+    const leftMs = this.#leftMs(open);
+    if (leftMs < 0) void this.#end(name, open);
+    else if (leftMs <= LIMITS.lockWaitMs) {
+      open.isWatched = true;
+      this.#timers.after(leftMs + 1, () => {
+        open.isWatched = false;
+        this.#watch(name);
+      });
+    }
   }
 
   #find(appId: string, id: Uint8Array): OpenTransaction {
@@ -121,14 +177,17 @@ export class TransactionRegistry {
     return open;
   }
 
-  #isOver({ usedMs, startedMs }: OpenTransaction): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    return nowMs - usedMs > LIMITS.transactionIdleMs || nowMs - startedMs > LIMITS.transactionLifeMs;
+  #isOver(open: OpenTransaction): boolean {
+    return this.#leftMs(open) < 0;
+  }
+
+  #leftMs({ usedMs, startedMs }: OpenTransaction): number {
+    return Math.min(usedMs + LIMITS.transactionIdleMs, startedMs + LIMITS.transactionLifeMs) - this.#clock.monotonicMs();
   }
 
   async #end(name: string, open: OpenTransaction): Promise<void> {
     this.#forget(name, open);
-    await (open.body.kind === 'read-only' ? open.body.snapshot : open.body.transaction).close();
+    await end(open);
   }
 
   #forget(name: string, { appId }: OpenTransaction): void {
@@ -137,6 +196,10 @@ export class TransactionRegistry {
     if (left === 0) this.#openOfApp.delete(appId);
     else this.#openOfApp.set(appId, left);
   }
+}
+
+async function end({ body }: OpenTransaction): Promise<void> {
+  await (body.kind === 'read-only' ? body.snapshot : body.transaction).close();
 }
 
 function nameOf(id: Uint8Array): string {
