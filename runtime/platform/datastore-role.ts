@@ -12,6 +12,7 @@ import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
 import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
+import { SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DATASTORE_SOCKET, isPlatformApp } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { startMetering } from './metering.ts';
@@ -60,6 +61,10 @@ export async function startDatastore(
     });
     await datastore.start();
     closing.defer(() => datastore.close());
+    // Its only writer is the control role: should that be killed within a transaction, its successor must not wait for locks.
+    if (datastore.settings.of(SYSTEM_APP_ID).concurrency !== 'optimistic') {
+      await datastore.settings.change(SYSTEM_APP_ID, (chosen) => ({ ...chosen, concurrency: 'optimistic' }));
+    }
     const publicServer = new PublicDatastoreServer();
     await publicServer.start({ host: settings.bind, port: settings.ports.datastore });
     closing.defer(() => publicServer.close());
