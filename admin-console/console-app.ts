@@ -7,6 +7,7 @@ import { accountRoutes } from './account-routes.ts';
 import { appRoutes } from './app-routes.ts';
 import { authentication } from './authentication.ts';
 import { type ConsoleAccess } from './console-access.ts';
+import { indexRoutes } from './datastore-index-routes.ts';
 import { integrityRoutes } from './datastore-integrity-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
@@ -20,6 +21,7 @@ import {
   type AppsApi,
   type DatastoreApi,
   type DeployApi,
+  type IndexesApi,
   type IntegrityApi,
   type LogApi,
   type MailApi,
@@ -38,6 +40,7 @@ export interface ConsoleApis {
   readonly logs: LogApi;
   readonly datastore: DatastoreApi;
   /** Absent: there are no such routes. */
+  readonly indexes?: IndexesApi;
   readonly integrity?: IntegrityApi;
   readonly memcache: MemcacheApi;
   readonly mail: MailApi;
@@ -60,7 +63,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, integrity, memcache, mail, accounts, tasks, usage } = apis;
+  const { apps, deploys, logs, datastore, indexes, integrity, memcache, mail, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -83,6 +86,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     logRoutes(apps, logs, timers),
     // One line for each port.
     datastoreRoutes(apps, datastore),
+    ...(indexes ? [indexRoutes(apps, indexes)] : []),
     ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
     memcacheRoutes(apps, memcache),
     mailRoutes(apps, mail),

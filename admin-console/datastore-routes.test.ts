@@ -29,7 +29,6 @@ beforeEach(() => {
   const datastore: DatastoreApi = {
     namespaces: answer('namespaces', ['', 'n']),
     kinds: answer('kinds', [{ kind: 'K' }]),
-    indexes: answer('indexes', []),
     query: answer('query', { kind: 'entities' as const, entities: [ENTITY] }),
     entity: answer('entity', ENTITY),
     write: answer('write', ENTITY),
@@ -46,7 +45,6 @@ describe('the datastore of an app', () => {
     ['get', '/namespaces', undefined, { namespaces: ['', 'n'] }, ['namespaces', 'guestbook']],
     ['get', '/kinds', undefined, { kinds: [{ kind: 'K' }] }, ['kinds', 'guestbook', '']],
     ['get', '/kinds?namespace=n', undefined, { kinds: [{ kind: 'K' }] }, ['kinds', 'guestbook', 'n']],
-    ['get', '/indexes', undefined, { indexes: [] }, ['indexes', 'guestbook']],
     [
       'post',
       '/query',
@@ -97,7 +95,7 @@ describe('the datastore of an app', () => {
 
   it('is asked by nobody without a token, and of no app that is not there', async () => {
     expect((await client.get(`${BASE}/kinds`)).status).toBe(401);
-    for (const path of ['kinds', 'entities/abc', 'indexes']) {
+    for (const path of ['kinds', 'entities/abc']) {
       expect((await client.get(`/api/v1/apps/missing/datastore/${path}`).set(BEARER)).body.error.code).toBe('APP_NOT_FOUND');
     }
     expect((await client.get('/api/v1/apps/~system/datastore/kinds').set(BEARER)).body.error.code).toBe('APP_ID_INVALID');

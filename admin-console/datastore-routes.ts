@@ -46,10 +46,6 @@ export function datastoreRoutes(apps: AppsApi, datastore: DatastoreApi): Router 
     const query = queryOf(namespaceQuery, request);
     response.json({ kinds: await datastore.kinds(request.params.app, query.namespace) });
   });
-  router.get('/apps/:app/datastore/indexes', async (request, response) => {
-    queryOf(noQuery, request);
-    response.json({ indexes: await datastore.indexes(request.params.app) });
-  });
   router.post('/apps/:app/datastore/query', jsonBody(QUERY_BODY_BYTES_MAX), async (request, response) => {
     response.json(await datastore.query(String(request.params['app']), bodyOf(gqlRequest, request)));
   });

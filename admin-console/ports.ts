@@ -18,7 +18,6 @@ import {
   type EntityWrite,
   type GqlAnswerView,
   type GqlRequestView,
-  type IndexView,
   type KindView,
   type MailSummaryView,
   type MailView,
@@ -26,7 +25,9 @@ import {
   type MemcacheEntryWrite,
   type MemcacheStatsView,
 } from '../sdk/contract/admin/data.ts';
+import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
+import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
   type BillingChange,
@@ -84,7 +85,6 @@ export interface DatastoreApi {
   /** Those that have entities; '' is the default one. */
   namespaces(appId: string): Promise<readonly string[]>;
   kinds(appId: string, namespace: string): Promise<readonly KindView[]>;
-  indexes(appId: string): Promise<readonly IndexView[]>;
   /** One page. Throws GQL_SYNTAX and GQL_BIND with line, column and a caret in the message, DS_NEED_INDEX, DEADLINE_EXCEEDED. */
   query(appId: string, request: GqlRequestView): Promise<GqlAnswerView>;
   /** `id` as EntityView has it. Throws NOT_FOUND, DS_FORBIDDEN. */
@@ -93,6 +93,15 @@ export interface DatastoreApi {
   write(appId: string, write: EntityWrite): Promise<EntityView>;
   /** Of no effect when it is not there. Throws DS_FORBIDDEN. */
   delete(appId: string, id: string): Promise<void>;
+}
+
+/** Composite indexes. Every call may throw DS_OVERLOADED, RPC_UNAVAILABLE. */
+export interface IndexesApi {
+  list(appId: string): Promise<readonly IndexView[]>;
+  /** Those of `definitions`, made if they were missing. Throws DS_INVALID, DS_LIMIT. */
+  create(appId: string, definitions: readonly IndexDefinition[]): Promise<readonly IndexView[]>;
+  /** Throws DS_INDEX_NOT_FOUND. */
+  delete(appId: string, id: number): Promise<void>;
 }
 
 /** Whether rows fit together. */

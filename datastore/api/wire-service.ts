@@ -14,8 +14,9 @@ import { type CallContext, method, type Service } from '../../sdk/contract/wire/
 import { z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
+import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';
-import { appId, type GqlPayload, indexDefinitions, PAYLOADS } from './payload.ts';
+import { appId, type GqlPayload, PAYLOADS } from './payload.ts';
 
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
 
@@ -51,10 +52,7 @@ export function datastoreAdminService(datastore: Datastore): Service {
       commit: method(PAYLOADS.commit.extend({ appId }), (payload, context) => call.commit(payload, payload, context)),
       rollback: method(PAYLOADS.rollback.extend({ appId }), (payload) => call.rollback(payload, payload)),
       allocateIds: method(PAYLOADS.allocateIds.extend({ appId }), (payload) => call.allocateIds(payload, payload)),
-      ensureIndexes: method(z.object({ appId, definitions: indexDefinitions }), async (payload) => ({
-        indexes: await datastore.ensureIndexes(payload, payload.definitions),
-      })),
-      listIndexes: method(z.object({ appId }), (scope) => ({ indexes: datastore.listIndexes(scope) })),
+      ...indexMethods(datastore),
       listKinds: method(PAYLOADS.listKinds.extend({ appId }), async (payload) => ({ kinds: await datastore.listKinds(payload, payload) })),
       listNamespaces: method(PAYLOADS.listNamespaces.extend({ appId }), async (payload) => ({
         namespaces: await datastore.listNamespaces(payload, payload),

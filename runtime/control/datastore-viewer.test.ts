@@ -195,19 +195,11 @@ describe('a query', () => {
 });
 
 describe('lists', () => {
-  it('name namespaces, kinds and indexes', async () => {
+  it('name namespaces and kinds', async () => {
     await put(keyOf('K', 'a'), 1);
     await put(keyOf('L', 'a', 'tenant'), 1);
     expect(await viewer.namespaces(APP)).toEqual(['', 'tenant']);
     expect(await viewer.kinds(APP, '')).toEqual([{ kind: 'K' }]);
     expect(await viewer.kinds(APP, 'tenant')).toEqual([{ kind: 'L' }]);
-    expect(await viewer.indexes(APP)).toEqual([]);
-    const properties = [
-      { name: 'a', direction: 'asc' as const },
-      { name: 'b', direction: 'desc' as const },
-    ];
-    await datastore.ensureIndexes({ appId: APP }, [{ kind: 'K', ancestor: false, properties }]);
-    await datastore.indexesBuilt();
-    expect(await viewer.indexes(APP)).toEqual([{ kind: 'K', ancestor: false, properties, state: 'serving' }]);
   });
 });

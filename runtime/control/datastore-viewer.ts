@@ -5,7 +5,6 @@ import {
   type EntityWrite,
   type GqlAnswerView,
   type GqlRequestView,
-  type IndexView,
   type KindView,
 } from '../../sdk/contract/admin/data.ts';
 import {
@@ -22,7 +21,6 @@ import { keyFromJson, keyToJson, propertiesFromJson, propertiesToJson, valueToJs
 import { decodeEntity, decodeKey, decodeValue, encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
 import { describeKey, type Key } from '../../sdk/contract/key.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
@@ -58,13 +56,6 @@ export class DatastoreViewer implements DatastoreApi {
   async kinds(appId: string, namespace: string): Promise<readonly KindView[]> {
     const { kinds } = (await this.#read('listKinds', { appId, databaseId: '', namespace })) as { kinds: readonly string[] };
     return kinds.map((kind) => ({ kind }));
-  }
-
-  async indexes(appId: string): Promise<readonly IndexView[]> {
-    const { indexes } = (await this.#read('listIndexes', { appId })) as {
-      indexes: readonly { readonly definition: IndexDefinition; readonly state: IndexView['state'] }[];
-    };
-    return indexes.map(({ definition, state }) => ({ ...definition, state }));
   }
 
   async query(appId: string, request: GqlRequestView): Promise<GqlAnswerView> {

@@ -24,6 +24,7 @@ import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-contr
 import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
 import { DatastoreViewer } from '../control/datastore-viewer.ts';
+import { IndexReader } from '../control/index-reader.ts';
 import { IntegrityReader } from '../control/integrity-reader.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
@@ -120,6 +121,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, timers) },
       usage: billing,
       datastore: new DatastoreViewer(datastore),
+      indexes: new IndexReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
       memcache: new MemcacheViewer(services.cache, clock),
       mail: new MailViewer(services.outbox),

@@ -27,6 +27,8 @@ export interface CommandWorld {
   readonly signal: AbortSignal;
   /** Standard input as text, to its end. */
   readonly readInput: () => Promise<string>;
+  /** A line typed in answer to a question; absent where nobody sits at a terminal. */
+  readonly askLine?: (question: string) => Promise<string>;
   /** Whether a browser of this machine took the URL. */
   readonly openBrowser: (url: string) => Promise<boolean>;
   /** Absent where there is only the command line. */

@@ -1,17 +1,10 @@
 import { type Command } from 'commander';
+import { PlatformError } from '../contract/errors.ts';
 import { type CommonFlags } from './command-context.ts';
 import { type CommandMaker } from './command-maker.ts';
 import { checkDatastore, type CheckFlags } from './datastore-check.ts';
-import {
-  deleteEntity,
-  getEntity,
-  listIndexes,
-  listKinds,
-  listNamespaces,
-  putEntity,
-  queryDatastore,
-  type QueryFlags,
-} from './datastore.ts';
+import { deleteEntity, getEntity, listKinds, listNamespaces, putEntity, queryDatastore, type QueryFlags } from './datastore.ts';
+import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.ts';
 
 export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
   const datastore = program.command('datastore').description("an app's data");
@@ -33,9 +26,7 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .requiredOption('--app <id>', 'the app')
     .option('--namespace <name>', 'the namespace; the default one is empty', '')
     .action((flags: CommonFlags & { app: string; namespace: string }) => asked(flags, (context) => listKinds(flags, context)));
-  command(datastore, 'indexes', 'list the composite indexes and their state', ['datastore indexes --app guestbook'])
-    .requiredOption('--app <id>', 'the app')
-    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listIndexes(flags.app, context)));
+  indexCommands(datastore, { command, asked });
   command(datastore, 'get', 'print an entity as JSON', ['datastore get EgwKBEtpbmQ --app guestbook > entity.json'])
     .argument('<id>', 'its id, as `datastore query --json` prints it')
     .requiredOption('--app <id>', 'the app')
@@ -62,4 +53,52 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .option('--app <id>', 'the app; default: all of them')
     .option('--repair', 'write index rows again from their entities, delete those that belong to none')
     .action((flags: CommonFlags & CheckFlags) => asked(flags, (context) => checkDatastore(flags, context)));
+}
+
+/** Alone it lists, as `indexes list` does. */
+function indexCommands(datastore: Command, { command, asked }: CommandMaker): void {
+  const list = (flags: CommonFlags & { app: string }): Promise<void> => asked(flags, (context) => listIndexes(flags.app, context));
+  const indexes = command(datastore, 'indexes', 'list, create and delete composite indexes', [
+    'datastore indexes --app guestbook',
+    'datastore indexes create --app guestbook --wait',
+    'datastore indexes cleanup --app guestbook --dry-run',
+  ]);
+  indexes.option('--app <id>', 'the app').action((flags: CommonFlags & { app?: string }) => list({ ...flags, app: appOf(flags) }));
+  command(indexes, 'list', 'list the composite indexes, their state, and how far they are built', [
+    'datastore indexes list --app guestbook',
+  ])
+    .option('--app <id>', 'the app')
+    .action((_flags: object, self: Command) => {
+      const flags = self.optsWithGlobals<CommonFlags & { app?: string }>();
+      return list({ ...flags, app: appOf(flags) });
+    });
+  command(indexes, 'create', 'create what index.yaml declares, and failed ones anew', [
+    'datastore indexes create --app guestbook',
+    'datastore indexes create ./guestbook/index.yaml --app guestbook --wait',
+  ])
+    .argument('[place]', 'index.yaml, or the directory it is in', '.')
+    .option('--app <id>', 'the app')
+    .option('--wait', 'until all of them serve')
+    .action((place: string, _flags: object, self: Command) => {
+      const flags = self.optsWithGlobals<CommonFlags & { app?: string; wait?: boolean }>();
+      return asked(flags, (context) => createIndexes(place, { ...flags, app: appOf(flags) }, context));
+    });
+  command(indexes, 'cleanup', 'delete the indexes that index.yaml does not declare', [
+    'datastore indexes cleanup --app guestbook --dry-run',
+    'datastore indexes cleanup ./guestbook --app guestbook --yes',
+  ])
+    .argument('[place]', 'index.yaml, or the directory it is in', '.')
+    .option('--app <id>', 'the app')
+    .option('--yes', 'do not ask')
+    .option('--dry-run', 'only say which')
+    .action((place: string, _flags: object, self: Command) => {
+      const flags = self.optsWithGlobals<CommonFlags & { app?: string; yes?: boolean; dryRun?: boolean }>();
+      return asked(flags, (context) => cleanUpIndexes(place, { ...flags, app: appOf(flags) }, context));
+    });
+}
+
+/** The flag may stand before the last word or after it, so that it is not required of either. */
+function appOf({ app }: { readonly app?: string }): string {
+  if (app === undefined) throw new PlatformError('USAGE', "required option '--app <id>' not specified");
+  return app;
 }

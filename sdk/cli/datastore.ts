@@ -6,7 +6,6 @@ import {
   type EntityWrite,
   type GqlAnswerView,
   type GqlRequestView,
-  type IndexView,
   type JsonKey,
   type JsonValue,
   type KindView,
@@ -63,22 +62,6 @@ export async function listNamespaces(app: string, { client, terminal, json }: Co
   if (json) terminal.printJson(answer);
   else if (answer.namespaces.length === 0) terminal.say('No entities yet.');
   else for (const namespace of answer.namespaces) terminal.print(namespace === '' ? '(default)' : namespace);
-}
-
-export async function listIndexes(app: string, { client, terminal, json }: CommandContext): Promise<void> {
-  const answer = await client.call<{ indexes: IndexView[] }>('GET', `${pathOf(app)}/indexes`);
-  if (json) terminal.printJson(answer);
-  else if (answer.indexes.length === 0)
-    terminal.say('No composite indexes. A query that needs one says which lines of index.yaml it wants.');
-  else {
-    const rows = answer.indexes.map(({ kind, ancestor, properties, state }) => [
-      withoutControl(kind),
-      ancestor ? 'yes' : 'no',
-      withoutControl(properties.map(({ name, direction }) => (direction === 'desc' ? `${name} desc` : name)).join(', ')),
-      state,
-    ]);
-    terminal.print(formatTable(['kind', 'ancestor', 'properties', 'state'], rows));
-  }
 }
 
 export async function getEntity(id: string, app: string, { client, terminal }: CommandContext): Promise<void> {

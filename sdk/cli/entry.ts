@@ -1,5 +1,6 @@
 // The command line in its own process: the real terminal, the real clock, Ctrl-C.
 import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline/promises';
 import { isatty } from 'node:tty';
 import { systemClock, systemTimers } from '../support/clock.ts';
 import { openBrowser } from './browser.ts';
@@ -28,6 +29,7 @@ export async function runInProcess(words: readonly string[], release: string, se
     signal: interrupt.signal,
     openBrowser,
     readInput: () => text(process.stdin),
+    ...(isatty(process.stdin.fd) ? { askLine } : {}),
     serve,
   };
   return runCommandLine(words, world, release);
@@ -43,4 +45,13 @@ function streamOf(target: NodeJS.WriteStream & { readonly fd: number }): OutputS
       return target.columns || COLUMNS_DEFAULT;
     },
   };
+}
+
+async function askLine(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(question);
+  } finally {
+    lines.close();
+  }
 }

@@ -1,6 +1,7 @@
 // What the fake platform holds: enough of everything that each page has something to show.
 import { type AdminInstanceView, type AppView, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
-import { type EntityView, type IndexView, type JsonKey, type MailView, type MemcacheEntryView } from '../../sdk/contract/admin/data.ts';
+import { type EntityView, type JsonKey, type MailView, type MemcacheEntryView } from '../../sdk/contract/admin/data.ts';
+import { type IndexView } from '../../sdk/contract/admin/indexes.ts';
 import { type AccountView } from '../../sdk/contract/admin/session.ts';
 import { type CronJobView, type QueueView, type TaskView } from '../../sdk/contract/admin/tasks.ts';
 import { type BillingView, type MetricsPoint, type MetricsView, type QuotaView } from '../../sdk/contract/admin/usage.ts';
@@ -280,6 +281,9 @@ export function fakeApp(id: string, nowMs: number): FakeApp {
         ancestor: true,
         properties: [{ name: 'date', direction: 'desc' }],
         state: 'serving',
+        id: 1,
+        done: 42,
+        estimate: 42,
       },
       {
         kind: 'Greeting',
@@ -289,6 +293,9 @@ export function fakeApp(id: string, nowMs: number): FakeApp {
           { name: 'date', direction: 'desc' },
         ],
         state: 'building',
+        id: 2,
+        done: 12,
+        estimate: 42,
       },
     ],
     queues: work.queues,

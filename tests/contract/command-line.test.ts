@@ -155,18 +155,6 @@ const apis: ConsoleApis = {
   datastore: {
     namespaces: () => Promise.resolve(['', 'tenant']),
     kinds: (_app, namespace) => Promise.resolve(namespace === '' ? [{ kind: 'Book' }, { kind: 'Shelf' }] : []),
-    indexes: () =>
-      Promise.resolve([
-        {
-          kind: 'Book',
-          ancestor: true,
-          properties: [
-            { name: 'author', direction: 'asc' },
-            { name: 'year', direction: 'desc' },
-          ],
-          state: 'building',
-        },
-      ]),
     query: (_app, request) => {
       queries.push(request);
       if (request.gql.startsWith('SELEC ')) {
@@ -399,12 +387,10 @@ describe('datastore', () => {
     expect(err).toContain('\n  SELEC * FROM Book\n  ^');
   });
 
-  test('lists kinds, namespaces and indexes', async () => {
+  test('lists kinds and namespaces', async () => {
     expect((await datastore('kinds')).out).toBe('Book\nShelf\n');
     expect((await datastore('kinds', '--namespace', 'x')).err).toContain('No entities');
     expect((await datastore('namespaces')).out).toBe('(default)\ntenant\n');
-    expect((await datastore('indexes')).out).toMatch(/KIND +ANCESTOR +PROPERTIES +STATE\nBook +yes +author, year desc +building/);
-    expect(JSON.parse((await datastore('indexes', '--json')).out)).toMatchObject({ indexes: [{ kind: 'Book' }] });
   });
 
   test('gets, puts and deletes one entity', async () => {

@@ -23,7 +23,10 @@ export interface ConsoleCommands {
 }
 
 /** Knows the app `shop`, and what `apis` adds; a route of another port would fail. */
-export async function startConsoleCommands(apis: Partial<ConsoleApis>): Promise<ConsoleCommands> {
+export async function startConsoleCommands(
+  apis: Partial<ConsoleApis>,
+  options: { readonly askLine?: (question: string) => Promise<string> } = {},
+): Promise<ConsoleCommands> {
   const apps: Partial<AppsApi> = {
     app: (id) =>
       id === 'shop'
@@ -44,6 +47,7 @@ export async function startConsoleCommands(apis: Partial<ConsoleApis>): Promise<
       readInput: () => Promise.resolve(''),
       openBrowser: () => Promise.resolve(false),
       passwords: { ask: () => Promise.reject(new Error('nobody asks')), fromInput: () => Promise.reject(new Error('nobody reads')) },
+      ...options,
       ...{ workingDirectory: '/nowhere', clock: systemClock, timers: systemTimers, signal: new AbortController().signal },
     };
     const code = await runCommandLine(words, world, '9.9.9');

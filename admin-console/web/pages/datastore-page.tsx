@@ -3,7 +3,8 @@ import { Button, Checkbox, Drawer, Group, NativeSelect, Skeleton, Stack, Tabs, T
 import { IconDatabase, IconPlayerPlay, IconPlus } from '@tabler/icons-react';
 import { lazy, type ReactElement, Suspense, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { type EntityView, type GqlRequestView, type IndexView, type KindView } from '../../../sdk/contract/admin/data.ts';
+import { type EntityView, type GqlRequestView, type KindView } from '../../../sdk/contract/admin/data.ts';
+import { type IndexView } from '../../../sdk/contract/admin/indexes.ts';
 import { apiPath } from '../api/api-client.ts';
 import { useResource } from '../api/resource.tsx';
 import { DataTable } from '../parts/data-table.tsx';
@@ -19,9 +20,20 @@ import { QueryResults } from './query-results.tsx';
 const GqlEditor = lazy(async () => ({ default: (await import('../parts/gql-editor.tsx')).GqlEditor }));
 
 const PAGE_SIZES = ['20', '50', '100', '200'];
-const INDEX_TONES: Readonly<Record<IndexView['state'], Tone>> = { serving: 'good', building: 'busy', error: 'bad' };
+const INDEX_TONES: Readonly<Record<IndexView['state'], Tone>> = {
+  serving: 'good',
+  building: 'busy',
+  error: 'bad',
+  deleting: 'busy',
+};
 
 const selectAll = (kind: string): string => `SELECT * FROM ${/^[A-Za-z_$][\w$]*$/.test(kind) ? kind : `\`${kind.replaceAll('`', '``')}\``}`;
+
+function progressOf({ state, done, estimate, reason }: IndexView): string {
+  if (state === 'building' && estimate > 0) return `${done} of about ${Math.max(done, estimate)} entities`;
+  if (state === 'deleting') return `${done} rows gone`;
+  return reason ?? '';
+}
 
 type Opened = { readonly entity?: EntityView };
 
@@ -39,7 +51,7 @@ function Indexes({ base }: { readonly base: string }): ReactElement {
             <DataTable
               label="Composite indexes"
               rows={all}
-              keyOf={({ kind, ancestor, properties }) => `${kind} ${ancestor} ${JSON.stringify(properties)}`}
+              keyOf={({ id }) => String(id)}
               columns={[
                 { title: 'Kind', isHeader: true, cell: ({ kind }) => <span className="mono">{kind}</span> },
                 {
@@ -50,6 +62,7 @@ function Indexes({ base }: { readonly base: string }): ReactElement {
                 },
                 { title: 'Ancestor', cell: ({ ancestor }) => (ancestor ? 'yes' : 'no') },
                 { title: 'State', cell: ({ state }) => <StateBadge tone={INDEX_TONES[state]}>{state}</StateBadge> },
+                { title: 'Progress', cell: progressOf },
               ]}
             />
           )

@@ -2,7 +2,6 @@
 //
 //   GET    /apps/A/datastore/namespaces                         → { namespaces: string[] }      ('' is the default one)
 //   GET    /apps/A/datastore/kinds?namespace=N                  → { kinds: KindView[] }
-//   GET    /apps/A/datastore/indexes                            → { indexes: IndexView[] }
 //   POST   /apps/A/datastore/query          GqlRequestView      → GqlAnswerView
 //   GET    /apps/A/datastore/entities/KEY                       → EntityView
 //   PUT    /apps/A/datastore/entities       EntityWrite         → EntityView
@@ -46,13 +45,6 @@ export interface JsonKey {
 
 export interface KindView {
   readonly kind: string;
-}
-
-export interface IndexView {
-  readonly kind: string;
-  readonly ancestor: boolean;
-  readonly properties: readonly { readonly name: string; readonly direction: 'asc' | 'desc' }[];
-  readonly state: 'building' | 'serving' | 'error' | 'deleting';
 }
 
 export interface GqlRequestView {
