@@ -31,7 +31,7 @@ export function runGrammar(entry: EntryPoint, tokens: readonly Token[]): EarleyR
   try {
     parser.feed('');
   } catch (thrown) {
-    if (!(thrown instanceof DeadEnd)) throw thrown;
+    if (thrown !== DEAD_END) throw thrown;
     return { misfit: misfitAt(tokens, parser) };
   }
   const drafts = parser.results as readonly unknown[];
@@ -40,12 +40,13 @@ export function runGrammar(entry: EntryPoint, tokens: readonly Token[]): EarleyR
   return { tree: settle(drafts[0]) as Select | Aggregation };
 }
 
-class DeadEnd extends Error {}
+/** One for all: it is caught at once, and a stack would cost as much as parsing. */
+const DEAD_END = new Error('the grammar has no way to go on');
 
 /** nearley explains an error by walking all its states, which can take long; ours is explained in misfitAt. */
 class StrictParser extends nearley.Parser {
   reportError(): never {
-    throw new DeadEnd();
+    throw DEAD_END;
   }
 }
 

@@ -14,6 +14,16 @@ const WRITES: Readonly<Record<string, string>> = {
   ALTER: 'GQL only reads; kinds have no schema to alter, and indexes are declared in index.yaml.',
   DROP: 'GQL only reads; a kind is gone with its last entity, and indexes are declared in index.yaml.',
   BEGIN: 'GQL only reads; begin a transaction with the datastore SDK.',
+  START: 'GQL only reads; begin a transaction with the datastore SDK.',
+  COMMIT: 'GQL only reads; a transaction is committed with the datastore SDK.',
+  ROLLBACK: 'GQL only reads; a transaction is given up with the datastore SDK.',
+  GRANT: 'A statement starts with SELECT or AGGREGATE; who may do what is set with the roles of the app.',
+  REVOKE: 'A statement starts with SELECT or AGGREGATE; who may do what is set with the roles of the app.',
+  SET: 'GQL only reads; it has no variables, and values are passed as arguments.',
+  CALL: 'GQL only reads; it has no procedures.',
+  SHOW: 'For the kinds write SELECT __key__ FROM __kind__, for the namespaces SELECT __key__ FROM __namespace__.',
+  DESC: "For the properties of a kind write SELECT * FROM __property__ WHERE __key__ HAS ANCESTOR KEY(__kind__, 'Kind').",
+  DESCRIBE: "For the properties of a kind write SELECT * FROM __property__ WHERE __key__ HAS ANCESTOR KEY(__kind__, 'Kind').",
   WITH: 'A statement starts with SELECT or AGGREGATE; GQL has no subqueries.',
   EXPLAIN: 'A statement starts with SELECT or AGGREGATE; ask for the plan with the explain option of the call.',
 };
@@ -35,6 +45,7 @@ export function hintFor(found: Token, before: Token | undefined, expected: reado
   return (
     invisibleCharacter(found) ??
     strayOperator(found, before, expected) ??
+    otherForm(found, expected, dialect) ??
     misspelling(found, expected) ??
     reservedName(found, before, expected, dialect) ??
     (Object.hasOwn(FOREIGN_WORDS, found.text) ? FOREIGN_WORDS[found.text] : undefined)
@@ -48,6 +59,19 @@ function strayOperator(found: Token, before: Token | undefined, expected: readon
   if (found.text === '=' && before?.text === '=' && before.at.end === found.at.start) return 'Equality is written with one =.';
   if (found.text === '>' && before?.text === '<') return 'Inequality is written !=.';
   if (found.text === 'NOT' && before?.text === 'IS') return 'For "is not null" write p != NULL.';
+  return undefined;
+}
+
+/** What has its own way to be written here. */
+function otherForm({ text }: Token, expected: readonly string[], dialect: GqlDialect): string | undefined {
+  if (dialect === 'python') {
+    if (text === 'OR' && expected.includes('"AND"')) return 'The Python dialect has no OR: write IN, or a statement of Cloud GQL.';
+    return undefined;
+  }
+  if (text === 'ANCESTOR' && expected.includes('<UNQUOTED_NAME>'))
+    return 'Descendants of a key are asked for by __key__ HAS ANCESTOR KEY(…).';
+  const isAggregation = !expected.includes('"LIMIT"') && ['"FROM"', '"WHERE"', '"AND"'].some((label) => expected.includes(label));
+  if (isAggregation && ['ORDER', 'LIMIT', 'OFFSET'].includes(text)) return `With ${text} write AGGREGATE … OVER (SELECT …).`;
   return undefined;
 }
 

@@ -48,7 +48,7 @@ export function tokenize(text: string, dialect: GqlDialect, options: LexerOption
     if (found.type === 'space') continue;
     if (tokens.length > LIMITS.gqlTokensMax) break;
     end = found.offset + found.text.length;
-    const read = readToken(found.type ?? 'bad', found.text, dialect, options);
+    const read = readToken(found.type ?? 'bad', found.text, text.slice(end, end + 1), dialect, options);
     tokens.push({ ...read, at: places.at(found.offset + ('problemAt' in read ? read.problemAt : 0), end) });
   }
   tokens.push({ type: 'end', text: '<EOF>', value: undefined, at: places.at(end, end) });
@@ -69,7 +69,8 @@ interface BadToken extends ReadToken {
 
 const bad = (text: string, problem: string, problemAt = 0): BadToken => ({ type: 'bad', text, value: undefined, problem, problemAt });
 
-function readToken(type: string, text: string, dialect: GqlDialect, options: LexerOptions): ReadToken | BadToken {
+/** `next` is the character behind. */
+function readToken(type: string, text: string, next: string, dialect: GqlDialect, options: LexerOptions): ReadToken | BadToken {
   // A lone surrogate is no character: it could be neither stored nor sent, only silently replaced.
   if (/\p{Cs}/u.test(text)) return bad(text, 'The text is not valid Unicode here.', text.search(/\p{Cs}/u));
   switch (type) {
@@ -88,7 +89,7 @@ function readToken(type: string, text: string, dialect: GqlDialect, options: Lex
     case 'quotedName':
       return dialect === 'cloud' ? readEscaped(type, text) : readDoubled(type, text);
     default:
-      return bad(text, strayCharacter(text));
+      return bad(text, strayCharacter(text, next));
   }
 }
 
@@ -160,7 +161,10 @@ function readDoubled(type: 'string' | 'quotedName', text: string): ReadToken {
   return { type, text, value: text.slice(1, -1).replaceAll(quote + quote, quote) };
 }
 
-function strayCharacter(text: string): string {
+const COMMENTS: readonly string[] = ['--', '/*', '//'];
+
+function strayCharacter(text: string, next: string): string {
+  if (text === '#' || COMMENTS.includes(text + next)) return 'GQL has no comments.';
   switch (text) {
     case "'":
     case '"':

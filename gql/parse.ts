@@ -23,10 +23,10 @@ export function parseGql(text: string, options: ParseOptions = {}): GqlStatement
   const dialect = options.dialect ?? 'auto';
   const first = attempt(text, dialect === 'auto' ? 'cloud' : dialect);
   if ('statement' in first) return first.statement;
-  if (dialect !== 'auto') throw first.error;
+  if (dialect !== 'auto') throw first.error();
   const second = attempt(text, 'python');
   if ('statement' in second) return second.statement;
-  throw second.reached > first.reached ? second.error : first.error;
+  throw second.reached > first.reached ? second.error() : first.error();
 }
 
 function assertSize(text: string): void {
@@ -35,7 +35,7 @@ function assertSize(text: string): void {
   throw new PlatformError('GQL_TOO_LARGE', `at least ${bytes} bytes; the limit is ${LIMITS.gqlStatementBytesMax}`);
 }
 
-type Attempt = { readonly statement: GqlStatement } | { readonly error: PlatformError; readonly reached: number };
+type Attempt = { readonly statement: GqlStatement } | { readonly error: () => PlatformError; readonly reached: number };
 
 function attempt(text: string, dialect: GqlDialect): Attempt {
   const tokens = tokenize(text, dialect);
@@ -45,7 +45,7 @@ function attempt(text: string, dialect: GqlDialect): Attempt {
   // The Python SDK reads a statement that fails once more with no word reserved: `SELECT * FROM Order`.
   const again = dialect === 'python' ? runGrammar(dialect, tokenize(text, dialect, { reserveWords: false })) : result;
   if ('tree' in again) return { statement: Object.freeze({ dialect, text, tree: again.tree }) };
-  return { error: misfitError(text, result.misfit, dialect), reached: result.misfit.found.at.start };
+  return { error: () => misfitError(text, result.misfit, dialect), reached: result.misfit.found.at.start };
 }
 
 function assertBounds(text: string, tokens: readonly Token[]): void {

@@ -3,6 +3,7 @@ import { PlatformError } from '../sdk/contract/errors.ts';
 import { type Value } from '../sdk/contract/entity.ts';
 import { type Binding, type GqlStatement, type Place } from './ast.ts';
 import { syntaxError } from './refusal.ts';
+import { visible } from './text-place.ts';
 
 /** A cursor is the opaque position that an earlier batch of results ended at. */
 export type GqlArgument = { readonly kind: 'value'; readonly value: Value } | { readonly kind: 'cursor'; readonly cursor: Uint8Array };
@@ -101,5 +102,5 @@ const describe = ({ name }: Binding): string => (typeof name === 'number' ? `pos
 
 function bindError(reason: string, binding: Binding, details: Readonly<Record<string, string>> = {}): PlatformError {
   const { line, column } = binding.at;
-  return new PlatformError('GQL_BIND', reason, { details: { argument: describe(binding), line, column, ...details } });
+  return new PlatformError('GQL_BIND', visible(reason), { details: { argument: visible(describe(binding)), line, column, ...details } });
 }

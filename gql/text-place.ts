@@ -50,7 +50,7 @@ function head(text: string): string {
 }
 
 /** Control characters would move the caret, or the terminal. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => (character === '\t' ? ' ' : '·'));
 }
 
