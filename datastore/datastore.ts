@@ -39,7 +39,8 @@ import { Meter, type Reading } from './query/hit-source.ts';
 import { KindLayout } from './query/kind-layout.ts';
 import { listKinds, listNamespaces } from './query/listing.ts';
 import { normalize } from './query/normal-query.ts';
-import { planLines, type QueryPlan } from './query/plan.ts';
+import { planLines } from './query/plan-text.ts';
+import { type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
 import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store, type StoreReader } from './storage/port.ts';
@@ -284,7 +285,7 @@ export class Datastore {
         endCursor: encodeCursor(header, batch.reached),
         more: batch.more,
         query,
-        ...(options.explain ? { plan: planView(plan, meter) } : {}),
+        ...(options.explain ? { plan: planView(plan, query, meter) } : {}),
       };
     });
   }
@@ -305,7 +306,7 @@ export class Datastore {
         if (this.#clock.monotonicMs() > endMs)
           throw new PlatformError('DEADLINE_EXCEEDED', `an aggregation has ${LIMITS.aggregationMs} ms`);
       });
-      return { values, ...(options.explain ? { plan: planView(plan, meter) } : {}) };
+      return { values, ...(options.explain ? { plan: planView(plan, nested, meter) } : {}) };
     });
   }
 
@@ -532,6 +533,6 @@ function windowOf(query: Query, header: Buffer): Window {
   };
 }
 
-function planView(plan: QueryPlan, meter: Meter): QueryPlanView {
-  return { scans: planLines(plan), indexRowsRead: meter.indexRows, entitiesRead: meter.entities };
+function planView(plan: QueryPlan, { filter }: Query, meter: Meter): QueryPlanView {
+  return { scans: planLines(plan, filter), indexRowsRead: meter.indexRows, entitiesRead: meter.entities };
 }

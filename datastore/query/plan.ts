@@ -24,6 +24,12 @@ export interface ScanPlan {
   readonly hasFlags: boolean;
   /** For people: the index and how it is read. */
   readonly label: string;
+  /** Values that all rows of the scan have, by property. */
+  readonly fixes: readonly (readonly [property: string, value: Buffer])[];
+  /** What the range bounds: a column, or the keys. */
+  readonly bounds: 'keys' | 'column';
+  /** Whether all rows lie below the ancestor. */
+  readonly belowAncestor: boolean;
 }
 
 /** How one branch of the filter is answered: by the suffixes that all its scans share. */
@@ -52,14 +58,4 @@ export interface QueryPlan {
   readonly keyDirection: Direction;
   /** None when no entity can fit the filter. */
   readonly branches: readonly BranchPlan[];
-}
-
-/** Lines that say what the plan reads, for people. */
-export function planLines(plan: QueryPlan): readonly string[] {
-  if (plan.branches.length === 0) return ['nothing: the filter contradicts itself'];
-  return plan.branches.flatMap(({ scans }, at) => {
-    const branch = plan.branches.length > 1 ? `branch ${at + 1}: ` : '';
-    const join = scans.length > 1 ? 'merge join: ' : '';
-    return scans.map(({ label }) => `${branch}${join}${label}`);
-  });
 }

@@ -42,10 +42,12 @@ export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]
   throw new PlatformError('DS_NEED_INDEX', `recommended index is:\n${lines}`, { details: { indexYaml: lines } });
 }
 
+const KEYS = { fixes: [], bounds: 'keys', belowAncestor: false } as const;
+
 function metadataPlan(query: NormalQuery, kind: MetadataKind): QueryPlan {
   const prefix = metadataPrefix(kind, query.partition);
   const branches = query.disjuncts.map((disjunct): BranchPlan => {
-    const scan: ScanPlan = { kind: 'forward', prefix, range: pathRange(disjunct), hasFlags: false, label: `${kind}, by seeks` };
+    const scan: ScanPlan = { kind: 'forward', prefix, range: pathRange(disjunct), hasFlags: false, label: `${kind}, by seeks`, ...KEYS };
     return { disjunct, scans: [scan], fixed: [], columns: [], columnChecks: [], checksKeys: false };
   });
   return { query, layout: [], keyDirection: 'asc', branches };
@@ -150,17 +152,22 @@ function keyScans(query: NormalQuery, disjunct: Disjunct, indexes: readonly Comp
   const { partition, entityKind, keyDirection } = query;
   const kind = keyDirection === 'asc' ? 'forward' : 'backward';
   const range = pathRange(disjunct);
-  const scan = (prefix: Buffer, name: string, hasFlags = true): ScanPlan => ({ kind, prefix, range, hasFlags, label: `${name}, ${kind}` });
+  const scan = (prefix: Buffer, name: string, hasFlags: boolean, fixes: ScanPlan['fixes'] = []): ScanPlan => ({
+    ...KEYS,
+    ...{ kind, prefix, range, hasFlags, label: `${name}, ${kind}`, fixes },
+  });
   if (entityKind === undefined) return [{ ...scan(partition.entities, 'entities by key', false), kindRows: true }];
   if (disjunct.equalities.size === 0) return [{ ...scan(kindPrefix(partition, entityKind), `kind ${entityKind}`, false), kindRows: true }];
   const perfect = perfectIndex(disjunct, indexes);
   if (perfect) {
-    const prefix = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);
-    return [scan(prefix, `index ${describeIndex(perfect.definition)}`)];
+    const { prefix, fixes } = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);
+    return [scan(prefix, `index ${describeIndex(perfect.definition)}`, true, fixes)];
   }
   return [...disjunct.equalities].flatMap(([property, values]) =>
     values.map((value) =>
-      scan(Buffer.concat([propertyPrefix(partition, entityKind, property), value]), `property ${entityKind}.${property}`),
+      scan(Buffer.concat([propertyPrefix(partition, entityKind, property), value]), `property ${entityKind}.${property}`, true, [
+        [property, value],
+      ]),
     ),
   );
 }
@@ -200,7 +207,18 @@ function columnScans(
     if (kind) {
       const range = columnRange(disjunct.ranges.get(first.property) ?? {}, 'asc');
       const prefix = propertyPrefix(partition, entityKind, first.property);
-      return [{ kind, prefix, range, hasFlags: true, label: `property ${entityKind}.${first.property}, ${kind}` }];
+      return [
+        {
+          kind,
+          prefix,
+          range,
+          hasFlags: true,
+          label: `property ${entityKind}.${first.property}, ${kind}`,
+          fixes: [],
+          bounds: 'column',
+          belowAncestor: false,
+        },
+      ];
     }
   }
   return compositeScans(query, disjunct, columns, indexes);
@@ -235,14 +253,16 @@ function compositeScans(
       undefined,
     );
     if (!best || (gain(best) === 0 && (scans.length > 0 || disjunct.equalities.size > 0 || needsAncestor))) return undefined;
-    const prefix = compositeScanPrefix(
+    const { prefix, fixes } = compositeScanPrefix(
       query,
       disjunct,
       best,
       (property) => uncovered.get(property)?.shift() ?? disjunct.equalities.get(property)?.[0],
     );
-    if (best.definition.ancestor) needsAncestor = false;
-    scans.push({ kind, prefix, range, hasFlags: true, label: `index ${describeIndex(best.definition)}, ${kind}` });
+    const belowAncestor = best.definition.ancestor;
+    if (belowAncestor) needsAncestor = false;
+    const label = `index ${describeIndex(best.definition)}, ${kind}`;
+    scans.push({ kind, prefix, range, hasFlags: true, label, fixes, bounds: 'column', belowAncestor });
   }
   return scans;
 }
@@ -267,15 +287,17 @@ function compositeScanPrefix(
   disjunct: Disjunct,
   index: CompositeIndex,
   valueOf: (property: string) => Buffer | undefined,
-): Buffer {
+): Pick<ScanPlan, 'prefix' | 'fixes'> {
+  const fixes: (readonly [string, Buffer])[] = [];
   writer.clear().raw(compositePrefix(query.partition, index.id));
   if (index.definition.ancestor && disjunct.ancestor) writer.raw(disjunct.ancestor).byte(PATH_END);
   for (const { name, direction } of index.definition.properties) {
     const value = disjunct.equalities.has(name) ? valueOf(name) : undefined;
     if (!value) break;
+    fixes.push([name, value]);
     writer.raw(direction === 'asc' ? value : complement(value));
   }
-  return writer.take();
+  return { prefix: writer.take(), fixes };
 }
 
 /** Equality properties by name, then what orders: the index that answers the branch alone. */

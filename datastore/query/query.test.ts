@@ -98,7 +98,10 @@ describe('queries on a datastore', () => {
         explain: true,
       });
       expect(namesOf(answer)).toEqual(['n1390', 'n1392', 'n1394', 'n1396', 'n1398']);
-      expect(answer.plan?.scans).toEqual(['merge join: property K.even, forward', 'merge join: property K.big, forward']);
+      expect(answer.plan?.scans).toEqual([
+        'merge join: property K.even, forward: even = true',
+        'merge join: property K.big, forward: big = true',
+      ]);
       expect(answer.plan?.indexRowsRead).toBeLessThan(100);
     });
 
