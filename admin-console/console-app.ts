@@ -9,6 +9,7 @@ import { authentication } from './authentication.ts';
 import { type ConsoleAccess } from './console-access.ts';
 import { indexRoutes } from './datastore-index-routes.ts';
 import { integrityRoutes } from './datastore-integrity-routes.ts';
+import { transferRoutes } from './datastore-transfer-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
@@ -27,6 +28,7 @@ import {
   type MailApi,
   type MemcacheApi,
   type TasksApi,
+  type TransferApi,
   type UsageApi,
 } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -42,6 +44,8 @@ export interface ConsoleApis {
   /** Absent: there are no such routes. */
   readonly indexes?: IndexesApi;
   readonly integrity?: IntegrityApi;
+  /** Absent: there are no such routes. */
+  readonly transfer?: TransferApi;
   readonly memcache: MemcacheApi;
   readonly mail: MailApi;
   readonly accounts: AccountsApi;
@@ -63,7 +67,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, indexes, integrity, memcache, mail, accounts, tasks, usage } = apis;
+  const { apps, deploys, logs, datastore, indexes, integrity, transfer, memcache, mail, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -88,6 +92,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     datastoreRoutes(apps, datastore),
     ...(indexes ? [indexRoutes(apps, indexes)] : []),
     ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
+    ...(transfer ? [transferRoutes(apps, transfer, timers)] : []),
     memcacheRoutes(apps, memcache),
     mailRoutes(apps, mail),
     accountRoutes(accounts),

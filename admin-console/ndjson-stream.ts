@@ -47,9 +47,14 @@ export class NdjsonStream {
   }
 
   /** Sends one line; resolves when the reader keeps up. */
-  async write(value: unknown): Promise<void> {
+  write(value: unknown): Promise<void> {
+    return this.writeAll([value]);
+  }
+
+  /** Sends lines in one piece; resolves when the reader keeps up. */
+  async writeAll(values: readonly unknown[]): Promise<void> {
     this.open();
-    if (this.signal.aborted || this.#response.write(`${JSON.stringify(value)}\n`)) return;
+    if (this.signal.aborted || this.#response.write(values.map((value) => `${JSON.stringify(value)}\n`).join(''))) return;
     await once(this.#response, 'drain', { signal: this.signal }).catch(() => undefined);
   }
 

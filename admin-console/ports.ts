@@ -27,6 +27,7 @@ import {
 } from '../sdk/contract/admin/data.ts';
 import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
+import { type ExportLine, type ExportRequest, type ImportMode, type ImportResult } from '../sdk/contract/admin/transfer.ts';
 import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
@@ -111,6 +112,26 @@ export interface IntegrityApi {
    * is an event, the last one `done` or `failed`.
    */
   check(appId: string | undefined, request: CheckRequest, options: { readonly signal: AbortSignal }): AsyncIterable<CheckEvent>;
+}
+
+export interface ImportOptions {
+  readonly mode: ImportMode;
+  /** The app whose keys become those of the app that is imported to. */
+  readonly from?: string;
+  /** Whether to go on behind lines that cannot be written. */
+  readonly skip: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** An app's entities out and in. */
+export interface TransferApi {
+  /**
+   * Lines page by page. What fails before the first page is thrown (DS_TOO_OLD, DS_INVALID, RPC_UNAVAILABLE); after that every
+   * outcome is a line, the last one `end` or `failed`.
+   */
+  export(appId: string, request: ExportRequest, options: { readonly signal: AbortSignal }): AsyncIterable<readonly ExportLine[]>;
+  /** Reads `body` as far as it can write it, no faster. Throws what has nothing to do with a line (RPC_UNAVAILABLE, DS_CLOSED). */
+  import(appId: string, body: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<ImportResult>;
 }
 
 export interface LogQuery {

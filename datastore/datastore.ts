@@ -31,6 +31,7 @@ import { type CompositeIndex } from './index/composite-index.ts';
 import { IndexCatalog } from './index/index-catalog.ts';
 import { IndexWork } from './index/index-work.ts';
 import { Checker } from './integrity/checker.ts';
+import { Exporter } from './integrity/exporter.ts';
 import { Repairer } from './integrity/repairer.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
 import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
@@ -52,7 +53,7 @@ import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { type Patience } from './transaction/lock.ts';
 import { LockTable } from './transaction/lock-table.ts';
-import { completeKey, ownKey } from './transaction/mutation.ts';
+import { ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { VersionClock } from './transaction/version-clock.ts';
 
@@ -125,6 +126,8 @@ export class Datastore {
   readonly settings: SettingsCatalog;
   /** Whether everything on disk fits together. */
   readonly checker: Checker;
+  /** Entities page by page, all of one moment. */
+  readonly exporter: Exporter;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #options: DatastoreOptions;
@@ -151,6 +154,11 @@ export class Datastore {
     this.#options = options;
     this.settings = new SettingsCatalog(store);
     this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote));
+    this.exporter = new Exporter(
+      clock,
+      () => this.#versions.last,
+      (appId, readTime) => this.#past.open(appId, readTime),
+    );
     this.#catalog = new IndexCatalog(store);
     this.tabletServer = new TabletServer(store, clock, timers, random, log, options.tablets);
     this.#versions = new VersionClock(store, clock);
@@ -405,10 +413,7 @@ export class Datastore {
       return key;
     });
     const complete: Uint8Array[] = [];
-    for (const key of incomplete) {
-      const [id] = await this.#ids.allocate(appId, key.databaseId, 1);
-      if (id !== undefined) complete.push(encodeKey(completeKey(key, id)));
-    }
+    for (const key of incomplete) complete.push(encodeKey(await this.#ids.complete(key)));
     return { keys: complete };
   }
 

@@ -8,7 +8,7 @@ const INT32_MAX = 2 ** 31 - 1;
 
 const bytes = z.instanceof(Uint8Array);
 /** Small integers arrive as numbers. */
-const int64 = z
+export const int64 = z
   .union([z.bigint(), z.int()])
   .transform((value) => BigInt(value))
   .refine((value) => value <= INT64_MAX && value >= -INT64_MAX - 1n, 'more than 64 bits');

@@ -2,10 +2,8 @@
 import { type MutationResult, type WireMutation } from '../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { type Key } from '../../sdk/contract/key.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { encodeEntityRow } from '../codec/entity-row.ts';
-import { entityRowKey, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type History } from '../history/history.ts';
 import { checkEntries } from '../index/entry-limits.ts';
 import { type IndexCatalog } from '../index/index-catalog.ts';
@@ -18,7 +16,7 @@ import { HeldRows, type RowWriter } from './held-rows.ts';
 import { type IdAllocator } from './id-allocator.ts';
 import { type LockOwner, type Patience } from './lock.ts';
 import { GaveWay, type LockTable } from './lock-table.ts';
-import { type CheckedMutation, checkMutation, completeKey, messageToStore } from './mutation.ts';
+import { type CheckedMutation, checkMutation, messageToStore } from './mutation.ts';
 import { type ReadWriteTransaction } from './read-write-transaction.ts';
 import { Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
@@ -138,23 +136,13 @@ export class Committer {
     const steps: Step[] = [];
     const targets = new Map<string, Target>();
     for (const mutation of checkAll(appId, mutations)) {
-      const fresh = new Target(mutation.isKeyComplete ? mutation.key : await this.#completed(appId, mutation.key));
+      const fresh = new Target(mutation.isKeyComplete ? mutation.key : await this.#ids.complete(mutation.key));
       const name = fresh.rowKey.toString('latin1');
       const target = targets.get(name) ?? fresh;
       targets.set(name, target);
       steps.push({ mutation, target });
     }
     return { steps, targets };
-  }
-
-  /** An app may have chosen an id that the allocator comes to later, so a new id is looked up first. */
-  async #completed(appId: string, key: Key): Promise<Key> {
-    for (;;) {
-      const [id] = await this.#ids.allocate(appId, key.databaseId, 1);
-      const complete = id === undefined ? key : completeKey(key, id);
-      const rowKey = entityRowKey(partitionOf(appId, key.databaseId, key.namespace), pathBytes(complete.path));
-      if ((await this.#store.get(rowKey)) === undefined) return complete;
-    }
   }
 
   async #apply(transaction: StoreTransaction, appId: string, { steps, targets }: Work, waiting: Waiting): Promise<CommitOutcome> {

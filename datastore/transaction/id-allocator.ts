@@ -3,8 +3,10 @@
 //
 //   id bound row := S 02 app db → bound row       no counter value at or above `bound` was given out
 import { decodeBound, encodeBound } from '../codec/bound-row.ts';
-import { idBoundKey } from '../codec/row-key.ts';
+import { type Key } from '../../sdk/contract/key.ts';
+import { entityRowKey, idBoundKey, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type Store } from '../storage/port.ts';
+import { completeKey } from './mutation.ts';
 
 const COUNTER_BITS = 51;
 const ID_BASE = 2 ** 52;
@@ -38,6 +40,19 @@ export class IdAllocator {
 
   constructor(store: Store) {
     this.#store = store;
+  }
+
+  /**
+   * `key`, incomplete and with the app as its project, with an id that no call got before. An app or an import may have chosen
+   * an id that the allocator comes to later, so a new one is looked up first.
+   */
+  async complete(key: Key): Promise<Key> {
+    for (;;) {
+      const [id] = await this.allocate(key.projectId, key.databaseId, 1);
+      const complete = id === undefined ? key : completeKey(key, id);
+      const rowKey = entityRowKey(partitionOf(key.projectId, key.databaseId, key.namespace), pathBytes(complete.path));
+      if ((await this.#store.get(rowKey)) === undefined) return complete;
+    }
   }
 
   async allocate(appId: string, databaseId: string, count: number): Promise<readonly bigint[]> {

@@ -23,6 +23,7 @@ import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
+import { DataTransfer } from '../control/data-transfer.ts';
 import { DatastoreViewer } from '../control/datastore-viewer.ts';
 import { IndexReader } from '../control/index-reader.ts';
 import { IntegrityReader } from '../control/integrity-reader.ts';
@@ -123,6 +124,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       datastore: new DatastoreViewer(datastore),
       indexes: new IndexReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
+      transfer: new DataTransfer(datastore, timers),
       memcache: new MemcacheViewer(services.cache, clock),
       mail: new MailViewer(services.outbox),
       accounts,

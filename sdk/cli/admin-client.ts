@@ -6,6 +6,8 @@ type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 interface RequestOptions {
   readonly json?: unknown;
   readonly bytes?: Uint8Array;
+  /** Of `bytes`. */
+  readonly contentType?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +29,11 @@ export class AdminClient {
 
   /** Each line of a newline-delimited answer, as it comes. */
   async *lines<T>(method: HttpMethod, path: string, options: RequestOptions = {}): AsyncGenerator<T> {
+    for await (const line of this.textLines(method, path, options)) yield JSON.parse(line) as T;
+  }
+
+  /** The same before it is parsed. */
+  async *textLines(method: HttpMethod, path: string, options: RequestOptions = {}): AsyncGenerator<string> {
     const response = await this.#send(method, path, options);
     if (!response.body) return;
     const decoder = new TextDecoder();
@@ -35,19 +42,19 @@ export class AdminClient {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         const parts = (rest + decoder.decode(chunk, { stream: true })).split('\n');
         rest = parts.pop() ?? '';
-        for (const line of parts) if (line !== '') yield JSON.parse(line) as T;
+        for (const line of parts) if (line !== '') yield line;
       }
     } catch (cause) {
       if (options.signal?.aborted) throw cause;
       throw new PlatformError('RPC_CONNECTION_LOST', `the server at ${this.#base} went away`, { cause });
     }
-    if (rest !== '') yield JSON.parse(rest) as T;
+    if (rest !== '') yield rest;
   }
 
   async #send(method: HttpMethod, path: string, options: RequestOptions): Promise<Response> {
     const headers: Record<string, string> = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
     if (options.json !== undefined) headers['content-type'] = 'application/json';
-    if (options.bytes !== undefined) headers['content-type'] = 'application/octet-stream';
+    if (options.bytes !== undefined) headers['content-type'] = options.contentType ?? 'application/octet-stream';
     const body = options.json === undefined ? options.bytes : JSON.stringify(options.json);
     let response: Response;
     try {

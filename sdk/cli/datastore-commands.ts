@@ -5,6 +5,8 @@ import { type CommandMaker } from './command-maker.ts';
 import { checkDatastore, type CheckFlags } from './datastore-check.ts';
 import { deleteEntity, getEntity, listKinds, listNamespaces, putEntity, queryDatastore, type QueryFlags } from './datastore.ts';
 import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.ts';
+import { exportDatastore, type ExportFlags } from './datastore-export.ts';
+import { importDatastore, type ImportFlags } from './datastore-import.ts';
 
 export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
   const datastore = program.command('datastore').description("an app's data");
@@ -53,6 +55,30 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .option('--app <id>', 'the app; default: all of them')
     .option('--repair', 'write index rows again from their entities, delete those that belong to none')
     .action((flags: CommonFlags & CheckFlags) => asked(flags, (context) => checkDatastore(flags, context)));
+  command(datastore, 'export', 'write entities to files of newline-delimited JSON; the same command again goes on where it stopped', [
+    'datastore export ./backup --app guestbook',
+    'datastore export ./greetings --app guestbook --kind Greeting --gzip',
+    'datastore export ./changes --app guestbook --since 2026-01-02T03:04:05Z',
+  ])
+    .argument('<dir>', 'an empty directory, or one that does not exist yet')
+    .requiredOption('--app <id>', 'the app')
+    .option('--kind <name...>', 'only entities of these kinds')
+    .option('--namespace <name...>', 'only entities of these namespaces; the default one is empty')
+    .option('--database <id>', 'only entities of this database; the default one is empty')
+    .option('--since <time>', 'only entities that were written after this time; what was deleted since is not told')
+    .option('--gzip', 'compress the files')
+    .action((directory: string, flags: CommonFlags & ExportFlags) => asked(flags, (context) => exportDatastore(directory, flags, context)));
+  command(datastore, 'import', 'write the entities of an export; the same command again goes on where it stopped', [
+    'datastore import ./backup --app guestbook',
+    'datastore import ./backup --app guestbook-copy --mode insert',
+    'datastore import ./backup --app guestbook --skip-errors --json',
+  ])
+    .argument('<dir>', 'the directory of an export')
+    .requiredOption('--app <id>', 'the app; keys of the exported app become keys of this one')
+    .option('--mode <kind>', 'insert (refuses entities that are there) or upsert (overwrites them)', 'upsert')
+    .option('--skip-errors', 'go on behind lines that cannot be written, and keep them in a file beside the export')
+    .option('--incomplete', 'import an export that was not finished')
+    .action((directory: string, flags: CommonFlags & ImportFlags) => asked(flags, (context) => importDatastore(directory, flags, context)));
 }
 
 /** Alone it lists, as `indexes list` does. */

@@ -7,8 +7,7 @@ import { LIMITS } from './limits.ts';
 
 const text = fc.string({ unit: 'binary' });
 const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
-// JSON has one zero.
-const double = fc.double().map((item) => (item === 0 ? 0 : item));
+const double = fc.oneof(fc.double(), fc.constant(-0));
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((item) => (item === 0 ? 0 : item));
 const element: fc.Arbitrary<PathElement> = fc.oneof(
   fc.record({ kind: text, id: int64 }),
@@ -26,7 +25,9 @@ const { value, properties } = fc.letrec<{ value: Value; leaf: ValueBody; propert
     fc.boolean().map((item): ValueBody => ({ kind: 'boolean', value: item })),
     int64.map((item): ValueBody => ({ kind: 'integer', value: item })),
     double.map((item): ValueBody => ({ kind: 'double', value: item })),
-    fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }).map((micros): ValueBody => ({ kind: 'timestamp', micros })),
+    fc
+      .oneof(fc.bigInt({ min: -62_135_596_800_000_000n, max: 253_402_300_799_999_999n }), int64)
+      .map((micros): ValueBody => ({ kind: 'timestamp', micros })),
     text.map((item): ValueBody => ({ kind: 'string', value: item })),
     fc.uint8Array().map((bytes): ValueBody => ({ kind: 'blob', value: Buffer.from(bytes) })),
     fc.record({ kind: fc.constant('geoPoint' as const), latitude: finite, longitude: finite }),

@@ -1,13 +1,13 @@
 // Keys, values and entities as JSON, in the form of the public v1 REST API (admin/data.ts states the types): what people
 // and programs read and write by hand. The bytes that are stored: entity-proto.ts.
-// A zero's sign is lost, since JSON writes both zeros alike.
+// A double below zero that is zero is the text "-0", since JSON writes both zeros alike; a geo point's zeros are one and the same.
 import { assertNever } from '../support/assert.ts';
 import { type JsonKey, type JsonValue } from './admin/data.ts';
 import { type Properties, type Value, type ValueBody } from './entity.ts';
 import { PlatformError } from './errors.ts';
 import { type Key, type PathElement } from './key.ts';
 import { LIMITS } from './limits.ts';
-import { formatTimestamp, parseTimestamp } from './timestamp-text.ts';
+import { formatTimestamp, parseStoredTimestamp } from './timestamp-text.ts';
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
@@ -78,7 +78,8 @@ function bodyToJson(value: ValueBody): JsonValue {
   }
 }
 
-function doubleToJson(double: number): number | 'NaN' | 'Infinity' | '-Infinity' {
+function doubleToJson(double: number): NonNullable<JsonValue['doubleValue']> {
+  if (Object.is(double, -0)) return '-0';
   if (Number.isFinite(double)) return double;
   return Number.isNaN(double) ? 'NaN' : double > 0 ? 'Infinity' : '-Infinity';
 }
@@ -165,7 +166,7 @@ const READERS = {
   integerValue: (json, at) => ({ kind: 'integer', value: integer(json, at) }),
   doubleValue: (json, at) => ({ kind: 'double', value: double(json, at) }),
   timestampValue: (json, at) => {
-    const micros = parseTimestamp(text(json, at));
+    const micros = parseStoredTimestamp(text(json, at));
     if (micros === undefined) throw misfit(at, 'an RFC 3339 time of the years 0001 to 9999, such as 2026-01-02T03:04:05.678Z');
     return { kind: 'timestamp', micros };
   },
@@ -236,6 +237,7 @@ function double(json: unknown, at: string): number {
   if (json === 'NaN') return NaN;
   if (json === 'Infinity') return Infinity;
   if (json === '-Infinity') return -Infinity;
+  if (json === '-0') return -0;
   if (typeof json !== 'number') throw misfit(at, 'a number, "NaN", "Infinity" or "-Infinity"');
   return json;
 }

@@ -68,6 +68,8 @@ export const ERRORS = {
   DS_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The key or cursor belongs to another app', 'An app reaches only its own data'),
   DS_CORRUPT: row(500, 'INTERNAL', 'Stored bytes cannot be read back', 'Stop the platform and restore the data directory from a backup'),
   DS_DAMAGED: row(500, 'INTERNAL', 'The datastore check found what should not be', 'Index rows are mended with --repair; for others restore the data directory from a backup'),
+  EXPORT_UNUSABLE: row(400, 'INVALID_ARGUMENT', 'The export cannot be used', 'Export again into an empty directory, or take another copy of this one'),
+  IMPORT_LINE_REFUSED: row(400, 'INVALID_ARGUMENT', 'A line cannot be imported', 'Correct it, or leave such lines out with --skip-errors; the same command goes on where it stopped'),
   DS_CLOSED: row(503, 'UNAVAILABLE', 'The store is closed or stopped after a failed write', 'It is reopened by itself; try again', true),
   DS_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'The datastore has too much to do', 'Try again after a pause, with fewer calls at once', true),
 

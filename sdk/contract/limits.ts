@@ -86,6 +86,16 @@ export const LIMIT_ROWS = {
   integrityStepRowsMax: limit(500, 'Rows that one step of a check looks at, on one snapshot'),
   integrityStepMs: limit(20, 'A step of a check ends after this time; then calls of clients have as long'),
   integrityFindingsMax: limit(1_000, 'Findings that a check names; the others are counted'),
+  exportPageBytesMax: limit(1 * MiB, 'Entities of one page of an export; a page ends with the one that reaches it'),
+  exportPageEntitiesMax: limit(1_000, 'Entities of one page of an export'),
+  exportPageRowsMax: limit(10_000, 'Rows that one page of an export walks; a filter may leave most of them out'),
+  exportFileBytesMax: limit(32 * MiB, 'A file of an export, before compression; what a crash leaves unfinished is fetched again'),
+  exportFilterNamesMax: limit(100, 'Kinds, and namespaces, that one export is limited to'),
+  exportManifestBytesMax: limit(64 * MiB, 'The list of files that an import begins with: 100,000 of them'),
+  importLineBytesMax: limit(8 * MiB, 'An entity as JSON: up to six characters for one byte of text'),
+  importBodyBytesMax: limit(256 * MiB, 'Lines that one call imports; they are written as they come, and never held together'),
+  importCommitBytesMax: limit(1 * MiB, 'Entities that an import writes in one commit; one that is larger goes alone'),
+  importFailuresMax: limit(1_000, 'Lines of one call that may fail when failures are skipped; then it ends'),
 
   // Router
   requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),

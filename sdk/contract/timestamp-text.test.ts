@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatTimestamp, parseTimestamp } from './timestamp-text.ts';
+import { formatTimestamp, parseStoredTimestamp, parseTimestamp } from './timestamp-text.ts';
 
 const FIRST = -62_135_596_800_000_000n;
 const LAST = 253_402_300_799_999_999n;
@@ -14,6 +14,17 @@ describe('a timestamp as text', () => {
     );
   });
 
+  it('comes back as it was outside the years 0001 to 9999 too, where such text is taken', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.bigInt({ min: -(2n ** 66n), max: 2n ** 66n }), fc.bigInt({ min: FIRST - 10n ** 15n, max: FIRST })),
+        (micros) => {
+          expect(parseStoredTimestamp(formatTimestamp(micros))).toBe(micros);
+        },
+      ),
+    );
+  });
+
   it.each([
     [0n, '1970-01-01T00:00:00Z'],
     [-1n, '1969-12-31T23:59:59.999999Z'],
@@ -22,7 +33,8 @@ describe('a timestamp as text', () => {
     [FIRST, '0001-01-01T00:00:00Z'],
     [LAST, '9999-12-31T23:59:59.999999Z'],
     [LAST + 1n, '+010000-01-01T00:00:00Z'],
-    [2n ** 63n - 1n, '9223372036854s'],
+    [2n ** 63n - 1n, '9223372036854775807us'],
+    [9_223_372_036_854_000_000n, '9223372036854s'],
   ])('%s is %s', (micros, text) => {
     expect(formatTimestamp(micros)).toBe(text);
   });

@@ -22,14 +22,14 @@ export interface ConsoleCommands {
   readonly close: () => Promise<void>;
 }
 
-/** Knows the app `shop`, and what `apis` adds; a route of another port would fail. */
+/** Knows the app `shop`, or `options.apps`, and what `apis` adds; a route of another port would fail. */
 export async function startConsoleCommands(
   apis: Partial<ConsoleApis>,
-  options: { readonly askLine?: (question: string) => Promise<string> } = {},
+  options: { readonly apps?: readonly string[]; readonly askLine?: (question: string) => Promise<string> } = {},
 ): Promise<ConsoleCommands> {
   const apps: Partial<AppsApi> = {
     app: (id) =>
-      id === 'shop'
+      (options.apps ?? ['shop']).includes(id)
         ? Promise.resolve({ id, url: `http://${id}.localhost/`, createdAtMs: 0, services: [] })
         : Promise.reject(new PlatformError('APP_NOT_FOUND', id)),
   };

@@ -23,8 +23,8 @@ export interface JsonValue {
   readonly booleanValue?: boolean;
   /** Decimal, since JavaScript's numbers end at 2^53. */
   readonly integerValue?: string;
-  readonly doubleValue?: number | 'NaN' | 'Infinity' | '-Infinity';
-  /** RFC 3339 with up to six decimals. */
+  readonly doubleValue?: number | 'NaN' | 'Infinity' | '-Infinity' | '-0';
+  /** RFC 3339 with up to six decimals; times that it has no form for as formatTimestamp writes them. */
   readonly timestampValue?: string;
   readonly stringValue?: string;
   /** Base64. */
