@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import { type JsonValue } from '../sdk/contract/admin/data.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { bodyOf, jsonBody, queryOf } from './json-body.ts';
 import { type AppsApi, type DatastoreApi } from './ports.ts';
@@ -12,8 +13,13 @@ const namespace = z.string().max(LIMITS.namespaceCharactersMax);
 const namespaceQuery = z.strictObject({ namespace: namespace.default('') });
 const noQuery = z.strictObject({});
 
+// What a value may be is checked where it is read, which names the member that does not fit.
+const gqlValue = z.custom<JsonValue>((value) => typeof value === 'object' && value !== null, 'want a value');
+
 const gqlRequest = z.strictObject({
   gql: z.string(),
+  named: z.record(z.string(), gqlValue).exactOptional(),
+  positional: z.array(gqlValue).max(LIMITS.gqlTokensMax).exactOptional(),
   namespace: namespace.exactOptional(),
   pageSize: z.int().min(1).max(LIMITS.queryBatchResultsMax).exactOptional(),
   cursor: z.string().max(ID_CHARACTERS_MAX).exactOptional(),

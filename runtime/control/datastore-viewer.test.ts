@@ -141,10 +141,21 @@ describe('a query', () => {
     expect([first?.entities.length, second?.entities.length]).toEqual([300, 20]);
   });
 
+  it('takes arguments by name and by position', async () => {
+    for (let n = 0; n < 5; n++) await put(keyOf('K', `k${n}`), n);
+    const gql = 'SELECT * FROM K WHERE n IN @list OR n > @1';
+    const named = { list: { arrayValue: { values: [{ integerValue: '0' }, { integerValue: '2' }] } } };
+    expect(numbersIn(await viewer.query(APP, { gql, named, positional: [{ integerValue: '3' }] })).sort()).toEqual([0, 2, 4]);
+    await expect(viewer.query(APP, { gql, named })).rejects.toMatchObject({ code: 'GQL_BIND' });
+    await expect(viewer.query(APP, { gql, named: { list: {} }, positional: [] })).rejects.toMatchObject({
+      message: expect.stringContaining('the argument list') as string,
+    });
+  });
+
   it('explains itself: what it scans and what it read', async () => {
     await fill(10);
     const { plan } = await viewer.query(APP, { gql: 'SELECT * FROM K WHERE n >= 5', explain: true });
-    expect(plan).toEqual({ scans: ['property K.n, forward'], indexRowsRead: 5, entitiesRead: 5 });
+    expect(plan).toEqual({ scans: ['property K.n, forward: n >= 5'], indexRowsRead: 5, entitiesRead: 5 });
     expect((await viewer.query(APP, { gql: 'SELECT * FROM K' })).plan).toBeUndefined();
   });
 

@@ -5,6 +5,7 @@ import {
   type EntityWrite,
   type GqlAnswerView,
   type GqlRequestView,
+  type JsonValue,
   type KindView,
 } from '../../sdk/contract/admin/data.ts';
 import {
@@ -14,11 +15,20 @@ import {
   type QueryPlanView,
   type RunAggregationResponse,
   type RunQueryResponse,
+  type WireGql,
+  type WireGqlArgument,
   type WireMutation,
   type WireQuery,
 } from '../../sdk/contract/datastore-wire.ts';
-import { keyFromJson, keyToJson, propertiesFromJson, propertiesToJson, valueToJson } from '../../sdk/contract/entity-json.ts';
-import { decodeEntity, decodeKey, decodeValue, encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
+import {
+  keyFromJson,
+  keyToJson,
+  propertiesFromJson,
+  propertiesToJson,
+  valueFromJson,
+  valueToJson,
+} from '../../sdk/contract/entity-json.ts';
+import { decodeEntity, decodeKey, decodeValue, encodeEntity, encodeKey, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { describeKey, type Key } from '../../sdk/contract/key.ts';
@@ -59,7 +69,13 @@ export class DatastoreViewer implements DatastoreApi {
   }
 
   async query(appId: string, request: GqlRequestView): Promise<GqlAnswerView> {
-    const gql = { text: request.gql, databaseId: '', namespace: request.namespace ?? '', named: {}, positional: [] };
+    const gql: WireGql = {
+      text: request.gql,
+      databaseId: '',
+      namespace: request.namespace ?? '',
+      named: Object.fromEntries(Object.entries(request.named ?? {}).map(([name, value]) => [name, argumentOf(value, name)])),
+      positional: (request.positional ?? []).map((value, at) => argumentOf(value, String(at + 1))),
+    };
     const bound = (await this.#read('bindGql', { appId, gql })) as BindGqlResponse;
     const explain = request.explain ?? false;
     if (bound.kind === 'aggregation') return this.#aggregate(appId, bound.query, explain);
@@ -158,6 +174,10 @@ function entityView({ key, properties }: Entity, version: bigint): EntityView {
     // Results made of index rows have none.
     ...(version === 0n ? {} : { version: String(version) }),
   };
+}
+
+function argumentOf(value: JsonValue, name: string): WireGqlArgument {
+  return { value: encodeValue(valueFromJson(value, `the argument ${name}`)) };
 }
 
 function keyFromId(id: string): Key {

@@ -14,12 +14,21 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     `datastore query 'SELECT * FROM Greeting ORDER BY date DESC' --app guestbook`,
     `datastore query 'SELECT COUNT(*) AS n FROM Greeting' --app guestbook --json`,
     `datastore query 'SELECT * FROM Greeting' --app guestbook --explain --limit 500`,
+    `datastore query 'SELECT * FROM Greeting WHERE author = @author AND rank IN @ranks' --bind author=ann --bind 'ranks=[1, 2]' --app guestbook`,
+    'datastore query - --app guestbook < statement.gql',
+    'datastore query @statement.gql --app guestbook',
   ])
-    .argument('<gql>', 'the statement')
+    .argument('<gql>', 'the statement; - reads it from standard input, @FILE from a file')
     .requiredOption('--app <id>', 'the app')
     .option('--namespace <name>', 'the namespace; the default one is empty', '')
     .option('--limit <number>', 'results at most', '100')
-    .option('--explain', 'say what was read for it')
+    .option(
+      '--bind <name=value>',
+      'an argument, once for each; its value is JSON, or else a string',
+      (one: string, before: string[]) => [...before, one],
+      [],
+    )
+    .option('--explain', 'say which index rows are read for it, and how many')
     .action((gql: string, flags: CommonFlags & QueryFlags) => asked(flags, (context) => queryDatastore(gql, flags, context)));
   command(datastore, 'namespaces', 'list the namespaces that have entities', ['datastore namespaces --app guestbook'])
     .requiredOption('--app <id>', 'the app')

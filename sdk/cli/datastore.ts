@@ -13,6 +13,7 @@ import {
 import { PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type CommandContext } from './command-context.ts';
+import { gqlBindings } from './gql-bindings.ts';
 import { formatCount, formatTable } from './table.ts';
 import { withoutControl } from './terminal.ts';
 
@@ -24,13 +25,15 @@ export interface QueryFlags {
   readonly app: string;
   readonly namespace: string;
   readonly limit: string;
+  readonly bind: readonly string[];
   readonly explain?: boolean;
 }
 
 /** Prints up to `--limit` results, asking for page after page. With --json one document, as the API answers one page. */
 export async function queryDatastore(gql: string, flags: QueryFlags, context: CommandContext): Promise<void> {
   if (!/^[1-9]\d{0,5}$/.test(flags.limit)) throw new PlatformError('USAGE', `--limit is "${flags.limit}", want a number from 1`);
-  const answer = await allPages(gql, flags, Number(flags.limit), context);
+  const statement = await statementFrom(gql, context);
+  const answer = await allPages(statement, flags, Number(flags.limit), context);
   const { terminal, json } = context;
   if (json) {
     terminal.printJson(answer);
@@ -83,7 +86,7 @@ export async function putEntity(
   const { mode } = flags;
   if (mode !== 'insert' && mode !== 'update' && mode !== 'upsert')
     throw new PlatformError('USAGE', `--mode is "${mode}", want insert, update or upsert`);
-  const content = file === '-' ? await readInput() : await readEntityFile(resolve(workingDirectory, file), file);
+  const content = file === '-' ? await readInput() : await readTextFile(resolve(workingDirectory, file), file);
   const { key, properties, version } = parseEntity(content, file);
   const write = { key, properties, mode, ...(version === undefined ? {} : { version }) } as EntityWrite;
   const written = await client.call<EntityView>('PUT', `${pathOf(flags.app)}/entities`, { json: write });
@@ -91,7 +94,15 @@ export async function putEntity(
   else terminal.print(`Wrote ${withoutControl(written.name)} (${written.id}).`);
 }
 
+/** `-` is standard input and `@FILE` a file: no statement begins with either. */
+async function statementFrom(given: string, { workingDirectory, readInput }: CommandContext): Promise<string> {
+  if (given === '-') return readInput();
+  if (!given.startsWith('@')) return given;
+  return readTextFile(resolve(workingDirectory, given.slice(1)), given.slice(1));
+}
+
 async function allPages(gql: string, flags: QueryFlags, limit: number, { client }: CommandContext): Promise<GqlAnswerView> {
+  const bindings = gqlBindings(flags.bind);
   const entities: EntityView[] = [];
   let cursor: string | undefined;
   let plan: GqlAnswerView['plan'];
@@ -99,6 +110,7 @@ async function allPages(gql: string, flags: QueryFlags, limit: number, { client 
     const request: GqlRequestView = {
       gql,
       namespace: flags.namespace,
+      ...bindings,
       pageSize: Math.min(limit - entities.length, LIMITS.queryBatchResultsMax),
       ...(cursor === undefined ? {} : { cursor }),
       ...(flags.explain ? { explain: true } : {}),
@@ -158,7 +170,7 @@ function keyText({ path }: JsonKey): string {
   return path.map(({ kind, id, name }) => `${kind}:${id ?? (name === undefined ? '?' : JSON.stringify(name))}`).join(' / ');
 }
 
-async function readEntityFile(path: string, shown: string): Promise<string> {
+async function readTextFile(path: string, shown: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {

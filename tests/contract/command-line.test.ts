@@ -371,6 +371,16 @@ describe('datastore', () => {
     const { out } = await datastore('query', 'SELECT * FROM Book', '--json', '--namespace', 'tenant');
     expect(JSON.parse(out)).toMatchObject({ kind: 'entities', entities: [{ id: 'b1' }, { id: 'b2' }] });
     expect(queries.at(-1)).toMatchObject({ namespace: 'tenant' });
+    await writeFile(join(directory, 'statement.gql'), 'SELECT *\nFROM Book');
+    await datastore('query', '@statement.gql', '--bind', 'x=5', '--bind', '1=a=b');
+    expect(queries.at(-1)).toMatchObject({
+      gql: 'SELECT *\nFROM Book',
+      named: { x: { integerValue: '5' } },
+      positional: [{ stringValue: 'a=b' }],
+    });
+    await rm(join(directory, 'statement.gql'));
+    expect(await datastore('query', '@missing.gql')).toMatchObject({ code: 1, err: expect.stringContaining('cannot be read') });
+    expect(await datastore('query', 'SELECT *', '--bind', 'x')).toMatchObject({ code: 1, err: expect.stringContaining('name=value') });
     expect((await datastore('query', 'SELECT COUNT(*) AS n FROM Book')).out).toBe('n  5\n');
     for (const limit of ['0', '-1', 'x']) {
       expect(await datastore('query', 'SELECT * FROM Book', '--limit', limit)).toMatchObject({

@@ -50,6 +50,9 @@ export interface KindView {
 export interface GqlRequestView {
   readonly gql: string;
   readonly namespace?: string;
+  /** Arguments of `@name` and `@1`. */
+  readonly named?: Readonly<Record<string, JsonValue>>;
+  readonly positional?: readonly JsonValue[];
   /** Results of one page, at most queryBatchResultsMax; default 50. */
   readonly pageSize?: number;
   /** `cursor` of the page before. */
