@@ -11,9 +11,8 @@ import { readMany } from './postgres-reader.ts';
 import { PostgresScan } from './postgres-scan.ts';
 import { type Client, type PostgresServer } from './postgres-server.ts';
 
-const BEGIN = 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY';
 /** The first statement that reads fixes the state, not the BEGIN. */
-const FIX = 'SELECT epoch FROM appengine_store';
+const BEGIN = 'BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT epoch FROM appengine_store';
 
 export class PostgresSnapshot implements StoreSnapshot {
   readonly #server: PostgresServer;
@@ -88,11 +87,13 @@ export class PostgresSnapshot implements StoreSnapshot {
 
   async #begin(): Promise<Loan> {
     const loan = await this.#pool.borrow();
-    const outcomes = await Promise.allSettled([loan.client.query(BEGIN), loan.client.query(FIX)]);
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-    if (!failed) return loan;
-    loan.release(failed.reason);
-    throw toStoreError(failed.reason, this.#server.name);
+    try {
+      await loan.client.query(BEGIN);
+      return loan;
+    } catch (error) {
+      loan.release(error);
+      throw toStoreError(error, this.#server.name);
+    }
   }
 
   #assertOpen(): void {
