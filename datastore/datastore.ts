@@ -34,6 +34,7 @@ import { Checker } from './integrity/checker.ts';
 import { Exporter } from './integrity/exporter.ts';
 import { Repairer } from './integrity/repairer.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
+import { AutoIndexes } from './query/auto-indexes.ts';
 import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
 import { runBatch, type Window } from './query/executor.ts';
 import { Meter, type Reading } from './query/hit-source.ts';
@@ -68,6 +69,11 @@ export interface DatastoreOptions {
   readonly keepsHistory?: (appId: string) => boolean;
   /** Called after each commit with the rows that it put and deleted, index rows included, history not: what a write costs. */
   readonly onWrote?: (appId: string, rows: number) => void;
+  /**
+   * Under development: asked before the indexes that a query needs are made, which then waits for them. False: it gets
+   * DS_NEED_INDEX.
+   */
+  readonly recordIndexes?: (appId: string, definitions: readonly IndexDefinition[]) => Promise<boolean>;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
   readonly onStoreFailed?: (error: PlatformError) => void;
 }
@@ -133,6 +139,7 @@ export class Datastore {
   readonly #options: DatastoreOptions;
   readonly #catalog: IndexCatalog;
   readonly #indexWork: IndexWork;
+  readonly #autoIndexes: AutoIndexes;
   readonly #versions: VersionClock;
   readonly #ids: IdAllocator;
   readonly #locks: LockTable;
@@ -172,6 +179,7 @@ export class Datastore {
       },
       callsServed: () => this.#callsServed,
     });
+    this.#autoIndexes = new AutoIndexes(this.#catalog, this.#indexWork, timers, options.recordIndexes);
     this.#ids = new IdAllocator(store);
     this.#locks = new LockTable(clock, timers);
     this.#transactions = new TransactionRegistry(store, this.#locks, clock, timers, random);
@@ -279,7 +287,11 @@ export class Datastore {
   }
 
   /** One batch of a query's results. Throws DS_NEED_INDEX and what `lookup` throws. */
-  async runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions = {}): Promise<QueryAnswer> {
+  runQuery(scope: DatastoreScope, query: Query, options: QueryOptions = {}): Promise<QueryAnswer> {
+    return this.#autoIndexes.run(scope.appId, options.transaction !== undefined, () => this.#runQuery(scope, query, options));
+  }
+
+  async #runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions): Promise<QueryAnswer> {
     const plan = planQuery(normalize(query, appId), this.#catalog.list(appId), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
     const window = windowOf(query, header);
@@ -299,7 +311,11 @@ export class Datastore {
   }
 
   /** count, sum and avg. Throws DEADLINE_EXCEEDED after `aggregationMs`, and what `runQuery` throws. */
-  async runAggregation({ appId }: DatastoreScope, query: AggregationQuery, options: QueryOptions = {}): Promise<AggregationAnswer> {
+  runAggregation(scope: DatastoreScope, query: AggregationQuery, options: QueryOptions = {}): Promise<AggregationAnswer> {
+    return this.#autoIndexes.run(scope.appId, options.transaction !== undefined, () => this.#runAggregation(scope, query, options));
+  }
+
+  async #runAggregation({ appId }: DatastoreScope, query: AggregationQuery, options: QueryOptions): Promise<AggregationAnswer> {
     const { nested } = query;
     const plan = planQuery(
       normalize(nested, appId, { aggregated: aggregatedProperties(query) }),

@@ -259,3 +259,48 @@ describe('deleting an index', () => {
     expect(await compositeRows(store)).toBe(0);
   });
 });
+
+describe('under development', () => {
+  const record = async (isAuto: boolean) => {
+    const recorded: (readonly IndexDefinition[])[] = [];
+    const opened = await openDatastore({
+      recordIndexes: (_app, definitions) => {
+        recorded.push(definitions);
+        return Promise.resolve(isAuto);
+      },
+    });
+    datastore = opened.datastore;
+    await fill(opened.datastore, 10);
+    return { datastore: opened.datastore, recorded };
+  };
+
+  it('a query waits for the index that is made for it, and others do not ask again', async () => {
+    const { datastore, recorded } = await record(true);
+    const answers = await Promise.all([datastore.runQuery(APP, newestOfCity), datastore.runQuery(APP, newestOfCity)]);
+    expect(answers.map(({ results }) => results.length)).toEqual([10, 10]);
+    const total = await datastore.runAggregation(APP, { nested: newestOfCity, aggregations: [{ kind: 'count', alias: 'n' }] });
+    expect(total.values[0]?.value).toEqual({ kind: 'integer', value: 10n });
+    expect(recorded).toEqual([[byCity], [byCity]]);
+    await datastore.runQuery(APP, query('K', { filter: where('city', '=', 'Oslo') }));
+    expect(recorded).toHaveLength(2);
+  });
+
+  it('a transaction is told to run again, on a state that has the index', async () => {
+    const { datastore } = await record(true);
+    const transaction = await datastore.beginTransaction(APP, { readOnly: true });
+    await expect(datastore.runQuery(APP, newestOfCity, { transaction })).rejects.toEqual(
+      expect.objectContaining({ code: 'DS_TX_CONFLICT' }),
+    );
+    const again = await datastore.beginTransaction(APP, { readOnly: true });
+    expect((await datastore.runQuery(APP, newestOfCity, { transaction: again })).results).toHaveLength(10);
+  });
+
+  it('a query gets the lines, as App Engine words them, where index.yaml is managed by hand', async () => {
+    const { datastore } = await record(false);
+    const refused = await datastore.runQuery(APP, newestOfCity).catch((error: unknown) => (error as Error).message);
+    expect(refused).toBe(
+      'no matching index found. recommended index is:\n- kind: K\n  properties:\n  - name: city\n  - name: n\n    direction: desc\n',
+    );
+    expect(datastore.listIndexes(APP)).toEqual([]);
+  });
+});

@@ -10,6 +10,12 @@ export const SANDBOX_CHOICES: readonly SandboxChoice[] = ['auto', 'bubblewrap', 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevelChoice = (typeof LOG_LEVELS)[number];
 
+/** The app whose queries get the indexes that they need at once, and the index.yaml that these are written to. */
+export interface DevIndexes {
+  readonly appId: string;
+  readonly path: string;
+}
+
 export interface ServeConfig {
   readonly dataDirectory: string;
   /** Ports; 0 picks a free one. */
@@ -34,6 +40,7 @@ export interface ServeConfig {
   readonly fetchAllow: readonly string[];
   /** Whoever types an e-mail address has signed in. */
   readonly devLogin: boolean;
+  readonly devIndexes?: DevIndexes;
   /** The operator's files of quotas and of prices. */
   readonly quotasFile?: string;
   readonly pricesFile?: string;
@@ -67,6 +74,7 @@ export interface ServeFlags {
   readonly logLevel?: string;
   readonly fetchAllow?: readonly string[];
   readonly devLogin?: boolean;
+  readonly devIndexes?: string;
   readonly quotas?: string;
   readonly prices?: string;
   readonly smtp?: string;
@@ -112,11 +120,18 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
     fetchAllow: (flags.fetchAllow ?? []).map(addressRange),
     devLogin,
+    ...(flags.devIndexes === undefined ? {} : { devIndexes: devIndexes(flags.devIndexes) }),
     ...(flags.quotas === undefined ? {} : { quotasFile: flags.quotas }),
     ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
     mail: readMailSettings(flags, variables, domain),
     ...readStore(flags, variables),
   };
+}
+
+function devIndexes(text: string): DevIndexes {
+  const [, appId, path] = /^([a-z0-9-]+)=(.+)$/s.exec(text) ?? [];
+  if (appId === undefined || path === undefined) throw usage('--dev-indexes', text, 'APP=FILE');
+  return { appId, path };
 }
 
 function readStore(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'storeUrl'> {

@@ -112,6 +112,10 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--mail-domain <name>', 'apps send mail as anything@ID.NAME (default: the domain)')
     .option('--mail-sender <address...>', 'apps may send mail as these addresses too')
     .option('--dev-login', 'for development: any e-mail address signs in to apps, without a password')
+    .option(
+      '--dev-indexes <app=file>',
+      'for development: queries of the app get the indexes that they need, which are added to this index.yaml',
+    )
     .option('--quotas <file>', 'YAML file of quotas (default: those of App Engine; see docs/billing.md)')
     .option('--prices <file>', 'YAML file of prices, if not in the file of quotas')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
@@ -204,6 +208,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       mail: config.mail,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
+    ...(config.devIndexes ? { devIndexes: config.devIndexes } : {}),
     ...(quotas ? { quotas } : {}),
     ...(storeUrl === undefined ? {} : { store: { url: storeUrl, holder: data.storeHolder() } }),
   };

@@ -3,8 +3,7 @@
 // Single-property rows answer a query with equalities only (joined when there are several), or with one ordered or bounded
 // property and nothing else. Everything else needs composite indexes of the same kind that end in exactly the ordered
 // columns and begin with equality properties; several are joined when together they cover all equalities and the ancestor.
-import { PlatformError } from '../../sdk/contract/errors.ts';
-import { type IndexDefinition, indexYamlLines } from '../../sdk/contract/index-definition.ts';
+import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
 import { type Order } from '../../sdk/contract/query.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { PATH_END } from '../codec/path-code.ts';
@@ -15,6 +14,7 @@ import { keyAfterPrefix } from '../storage/key-bytes.ts';
 import { type Bound, type Bounds, type ColumnRange, columnRange, EVERYTHING } from './bounds.ts';
 import { type Disjunct, KEY } from './disjunct.ts';
 import { type MetadataKind, metadataKind, metadataPrefix } from './metadata-kind.ts';
+import { NeedIndexError } from './need-index.ts';
 import { type NormalQuery } from './normal-query.ts';
 import { type BranchPlan, type QueryPlan, type ScanPlan } from './plan.ts';
 
@@ -30,16 +30,15 @@ export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]
   const plan = firstPlan(query, serving);
   if (plan) return plan;
   if (firstPlan(query, ready)) {
-    throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is younger than the read time: it was complete only later');
+    throw new NeedIndexError([], 'the index that the query needs is younger than the read time: it was complete only later');
   }
   const awaited = indexes.filter((index) => index.state !== 'deleting' && index.definition.kind === query.entityKind);
   if (firstPlan(query, awaited)) {
-    throw new PlatformError('DS_NEED_INDEX', 'the index that the query needs is not ready: it is being built, or its building failed');
+    throw new NeedIndexError([], 'the index that the query needs is not ready: it is being built, or its building failed');
   }
   const layout = canonicalLayout(query);
   const wanted = query.disjuncts.filter((disjunct) => !planBranch(query, disjunct, layout, serving));
-  const lines = [...new Set(wanted.map((disjunct) => indexYamlLines(idealIndex(query, disjunct, layout))))].join('\n');
-  throw new PlatformError('DS_NEED_INDEX', `recommended index is:\n${lines}`, { details: { indexYaml: lines } });
+  throw new NeedIndexError(wanted.map((disjunct) => idealIndex(query, disjunct, layout)));
 }
 
 const KEYS = { fixes: [], bounds: 'keys', belowAncestor: false } as const;

@@ -1,10 +1,11 @@
 import { PublicDatastoreServer } from '../../datastore/api/public-server.ts';
 import { datastoreAdminService, datastoreService } from '../../datastore/api/wire-service.ts';
-import { Datastore } from '../../datastore/datastore.ts';
+import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
 import { type Store } from '../../datastore/storage/port.ts';
 import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
+import { type Log } from '../../sdk/support/log.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
@@ -15,6 +16,8 @@ import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DATASTORE_SOCKET, isPlatformApp } from '../host/instance.ts';
 import { type RoleLinks } from '../role-links.ts';
+import { type DevIndexes } from '../config.ts';
+import { DevIndexFile } from './dev-index-file.ts';
 import { startMetering } from './metering.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
@@ -37,6 +40,11 @@ async function openStore({ store, ephemeral, paths }: PlatformSettings, { clock,
   return new PostgresStore(clock, timers, random, store);
 }
 
+function recorder({ appId, path }: DevIndexes, log: Log): NonNullable<DatastoreOptions['recordIndexes']> {
+  const file = new DevIndexFile(path, log);
+  return (ofApp, definitions) => (ofApp === appId ? file.record(definitions) : Promise.resolve(false));
+}
+
 /** The datastore: storage, its instances' sockets, and the public port. */
 export async function startDatastore(
   settings: PlatformSettings,
@@ -45,6 +53,7 @@ export async function startDatastore(
   onFailed: () => void,
 ): Promise<RunningRole> {
   const { clock, timers, random, log } = world;
+  const { devIndexes } = settings;
   const closing = new CloseStack();
   try {
     const control = links.connect('control');
@@ -54,6 +63,7 @@ export async function startDatastore(
       onWrote: chargeWrites(meter),
       // Its rows of tasks and usage change all the time, and nobody asks how they were.
       keepsHistory: (appId) => !isPlatformApp(appId),
+      ...(devIndexes ? { recordIndexes: recorder(devIndexes, log) } : {}),
       onStoreFailed: (error) => {
         log.error('The store takes no more writes; this role starts anew', { error });
         onFailed();

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type QuotaPolicy } from '../billing/quota-policy.ts';
-import { type MailSettings } from '../config.ts';
+import { type DevIndexes, type MailSettings } from '../config.ts';
 import { type DataPaths } from '../host/data-directory.ts';
 
 /** In the run directory: the router's private entrance for tasks and cron jobs, which control dispatches. */
@@ -23,6 +23,7 @@ export interface PlatformSettings {
   readonly ephemeral: boolean;
   /** Whoever types an e-mail address has signed in; loopback only. */
   readonly devLogin: boolean;
+  readonly devIndexes?: DevIndexes;
   readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
   /** Address ranges that apps may reach besides the public ones. */
   readonly fetchAllow: readonly string[];

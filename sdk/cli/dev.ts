@@ -5,6 +5,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { type Command } from 'commander';
 import { type VersionView } from '../contract/admin/admin.ts';
 import { APP_YAML } from '../contract/app-manifest/app-yaml.ts';
+import { INDEX_YAML } from '../contract/app-manifest/index-yaml.ts';
 import { checkAppId } from '../contract/app-manifest/label.ts';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
 import { AdminClient } from './admin-client.ts';
@@ -66,7 +67,7 @@ async function develop(directory: string, flags: DevFlags, world: CommandWorld):
   world.signal.addEventListener('abort', end, { once: true });
   let ended: Promise<void> | undefined;
   const platform = await new Promise<ServedPlatform | undefined>((resolve, reject) => {
-    ended = serve(serveFlags(dataDirectory, flags), resolve).finally(end);
+    ended = serve(serveFlags(root, app, dataDirectory, flags), resolve).finally(end);
     ended.then(() => {
       resolve(undefined);
     }, reject);
@@ -222,11 +223,17 @@ async function keepOutOfGit(root: string): Promise<void> {
   await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
 }
 
-function serveFlags(dataDirectory: string, { port, consolePort, datastorePort, ephemeral, sandbox }: DevFlags): string[] {
+function serveFlags(
+  root: string,
+  app: string,
+  dataDirectory: string,
+  { port, consolePort, datastorePort, ephemeral, sandbox }: DevFlags,
+): string[] {
   const given = { '--port': port, '--console-port': consolePort, '--datastore-port': datastorePort, '--sandbox': sandbox };
   return [
     // What goes wrong with the app is told by this command; warnings of the platform would tell it again.
     ...['--role=all', '--dev-login', '--log-level', 'error', '--data-dir', dataDirectory],
+    ...['--dev-indexes', `${app}=${join(root, INDEX_YAML)}`],
     ...(ephemeral === true ? ['--ephemeral'] : []),
     ...Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
   ];

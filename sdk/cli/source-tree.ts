@@ -1,10 +1,13 @@
 // An app's directory as a developer changes it: what would go up in a deploy, told apart by size and time alone, and a
 // watch on the directories that hold it.
 import { type FSWatcher, watch } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+import { lstat, readdir, readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Cancel, type Timers } from '../support/clock.ts';
+import { manualPart } from '../contract/app-manifest/generated-indexes.ts';
+import { INDEX_YAML } from '../contract/app-manifest/index-yaml.ts';
+import { UNFINISHED } from '../support/durable-files.ts';
 import { IGNORE_FILE, ignoreRules } from './app-directory.ts';
 
 export interface SourceTree {
@@ -28,12 +31,20 @@ export async function readSourceTree(root: string): Promise<SourceTree> {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
       if (path !== IGNORE_FILE && rules.ignores(entry.isDirectory() ? `${path}/` : path)) continue;
       if (entry.isDirectory()) await visit(path);
-      else await describe(path);
+      else if (path === INDEX_YAML) await describeIndexes(path);
+      else if (path !== `${INDEX_YAML}${UNFINISHED}`) await describe(path);
     }
   };
   const describe = async (path: string): Promise<void> => {
     const found = await lstat(join(root, path)).catch(() => undefined);
     if (found) hash.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.mode}\0${found.ino}\n`);
+  };
+  // What the platform adds below the marker while the app runs is no change of the app.
+  const describeIndexes = async (path: string): Promise<void> => {
+    const text = await readFile(join(root, path), 'utf8').catch(() => undefined);
+    if (text === undefined) return;
+    const manual = manualPart(text) ?? text;
+    if (manual !== manualPart(undefined)) hash.update(`${path}\0${manual}\n`);
   };
   await visit('');
   return { directories, fingerprint: hash.digest('hex') };

@@ -20,12 +20,19 @@ export type IndexState = (typeof INDEX_STATES)[number];
 
 /** The lines of index.yaml that declare `index`, as an error shows them. */
 export function indexYamlLines(index: IndexDefinition): string {
-  const lines = [`- kind: ${index.kind}`];
+  const lines = [`- kind: ${yamlName(index.kind)}`];
   if (index.ancestor) lines.push('  ancestor: yes');
   lines.push('  properties:');
   for (const property of index.properties) {
-    lines.push(`  - name: ${property.name}`);
+    lines.push(`  - name: ${yamlName(property.name)}`);
     if (property.direction === 'desc') lines.push('    direction: desc');
   }
   return lines.join('\n');
+}
+
+/** Words that some YAML reader takes for a boolean, null or a number. */
+const NOT_TEXT = /^(yes|no|on|off|true|false|null|nan|inf)$/i;
+
+function yamlName(name: string): string {
+  return /^[\p{L}_][\p{L}\p{N}_.$-]*$/u.test(name) && !NOT_TEXT.test(name) ? name : JSON.stringify(name);
 }

@@ -51,6 +51,7 @@ export const LIMIT_ROWS = {
   compositeEntryBytesPerEntityMax: limit(2 * MiB, 'App Engine: the keys of an entity\'s composite index entries together'),
   compositeIndexesMax: limit(200, 'App Engine: per app'),
   compositeIndexesDeletingMax: limit(1_000, 'Deleted indexes of an app whose rows are still being taken away; then none is created until some are gone'),
+  autoIndexMs: limit(30_000, 'How long a query under `appengine dev` waits for the index that is made for it'),
   compositePropertiesMax: limit(100, 'App Engine: in one composite index'),
   queryFiltersMax: limit(100, 'App Engine: filters, orders and ancestor together'),
   queryInValuesMax: limit(30, 'App Engine: values of IN'),
