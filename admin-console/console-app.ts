@@ -11,6 +11,7 @@ import { indexRoutes } from './datastore-index-routes.ts';
 import { integrityRoutes } from './datastore-integrity-routes.ts';
 import { transferRoutes } from './datastore-transfer-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
+import { datastoreSettingsRoutes } from './datastore-settings-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
@@ -21,6 +22,7 @@ import {
   type AccountsApi,
   type AppsApi,
   type DatastoreApi,
+  type DatastoreSettingsApi,
   type DeployApi,
   type IndexesApi,
   type IntegrityApi,
@@ -43,6 +45,9 @@ export interface ConsoleApis {
   readonly datastore: DatastoreApi;
   /** Absent: there are no such routes. */
   readonly indexes?: IndexesApi;
+  /** Absent: there are no such routes. */
+  readonly datastoreSettings?: DatastoreSettingsApi;
+  /** Absent: there are no such routes. */
   readonly integrity?: IntegrityApi;
   /** Absent: there are no such routes. */
   readonly transfer?: TransferApi;
@@ -67,7 +72,7 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, indexes, integrity, transfer, memcache, mail, accounts, tasks, usage } = apis;
+  const { apps, deploys, logs, datastore, datastoreSettings, indexes, integrity, transfer, memcache, mail, accounts, tasks, usage } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -91,6 +96,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     // One line for each port.
     datastoreRoutes(apps, datastore),
     ...(indexes ? [indexRoutes(apps, indexes)] : []),
+    ...(datastoreSettings ? [datastoreSettingsRoutes(apps, datastoreSettings)] : []),
     ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
     ...(transfer ? [transferRoutes(apps, transfer, timers)] : []),
     memcacheRoutes(apps, memcache),

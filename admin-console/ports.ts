@@ -25,6 +25,7 @@ import {
   type MemcacheEntryWrite,
   type MemcacheStatsView,
 } from '../sdk/contract/admin/data.ts';
+import { type DatastoreSettingsChange, type DatastoreSettingsView } from '../sdk/contract/admin/datastore-settings.ts';
 import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
 import { type ExportLine, type ExportRequest, type ImportMode, type ImportResult } from '../sdk/contract/admin/transfer.ts';
@@ -103,6 +104,13 @@ export interface IndexesApi {
   create(appId: string, definitions: readonly IndexDefinition[]): Promise<readonly IndexView[]>;
   /** Throws DS_INDEX_NOT_FOUND. */
   delete(appId: string, id: number): Promise<void>;
+}
+
+/** What an app has chosen for its data. */
+export interface DatastoreSettingsApi {
+  settings(appId: string): Promise<DatastoreSettingsView>;
+  /** Takes effect for transactions that begin afterwards. */
+  change(appId: string, change: DatastoreSettingsChange): Promise<DatastoreSettingsView>;
 }
 
 /** Whether rows fit together. */

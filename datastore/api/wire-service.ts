@@ -17,6 +17,7 @@ import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRe
 import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';
 import { appId, type GqlPayload, PAYLOADS } from './payload.ts';
+import { settingsMethods } from './settings-methods.ts';
 
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
 
@@ -60,6 +61,7 @@ export function datastoreAdminService(datastore: Datastore): Service {
       bindGql: method(PAYLOADS.bindGql.extend({ appId }), (payload) => boundResponse(datastore.bindGql(payload, gqlRequest(payload.gql)))),
       tablets: method(z.object({}), () => ({ tablets: datastore.tablets() })),
       ...integrityMethods(datastore),
+      ...settingsMethods(datastore),
     },
   };
 }

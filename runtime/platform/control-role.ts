@@ -24,6 +24,7 @@ import { DatastoreControlStore, SYSTEM_APP_ID } from '../control/datastore-contr
 import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
 import { DataTransfer } from '../control/data-transfer.ts';
+import { DatastoreSettingsReader } from '../control/datastore-settings-reader.ts';
 import { DatastoreViewer } from '../control/datastore-viewer.ts';
 import { IndexReader } from '../control/index-reader.ts';
 import { IntegrityReader } from '../control/integrity-reader.ts';
@@ -123,6 +124,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       usage: billing,
       datastore: new DatastoreViewer(datastore),
       indexes: new IndexReader(datastore),
+      datastoreSettings: new DatastoreSettingsReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
       transfer: new DataTransfer(datastore, timers),
       memcache: new MemcacheViewer(services.cache, clock),

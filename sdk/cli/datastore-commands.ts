@@ -7,6 +7,7 @@ import { deleteEntity, getEntity, listKinds, listNamespaces, putEntity, queryDat
 import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.ts';
 import { exportDatastore, type ExportFlags } from './datastore-export.ts';
 import { importDatastore, type ImportFlags } from './datastore-import.ts';
+import { datastoreSettings, type SettingsFlags } from './datastore-settings.ts';
 
 export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
   const datastore = program.command('datastore').description("an app's data");
@@ -56,6 +57,13 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .argument('<id>', 'its id')
     .requiredOption('--app <id>', 'the app')
     .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => deleteEntity(id, flags.app, context)));
+  command(datastore, 'settings', 'show or change what the app has chosen for its data', [
+    'datastore settings --app guestbook',
+    'datastore settings --app guestbook --concurrency optimistic',
+  ])
+    .requiredOption('--app <id>', 'the app')
+    .option('--concurrency <mode>', 'of transactions that begin from now on: pessimistic or optimistic')
+    .action((flags: CommonFlags & SettingsFlags) => asked(flags, (context) => datastoreSettings(flags, context)));
   command(datastore, 'check', 'walk all rows and report what does not fit together; exits with 1 if anything does not', [
     'datastore check --app guestbook',
     'datastore check --app guestbook --repair',
