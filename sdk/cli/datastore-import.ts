@@ -31,7 +31,7 @@ interface ImportOutcome {
 
 const BATCHES_AT_ONCE = 4;
 /** Lines that may be sent before how far it is must be on disk again. */
-const RESERVED_LINES = 20_000;
+const RESERVED_LINES = 4_000;
 const TEXT_CHARACTERS_MAX = 64 * 1024;
 
 export async function importDatastore(directory: string, flags: ImportFlags, context: CommandContext): Promise<void> {

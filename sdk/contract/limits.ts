@@ -90,7 +90,7 @@ export const LIMIT_ROWS = {
   exportPageBytesMax: limit(1 * MiB, 'Entities of one page of an export; a page ends with the one that reaches it'),
   exportPageEntitiesMax: limit(1_000, 'Entities of one page of an export'),
   exportPageRowsMax: limit(10_000, 'Rows that one page of an export walks; a filter may leave most of them out'),
-  exportFileBytesMax: limit(32 * MiB, 'A file of an export, before compression; what a crash leaves unfinished is fetched again'),
+  exportFileBytesMax: limit(8 * MiB, 'A file of an export, before compression; what a crash leaves unfinished is fetched again'),
   exportFilterNamesMax: limit(100, 'Kinds, and namespaces, that one export is limited to'),
   exportManifestBytesMax: limit(64 * MiB, 'The list of files that an import begins with: 100,000 of them'),
   importLineBytesMax: limit(8 * MiB, 'An entity as JSON: up to six characters for one byte of text'),
