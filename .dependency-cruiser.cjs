@@ -107,7 +107,7 @@ module.exports = {
     only('only-wire-imports-msgpackr', ['^sdk/contract/wire/'], 'node_modules/msgpackr/'),
     only(
       'only-web-imports-react',
-      ['^admin-console/web/'],
+      ['^admin-console/web/', '^tests/bench/gql'],
       'node_modules/(react|react-dom|react-router|@mantine|@tanstack|@codemirror|uplot)/',
     ),
     only('only-console-imports-express', ['^admin-console/', '^sample-apps/'], 'node_modules/express/'),

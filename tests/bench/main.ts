@@ -7,6 +7,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) =>
   datastore: () => import('./datastore.ts'),
   growth: () => import('./growth.ts'),
   memcache: () => import('./memcache.ts'),
+  gql: () => import('./gql.ts'),
 };
 
 const args = process.argv.slice(2);
