@@ -56,18 +56,19 @@ export function normalize(query: Query, appId: string, options: NormalizeOptions
   const given = disjunctsOf(query.filter, partition);
   const single = needsColumns || query.entityKind === undefined ? undefined : ofOneKey(given);
   const disjuncts = single ? [single] : given;
+  if (new Set(distinctOn).size < distinctOn.length) throw new PlatformError('DS_INVALID', 'cannot group by a property multiple times');
   checkNames([...projection, ...distinctOn, ...query.orders.map(({ property }) => property)]);
   const isFixed = (property: string): boolean => disjuncts.length > 0 && isSameInAll(disjuncts, property);
-  for (const property of projection) {
-    if (isFixed(property))
-      throw new PlatformError('DS_INVALID', `cannot use projection on a property with an equality filter: "${property}"`);
-  }
   for (const property of distinctOn) {
     if (isFixed(property))
       throw new PlatformError('DS_INVALID', `cannot use group by on a property with an equality filter: "${property}"`);
   }
+  for (const property of projection) {
+    if (isFixed(property))
+      throw new PlatformError('DS_INVALID', `cannot use projection on a property with an equality filter: "${property}"`);
+  }
   const { sort, keyDirection } = sortOf(single ? [] : query.orders, disjuncts, isFixed);
-  checkGroupOrder(sort, distinctOn);
+  checkGroupOrder(sort, distinctOn, query.orders);
   const sorted = new Set(sort.map(({ property }) => property));
   const grouped = unique(distinctOn).filter((property) => !sorted.has(property));
   const others = unique([...projection, ...(options.aggregated ?? [])]).filter(
@@ -152,14 +153,18 @@ function sortOf(
   };
 }
 
-function checkGroupOrder(sort: readonly Order[], distinctOn: readonly string[]): void {
+function checkGroupOrder(sort: readonly Order[], distinctOn: readonly string[], orders: readonly Order[]): void {
   if (distinctOn.length === 0) return;
   const firstOther = sort.findIndex(({ property }) => !distinctOn.includes(property));
-  if (firstOther === -1) return;
-  const groupedFirst = sort.slice(0, firstOther).length;
-  if (groupedFirst < new Set(distinctOn).size) {
+  const other = sort[firstOther];
+  if (!other || firstOther >= new Set(distinctOn).size) return;
+  if (orders.some(({ property }) => property === other.property)) {
     throw new PlatformError('DS_INVALID', 'must specify all group by orderings before any non group by orderings');
   }
+  throw new PlatformError(
+    'DS_INVALID',
+    `Inequality filter on ${other.property} must also be a group by property when group by properties are set.`,
+  );
 }
 
 function checkKindless({ entityKind, disjuncts, sort, groups, keyDirection }: NormalQuery): void {

@@ -408,8 +408,50 @@ describe('queries on a datastore', () => {
       query('K', { filter: and(...['a', 'b'].map((name) => where(name, 'in', [1n, 2n, 3n, 4n, 5n, 6n]))) }),
       'DS_LIMIT',
     ],
+    [
+      'a NOT IN of 11 values',
+      query('K', {
+        filter: where(
+          'n',
+          'not-in',
+          Array.from({ length: 11 }, (_, at) => BigInt(at)),
+        ),
+      }),
+      'DS_LIMIT',
+    ],
+    [
+      'ranges on 11 properties',
+      query('K', { filter: and(...Array.from({ length: 11 }, (_, at) => where(`p${at}`, '>', 1n))) }),
+      'DS_LIMIT',
+    ],
     ['more than 100 filters', query('K', { filter: and(...Array.from({ length: 101 }, () => where('n', '=', 1n))) }), 'DS_LIMIT'],
   ])('refuses %s', async (_, one, wanted) => {
     await expect(datastore.runQuery(APP, one)).rejects.toEqual(code(wanted));
+  });
+
+  it.each<[string, Query]>([
+    ['Limit must be non-negative.', query('K', { limit: -1 })],
+    ['Offset must be non-negative.', query('K', { offset: -1 })],
+    ['cannot project a property multiple times', query('K', { projection: ['a', 'a'] })],
+    ['cannot use projection on a property with an equality filter', query('K', { projection: ['a'], filter: where('a', '=', 1n) })],
+    ['cannot group by a property multiple times', query('K', { projection: ['a'], distinctOn: ['a', 'a'] })],
+    ['must specify all group by orderings before any', query('K', { projection: ['a'], distinctOn: ['a'], orders: [asc('b')] })],
+    ['cannot use group by on a property with an equality', query('K', { distinctOn: ['a'], filter: where('a', '=', 1n) })],
+    ['Inequality filter on b must also be a group by', query('K', { projection: ['a'], distinctOn: ['a'], filter: where('b', '>', 1n) })],
+    ['kind is required for non-__key__ filters', query(undefined, { filter: where('a', '=', 1n) })],
+    ['kind is required for all orders except __key__ ascending', query(undefined, { orders: [desc('__key__')] })],
+    ['kind is required for non-__key__ projections', query(undefined, { projection: ['a'] })],
+    ['__key__ filter value must be a key', query('K', { filter: where('__key__', '>', 'x') })],
+    ['property must be __key__', query('K', { filter: where('a', 'has-ancestor', key('P', 1n)) })],
+    ['A list value is not allowed', query('K', { filter: where('a', '=', [1n]) })],
+    [
+      'query is too large. may not have more than 100 filters',
+      query('K', { filter: and(...Array.from({ length: 101 }, () => where('a', '=', 1n))) }),
+    ],
+    ['The property.name "__x__" is reserved.', query('K', { orders: [asc('__x__')] })],
+    ['The property.name is the empty string.', query('K', { projection: [''] })],
+    ['the cursor cannot be read', query('K', { startCursor: Buffer.from('x') })],
+  ])('says %s', async (words, one) => {
+    await expect(datastore.runQuery(APP, one)).rejects.toThrow(words);
   });
 });
