@@ -314,7 +314,11 @@ describe('datastore', () => {
       expect(namesOf(first.answer)).toEqual(['g24', 'g23', 'g22', 'g21', 'g19', 'g18', 'g17', 'g16', 'g14', 'g13']);
       expect(namesOf(second.answer).slice(0, 2)).toEqual(['newest', 'g24']);
       expect(second.answer.more).toBe('after-limit');
-      expect(second.answer.plan).toEqual({ scans: ['index Greeting(ancestor, date desc), forward'], indexRowsRead: 10, entitiesRead: 10 });
+      expect(second.answer.plan).toEqual({
+        scans: ['index Greeting(ancestor, date desc), forward: below Guestbook:"main"'],
+        indexRowsRead: 10,
+        entitiesRead: 10,
+      });
     });
 
     it('counts in GQL', async () => {

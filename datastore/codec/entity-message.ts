@@ -1,10 +1,8 @@
 // The key of an Entity message replaced without touching the rest, so that what an app wrote is stored byte for byte.
-import { encodeKey } from '../../sdk/contract/entity-proto.ts';
+import { encodeKeyField } from '../../sdk/contract/entity-proto.ts';
 import { type Key } from '../../sdk/contract/key.ts';
 
 const KEY_FIELD = 1;
-/** The field's number and its type, bytes. */
-const KEY_TAG = (KEY_FIELD << 3) | 2;
 
 /**
  * `message` with `key` as its key, first, in pieces that are views of it. `message` must have been decoded before, so that it
@@ -12,15 +10,7 @@ const KEY_TAG = (KEY_FIELD << 3) | 2;
  */
 export function withKey(message: Uint8Array, key: Key): readonly Buffer[] {
   const bytes = Buffer.isBuffer(message) ? message : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
-  const keyMessage = encodeKey(key);
-  return [Buffer.from([KEY_TAG, ...varint(keyMessage.length)]), keyMessage, ...withoutKey(bytes)];
-}
-
-function varint(value: number): readonly number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
-  return [...bytes, rest];
+  return [encodeKeyField(key), ...withoutKey(bytes)];
 }
 
 /** The stretches of the message between its key fields. */

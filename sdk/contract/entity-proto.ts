@@ -41,6 +41,12 @@ export function encodeKey(key: Key): Buffer {
   return messages.finish();
 }
 
+/** The field `key` of an Entity message, its tag and length before it. */
+export function encodeKeyField(key: Key): Buffer {
+  messages.clear().messageField(1, () => writeKey(messages, key));
+  return messages.finish();
+}
+
 export function decodeKey(bytes: Uint8Array): Key {
   return readKey(new ProtoReader(bytes));
 }
