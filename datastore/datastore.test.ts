@@ -224,6 +224,26 @@ describe('datastore', () => {
       expect((await get(datastore, key('Counter', 'c')))?.properties.n).toEqual(value(11n));
     });
 
+    it('cannot delete what came to be after their begin', async () => {
+      const transaction = await datastore.beginTransaction(APP);
+      await datastore.commit(APP, [write('insert', key('Counter', 'new'), {})]);
+      await expect(datastore.commit(APP, [remove(key('Counter', 'new'))], { transaction })).rejects.toEqual(code('DS_TX_CONFLICT'));
+      expect(await get(datastore, key('Counter', 'new'))).toBeDefined();
+    });
+
+    it('do not use an index that was built after their begin', async () => {
+      const asked = query('Counter', {
+        filter: where('n', '>', 0n),
+        orders: [{ property: 'n', direction: 'asc' }],
+        projection: ['n', 'm'],
+      });
+      await datastore.commit(APP, [write('upsert', key('Counter', 'c'), { n: 1n, m: 2n })]);
+      const transaction = await datastore.beginTransaction(APP, { readOnly: true });
+      expect(namesOf(await withIndexes(datastore, () => datastore.runQuery(APP, asked)))).toEqual(['c']);
+      await expect(datastore.runQuery(APP, asked, { transaction })).rejects.toEqual(code('DS_NEED_INDEX'));
+      await datastore.rollback(APP, transaction);
+    });
+
     it('read-only ones refuse writes and never conflict', async () => {
       const transaction = await datastore.beginTransaction(APP, { readOnly: true });
       await get(datastore, key('Counter', 'c'), transaction);

@@ -292,7 +292,7 @@ export class Datastore {
   }
 
   async #runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions): Promise<QueryAnswer> {
-    const plan = planQuery(normalize(query, appId), this.#catalog.list(appId), this.#readTimeOf(appId, options));
+    const plan = planQuery(normalize(query, appId), this.#indexesOf(appId, options), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
     const window = windowOf(query, header);
     const meter = new Meter(LIMITS.queryBatchRowsMax);
@@ -319,7 +319,7 @@ export class Datastore {
     const { nested } = query;
     const plan = planQuery(
       normalize(nested, appId, { aggregated: aggregatedProperties(query) }),
-      this.#catalog.list(appId),
+      this.#indexesOf(appId, options),
       this.#readTimeOf(appId, options),
     );
     const window = windowOf(nested, cursorHeader(nested, appId));
@@ -378,13 +378,14 @@ export class Datastore {
     { appId }: DatastoreScope,
     { readOnly = false, readTime }: { readonly readOnly?: boolean; readonly readTime?: bigint } = {},
   ): Promise<Buffer> {
+    const indexes = (): readonly CompositeIndex[] => this.#catalog.list(appId);
     if (readTime === undefined) {
-      return this.#transactions.begin(appId, { readOnly, concurrency: this.settings.of(appId).concurrency });
+      return this.#transactions.begin(appId, indexes, { readOnly, concurrency: this.settings.of(appId).concurrency });
     }
     if (!readOnly) throw new PlatformError('DS_INVALID', 'a read time is for read-only transactions');
     const snapshot = await this.#past.open(appId, readTime);
     try {
-      return await this.#transactions.begin(appId, { readOnly, past: { snapshot, readTime } });
+      return await this.#transactions.begin(appId, indexes, { readOnly, past: { snapshot, readTime } });
     } catch (error) {
       await snapshot.close();
       throw error;
@@ -496,6 +497,11 @@ export class Datastore {
     } finally {
       await snapshot.close();
     }
+  }
+
+  /** Those of the state that is read. */
+  #indexesOf(appId: string, { transaction }: ReadOptions): readonly CompositeIndex[] {
+    return transaction ? this.#transactions.indexes(appId, transaction) : this.#catalog.list(appId);
   }
 
   #readTimeOf(appId: string, { transaction, readTime }: ReadOptions): bigint | undefined {

@@ -212,6 +212,9 @@ export class Committer {
       transaction.delete(rowKey);
       changes.push(change(rowKey, target.storedRow, undefined, target.storedRow));
       writeDifference(transaction, before, NO_ROWS, changes);
+    } else {
+      // Without any write the commit would not look whether the entity is still not there.
+      transaction.delete(rowKey);
     }
   }
 }

@@ -6,6 +6,7 @@
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
+import { type CompositeIndex } from '../index/composite-index.ts';
 import { type Store, type StoreReader, type StoreSnapshot } from '../storage/port.ts';
 import { type Patience } from './lock.ts';
 import { type LockTable } from './lock-table.ts';
@@ -19,6 +20,8 @@ interface OpenTransaction {
   readonly body:
     | { readonly kind: 'read-write'; readonly transaction: ReadWriteTransaction }
     | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime?: bigint };
+  /** What its queries can use: in an index that was built since, what it reads is not whole. */
+  indexes: readonly CompositeIndex[];
   readonly startedMs: number;
   usedMs: number;
   /** Whether a timer waits for its end, since somebody waits for its locks. */
@@ -72,10 +75,10 @@ export class TransactionRegistry {
   }
 
   /**
-   * The id of a new transaction, 16 random bytes; when this resolves, what it reads is fixed. Throws DS_LIMIT when the app has
-   * too many, and what the store's `pinned` throws.
+   * The id of a new transaction, 16 random bytes; when this resolves, what it reads is fixed. `indexes` are the app's, at any
+   * time that it is asked. Throws DS_LIMIT when the app has too many, and what the store's `pinned` throws.
    */
-  async begin(appId: string, options: BeginOptions = {}): Promise<Buffer> {
+  async begin(appId: string, indexes: () => readonly CompositeIndex[], options: BeginOptions = {}): Promise<Buffer> {
     const count = this.#openOfApp.get(appId) ?? 0;
     if (count >= LIMITS.transactionsOpenMax) {
       throw new PlatformError('DS_LIMIT', `an app has at most ${LIMITS.transactionsOpenMax} transactions open at once`);
@@ -85,15 +88,24 @@ export class TransactionRegistry {
     const body: Taken = options.readOnly
       ? { kind: 'read-only', ...(options.past ?? { snapshot: this.#store.snapshot() }) }
       : { kind: 'read-write', transaction: this.#beginReadWrite(nameOf(id), options) };
-    this.#open.set(nameOf(id), { appId, body, startedMs: nowMs, usedMs: nowMs, isWatched: false });
+    const open: OpenTransaction = { appId, body, indexes: indexes(), startedMs: nowMs, usedMs: nowMs, isWatched: false };
+    this.#open.set(nameOf(id), open);
     this.#openOfApp.set(appId, count + 1);
     try {
       await (body.kind === 'read-only' ? body.snapshot : body.transaction).pinned();
+      // One that was deleted before what is read was fixed may be gone there.
+      const known = new Set(indexes());
+      open.indexes = open.indexes.filter((index) => known.has(index));
     } catch (error) {
       await this.rollback(appId, id).catch(() => undefined);
       throw error;
     }
     return id;
+  }
+
+  /** The indexes that its queries can use. Throws DS_TX_INVALID. */
+  indexes(appId: string, id: Uint8Array): readonly CompositeIndex[] {
+    return this.#find(appId, id).indexes;
   }
 
   /** The earlier time whose state it reads, if it does. Throws DS_TX_INVALID. */
