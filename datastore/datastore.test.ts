@@ -226,6 +226,7 @@ describe('datastore', () => {
 
     it('cannot delete what came to be after their begin', async () => {
       const transaction = await datastore.beginTransaction(APP);
+      await get(datastore, key('Counter', 'c'), transaction);
       await datastore.commit(APP, [write('insert', key('Counter', 'new'), {})]);
       await expect(datastore.commit(APP, [remove(key('Counter', 'new'))], { transaction })).rejects.toEqual(code('DS_TX_CONFLICT'));
       expect(await get(datastore, key('Counter', 'new'))).toBeDefined();

@@ -106,6 +106,24 @@ export class Calls {
     return indexes.filter(({ state }) => state === 'serving').map(({ definition }) => definition);
   }
 
+  /** What the check of everything on disk reports. */
+  async check(): Promise<{ readonly rows: number; readonly findings: readonly unknown[] }> {
+    const findings: unknown[] = [];
+    let rows = 0;
+    for (let from: Uint8Array | undefined, isDone = false; !isDone;) {
+      const step = (await this.#rpc.call('datastore-admin', 'checkStep', from ? { from } : {})) as {
+        readonly rows: number;
+        readonly findings: readonly unknown[];
+        readonly next?: Uint8Array;
+      };
+      findings.push(...step.findings);
+      rows += step.rows;
+      from = step.next;
+      isDone = step.next === undefined;
+    }
+    return { rows, findings };
+  }
+
   async tablets(): Promise<number> {
     const { tablets } = (await this.#call('tablets', {})) as { readonly tablets: readonly unknown[] };
     return tablets.length;

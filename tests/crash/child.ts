@@ -40,6 +40,13 @@ export class ServerProgram {
   }
 }
 
+export interface ChildOptions {
+  /** A tablet with more is cut. */
+  readonly splitBytes?: number;
+  /** On top of our own. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export class DatastoreChild {
   /** A directory for sockets: their paths must be short. */
   static async socketDirectory(): Promise<string> {
@@ -52,10 +59,10 @@ export class DatastoreChild {
   readonly #ready: Promise<boolean>;
   #errors = '';
 
-  /** Starts the process on the data in `directory`; `environment` comes on top of our own. */
-  constructor(program: ServerProgram, directory: string, socket: string, environment: Readonly<Record<string, string>> = {}) {
+  /** Starts the process on the data in `directory`. */
+  constructor(program: ServerProgram, directory: string, socket: string, { splitBytes = 48 * 1024, environment = {} }: ChildOptions = {}) {
     this.socket = socket;
-    const child = spawn(process.execPath, [program.path, directory, socket], {
+    const child = spawn(process.execPath, [program.path, directory, socket, String(splitBytes)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });

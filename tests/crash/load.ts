@@ -1,6 +1,7 @@
 // Clients that write all the time, and the look at everything after a crash.
 import { key, properties, query, remove, value, where, type Plain } from '../../datastore/fixture.ts';
 import { decodeKey, encodeEntity } from '../../sdk/contract/entity-proto.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { type WireMutation } from '../../sdk/contract/datastore-wire.ts';
 import { type Properties, type Value } from '../../sdk/contract/entity.ts';
 import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
@@ -307,7 +308,7 @@ export class CrashLoad {
     );
     const serving = await calls.servingIndexes();
     const [rankSize] = INDEXES;
-    if (serving.some((one) => JSON.stringify(one) === JSON.stringify(rankSize))) {
+    if (serving.some((one) => isDeepStrictEqual(one, rankSize))) {
       const sorted = [...items].sort(
         (left, right) =>
           integer(left, 'rank') - integer(right, 'rank') || integer(right, 'size') - integer(left, 'size') || byKey(left, right),

@@ -2,7 +2,7 @@
 // fsync, behind its real wire. Small tablets, a small memtable and quick upkeep, so that splits, compactions and counting
 // happen within the moments that it lives.
 //
-//   node server.js DIRECTORY SOCKET      prints `ready` when it takes calls; exit code 3 after a failed write
+//   node server.js DIRECTORY SOCKET SPLIT_BYTES      prints `ready` when it takes calls; exit code 3 after a failed write
 import { datastoreAdminService } from '../../datastore/api/wire-service.ts';
 import { Datastore } from '../../datastore/datastore.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
@@ -13,8 +13,8 @@ import { MemoryLog } from '../../sdk/support/log.ts';
 const KiB = 1024;
 const UPKEEP_FASTER = 100;
 
-const [directory, socket] = process.argv.slice(2);
-if (directory === undefined || socket === undefined) throw new Error('usage: server.js DIRECTORY SOCKET');
+const [directory, socket, splitBytes] = process.argv.slice(2);
+if (directory === undefined || socket === undefined) throw new Error('usage: server.js DIRECTORY SOCKET SPLIT_BYTES');
 
 const quickTimers: Timers = {
   after: (delayMs, action) => systemTimers.after(delayMs, action),
@@ -23,7 +23,7 @@ const quickTimers: Timers = {
 const log = new MemoryLog();
 const store = new LevelStore(directory, { writeBufferBytes: 64 * KiB, cacheBytes: 1024 * KiB });
 const datastore = new Datastore(store, systemClock, quickTimers, systemRandom, log, {
-  tablets: { splitBytes: 48 * KiB },
+  tablets: { splitBytes: Number(splitBytes) },
   // As the role does: the process ends and is started anew, which reopens the store.
   onStoreFailed: () => setImmediate(() => process.exit(3)),
 });

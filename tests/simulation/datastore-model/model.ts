@@ -1,0 +1,104 @@
+// The datastore as a list of states: each commit makes the next one. Nothing is indexed, nothing is locked.
+import { type ErrorCode } from '../../../sdk/contract/errors.ts';
+import { type Key } from '../../../sdk/contract/key.ts';
+import { keyText, type ModelEntity } from './evaluation.ts';
+import { type ModelMutation } from './operation.ts';
+
+export type State = ReadonlyMap<string, ModelEntity>;
+
+export interface ModelTransaction {
+  readonly id: Uint8Array;
+  readonly readOnly: boolean;
+  /** What its reads see. */
+  readonly state: State;
+  /** Commits before it. */
+  readonly begunAfter: number;
+  readonly startedMs: number;
+  usedMs: number;
+  /** Each read as a function of a state, to be asked again at the commit. */
+  readonly reads: ((state: State) => string)[];
+  readonly keys: Set<string>;
+  /** Kinds that it queried; the empty name for all. */
+  readonly kinds: Set<string>;
+}
+
+interface Commit {
+  readonly keys: ReadonlySet<string>;
+  readonly kinds: ReadonlySet<string>;
+}
+
+export class Model {
+  #state: State = new Map();
+  readonly #commits: Commit[] = [];
+  #lastVersion = 0n;
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get commits(): number {
+    return this.#commits.length;
+  }
+
+  /** What the mutations lead to from that state, or the code that refuses them. Incomplete keys are left out. */
+  outcome(state: State, mutations: readonly ModelMutation[]): ErrorCode | undefined {
+    const exists = new Map<string, boolean>();
+    for (const { op, key, base } of mutations) {
+      if (isIncomplete(key)) continue;
+      const name = keyText(key);
+      const isThere = exists.get(name) ?? state.has(name);
+      if (base === 'wrong') return 'DS_TX_CONFLICT';
+      if (op === 'insert' && isThere) return 'DS_ALREADY_EXISTS';
+      if (op === 'update' && !isThere) return 'DS_NOT_FOUND';
+      exists.set(name, op !== 'delete');
+    }
+    return undefined;
+  }
+
+  /** Applies a commit that succeeded. `keys` are complete, in the order of the mutations. Returns what is wrong with its version. */
+  apply(mutations: readonly ModelMutation[], keys: readonly Key[], version: bigint): string | undefined {
+    if (mutations.length === 0) return undefined;
+    const problem = version > this.#lastVersion ? undefined : `the version ${version} is not above ${this.#lastVersion}`;
+    this.#lastVersion = version;
+    const next = new Map(this.#state);
+    mutations.forEach((mutation, at) => {
+      const key = keys[at] ?? mutation.key;
+      const name = keyText(key);
+      if (mutation.op === 'delete') next.delete(name);
+      else next.set(name, { key, properties: mutation.properties, version });
+    });
+    this.#state = next;
+    this.#commits.push({ keys: new Set(keys.map(keyText)), kinds: new Set(keys.map(kindOf)) });
+    return problem;
+  }
+
+  /** Whether a commit since it began has touched what the transaction read, or what it would write. */
+  isDisturbed(transaction: ModelTransaction, mutations: readonly ModelMutation[]): boolean {
+    const written = new Set(mutations.map(({ key }) => keyText(key)));
+    return this.#commits
+      .slice(transaction.begunAfter)
+      .some((commit) => [...commit.keys].some((name) => written.has(name)) || overlaps(transaction, commit));
+  }
+}
+
+/** Whether writing these would touch what the transaction read. */
+export function wouldTouch(transaction: ModelTransaction, mutations: readonly ModelMutation[]): boolean {
+  return overlaps(transaction, {
+    keys: new Set(mutations.map(({ key }) => keyText(key))),
+    kinds: new Set(mutations.map(({ key }) => kindOf(key))),
+  });
+}
+
+export function isIncomplete({ path }: Key): boolean {
+  const last = path.at(-1);
+  return last?.id === undefined && last?.name === undefined;
+}
+
+function overlaps({ keys, kinds }: ModelTransaction, commit: Commit): boolean {
+  if (kinds.has('') && commit.keys.size > 0) return true;
+  return [...commit.keys].some((name) => keys.has(name)) || [...commit.kinds].some((kind) => kinds.has(kind));
+}
+
+function kindOf({ path }: Key): string {
+  return path.at(-1)?.kind ?? '';
+}
