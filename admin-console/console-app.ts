@@ -12,6 +12,7 @@ import { integrityRoutes } from './datastore-integrity-routes.ts';
 import { transferRoutes } from './datastore-transfer-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { datastoreSettingsRoutes } from './datastore-settings-routes.ts';
+import { tabletRoutes } from './datastore-tablet-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
@@ -29,6 +30,7 @@ import {
   type LogApi,
   type MailApi,
   type MemcacheApi,
+  type TabletsApi,
   type TasksApi,
   type TransferApi,
   type UsageApi,
@@ -51,6 +53,7 @@ export interface ConsoleApis {
   readonly integrity?: IntegrityApi;
   /** Absent: there are no such routes. */
   readonly transfer?: TransferApi;
+  readonly tablets?: TabletsApi;
   readonly memcache: MemcacheApi;
   readonly mail: MailApi;
   readonly accounts: AccountsApi;
@@ -72,7 +75,22 @@ export interface ConsoleOptions {
 }
 
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
-  const { apps, deploys, logs, datastore, datastoreSettings, indexes, integrity, transfer, memcache, mail, accounts, tasks, usage } = apis;
+  const {
+    apps,
+    deploys,
+    logs,
+    datastore,
+    datastoreSettings,
+    indexes,
+    integrity,
+    tablets,
+    transfer,
+    memcache,
+    mail,
+    accounts,
+    tasks,
+    usage,
+  } = apis;
   const { access } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -99,6 +117,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     ...(datastoreSettings ? [datastoreSettingsRoutes(apps, datastoreSettings)] : []),
     ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
     ...(transfer ? [transferRoutes(apps, transfer, timers)] : []),
+    ...(tablets ? [tabletRoutes(apps, tablets)] : []),
     memcacheRoutes(apps, memcache),
     mailRoutes(apps, mail),
     accountRoutes(accounts),

@@ -30,6 +30,7 @@ import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
 import { type ExportLine, type ExportRequest, type ImportMode, type ImportResult } from '../sdk/contract/admin/transfer.ts';
 import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
+import { type TabletQuery, type TabletsView } from '../sdk/contract/admin/tablets.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
   type BillingChange,
@@ -111,6 +112,12 @@ export interface DatastoreSettingsApi {
   settings(appId: string): Promise<DatastoreSettingsView>;
   /** Takes effect for transactions that begin afterwards. */
   change(appId: string, change: DatastoreSettingsChange): Promise<DatastoreSettingsView>;
+}
+
+/** Where data lies, of all apps. */
+export interface TabletsApi {
+  /** Throws RPC_UNAVAILABLE. */
+  tablets(query: TabletQuery): Promise<TabletsView>;
 }
 
 /** Whether rows fit together. */

@@ -47,7 +47,7 @@ import { planQuery } from './query/planner.ts';
 import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store, type StoreReader } from './storage/port.ts';
 import { isOfApp } from './tablet/app-bytes.ts';
-import { type RowChange, type TabletView } from './tablet/tablet-map.ts';
+import { type RowChange } from './tablet/tablet-map.ts';
 import { TabletServer, type TabletServerOptions } from './tablet/tablet-server.ts';
 import { Committer } from './transaction/committer.ts';
 import { HistoricReads } from './transaction/historic-reads.ts';
@@ -463,11 +463,6 @@ export class Datastore {
   /** Resolves when no index waits to be built or taken away. */
   indexesBuilt(): Promise<void> {
     return this.#indexWork.idle();
-  }
-
-  /** All tablets of this server in key order, with their statistics. */
-  tablets(): readonly TabletView[] {
-    return this.tabletServer.list();
   }
 
   /** Bytes of keys and values by app, index rows included; after a crash exact once they are counted anew. */

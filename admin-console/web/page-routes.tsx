@@ -28,6 +28,7 @@ const APP_PAGES: readonly (readonly [path: string, element: ReactElement])[] = [
   ['billing', page(async () => (await import('./pages/billing-page.tsx')).BillingPage)],
 ];
 
+const tablets = page(async () => (await import('./pages/tablets-page.tsx')).TabletsPage);
 const accounts = page(async () => (await import('./pages/accounts-page.tsx')).AccountsPage);
 
 function Loading(): ReactElement {
@@ -53,6 +54,7 @@ export function PageRoutes(): ReactElement {
     <Routes>
       <Route path="/sign-in" element={<SignInPage />} />
       <Route path="/" element={withShell(<AppsPage />)} />
+      <Route path="/tablets" element={withShell(tablets)} />
       <Route path="/accounts" element={withShell(accounts)} />
       {APP_PAGES.map(([path, element]) => (
         <Route key={path} path={`/apps/:app/${path}`} element={withShell(element)} />

@@ -39,5 +39,5 @@ export function integrityMethods(datastore: Datastore): Service['methods'] {
 
 function storedBytes(datastore: Datastore, ofApp: string | undefined): number {
   if (ofApp !== undefined) return datastore.storedBytes().get(ofApp) ?? 0;
-  return datastore.tablets().reduce((sum, { bytes }) => sum + bytes, 0);
+  return datastore.tabletServer.list().reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -11,11 +11,12 @@ import {
 import { decodeValue, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type CallContext, method, type Service } from '../../sdk/contract/wire/service.ts';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type AggregationAnswer, type Datastore, type DatastoreScope, type GqlRequest, type QueryAnswer } from '../datastore.ts';
 import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';
+import { tabletMethods } from './tablet-methods.ts';
 import { appId, type GqlPayload, PAYLOADS } from './payload.ts';
 import { settingsMethods } from './settings-methods.ts';
 
@@ -59,9 +60,9 @@ export function datastoreAdminService(datastore: Datastore): Service {
         namespaces: await datastore.listNamespaces(payload, payload),
       })),
       bindGql: method(PAYLOADS.bindGql.extend({ appId }), (payload) => boundResponse(datastore.bindGql(payload, gqlRequest(payload.gql)))),
-      tablets: method(z.object({}), () => ({ tablets: datastore.tablets() })),
       ...integrityMethods(datastore),
       ...settingsMethods(datastore),
+      ...tabletMethods(datastore),
     },
   };
 }

@@ -257,11 +257,11 @@ describe('old history', () => {
     await until(async () => (await historyRows(open.store)).length < all.length);
     await until(async () => (await historyRows(open.store)).length === 2);
     expect(await getAt(late - 1n)).toEqual(properties({ n: 699n }));
-    const [total] = open.datastore.tablets();
+    const [total] = open.datastore.tabletServer.list();
     const rest = await historyRows(open.store);
     // The entity, its kind row and one of n.
     expect(total?.rows).toBe(3 + rest.length);
-    expect(open.datastore.tablets()).toHaveLength(1);
+    expect(open.datastore.tabletServer.list()).toHaveLength(1);
     await until(async () => (await historyRows(open.store)).length === 0);
   });
 

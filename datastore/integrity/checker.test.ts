@@ -282,14 +282,14 @@ describe('the check of all rows', () => {
       { key: Buffer.from('Kguestbook\0\x01\0\x01\0\x01', 'latin1'), value: Buffer.alloc(0) },
       { key: Buffer.concat([composites[0]!.key.subarray(0, 14), Buffer.from([0, 0, 0, 9]), path]), value: Buffer.alloc(0) },
     ]);
-    const bytesBefore = datastore.tablets()[0]!.bytes;
+    const bytesBefore = datastore.tabletServer.list()[0]!.bytes;
     const found = await findings(APP, true);
     expect(found.every(({ repaired }) => repaired !== undefined)).toBe(true);
     expect(new Set(found.map(({ repaired }) => repaired))).toContain('deleted the row');
     expect(await findings()).toEqual([]);
     expect(await rowsOf(prefixRange(Buffer.from('E')))).toEqual(before);
     expect(await rowsOf({ from: Buffer.alloc(0), to: Buffer.from('[') })).toEqual(all);
-    expect(datastore.tablets()[0]!.bytes).not.toBe(bytesBefore);
+    expect(datastore.tabletServer.list()[0]!.bytes).not.toBe(bytesBefore);
   });
 
   it('repairs nothing that it cannot know: an entity that is unreadable keeps its row and its index rows', async () => {

@@ -9,7 +9,8 @@ import { type Store } from '../storage/port.ts';
 const BODY_BYTES = 8;
 const CHUNK_ROWS = 1_000;
 /** Families of what commits write; their keys begin with the app that the row belongs to. */
-const OF_APPS: ReadonlySet<number> = new Set([FAMILY.composite, FAMILY.entity, FAMILY.kind, FAMILY.property]);
+export const FAMILIES_OF_APPS: readonly number[] = [FAMILY.composite, FAMILY.entity, FAMILY.kind, FAMILY.property];
+const OF_APPS: ReadonlySet<number> = new Set(FAMILIES_OF_APPS);
 
 /** Whether a row is the app's own: kept for what it wrote, and not for how it was before. */
 export function isOfApp(key: Buffer): boolean {

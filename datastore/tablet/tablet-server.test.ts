@@ -70,9 +70,9 @@ describe('tablets of a datastore', () => {
     for (let at = 0; at < 30; at++)
       await datastore.commit(APP, [write('upsert', key('K', `n${at % 20}`), { a: ['x', `y${at}`], b: BigInt(at) })]);
     await datastore.commit(APP, [remove(key('K', 'n3')), remove(key('K', 'never'))]);
-    expect(sum(datastore.tablets())).toEqual(await count(store));
+    expect(sum(datastore.tabletServer.list())).toEqual(await count(store));
     await datastore.runQuery(APP, query('K'));
-    const [only] = datastore.tablets();
+    const [only] = datastore.tabletServer.list();
     expect(only?.rowsRead).toBe(20);
     expect(only?.rowsWritten).toBeGreaterThan(100);
     await datastore.close();
@@ -110,14 +110,14 @@ describe('tablets of a datastore', () => {
     const open = await openDatastore({ tablets: { splitBytes: 20_000 } });
     for (let at = 0; at < 400; at++) await open.datastore.commit(APP, [write('upsert', key('K', `n${at}`), { text: 'x'.repeat(100) })]);
     for (let round = 0; round < 8; round++) await open.datastore.tabletServer.maintain();
-    const before = open.datastore.tablets();
+    const before = open.datastore.tabletServer.list();
     expect(before.length).toBeGreaterThan(4);
     expect(sum(before)).toEqual(await count(open.store));
     expect(Math.max(...before.map(({ bytes }) => bytes))).toBeLessThan(21_000);
     await open.datastore.close();
     const again = await openDatastore({ store: open.store });
     const identity = ({ id, start, rows, bytes }: (typeof before)[number]) => ({ id, start: start.toString('hex'), rows, bytes });
-    expect(again.datastore.tablets().map(identity)).toEqual(before.map(identity));
+    expect(again.datastore.tabletServer.list().map(identity)).toEqual(before.map(identity));
     await again.datastore.close();
   });
 
@@ -152,10 +152,10 @@ describe('tablets of a datastore', () => {
     await datastore.tabletServer.maintain();
     failing = false;
     expect(log.lines.some(({ message }) => message === 'Tablets could not be maintained')).toBe(true);
-    expect(datastore.tablets()).toHaveLength(1);
+    expect(datastore.tabletServer.list()).toHaveLength(1);
     await datastore.close();
     const again = await openDatastore({ store, tablets: { splitBytes: 10_000_000 } });
-    expect(again.datastore.tablets()).toHaveLength(1);
+    expect(again.datastore.tabletServer.list()).toHaveLength(1);
     await again.datastore.close();
   });
 });

@@ -27,6 +27,7 @@ import { DataTransfer } from '../control/data-transfer.ts';
 import { DatastoreSettingsReader } from '../control/datastore-settings-reader.ts';
 import { DatastoreViewer } from '../control/datastore-viewer.ts';
 import { IndexReader } from '../control/index-reader.ts';
+import { TabletReader } from '../control/tablet-reader.ts';
 import { IntegrityReader } from '../control/integrity-reader.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
@@ -125,6 +126,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       datastore: new DatastoreViewer(datastore),
       indexes: new IndexReader(datastore),
       datastoreSettings: new DatastoreSettingsReader(datastore),
+      tablets: new TabletReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
       transfer: new DataTransfer(datastore, timers),
       memcache: new MemcacheViewer(services.cache, clock),

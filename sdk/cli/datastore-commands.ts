@@ -2,6 +2,7 @@ import { type Command } from 'commander';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommonFlags } from './command-context.ts';
 import { type CommandMaker } from './command-maker.ts';
+import { listTablets, type TabletFlags } from './datastore-tablets.ts';
 import { checkDatastore, type CheckFlags } from './datastore-check.ts';
 import { deleteEntity, getEntity, listKinds, listNamespaces, putEntity, queryDatastore, type QueryFlags } from './datastore.ts';
 import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.ts';
@@ -64,6 +65,13 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .requiredOption('--app <id>', 'the app')
     .option('--concurrency <mode>', 'of transactions that begin from now on: pessimistic or optimistic')
     .action((flags: CommonFlags & SettingsFlags) => asked(flags, (context) => datastoreSettings(flags, context)));
+  command(datastore, 'tablets', 'list the tablets: where data lies, how much, and how busy', [
+    'datastore tablets',
+    'datastore tablets --app guestbook',
+    'datastore tablets --json',
+  ])
+    .option('--app <id>', 'only those that hold keys of this app')
+    .action((flags: CommonFlags & TabletFlags) => asked(flags, (context) => listTablets(flags, context)));
   command(datastore, 'check', 'walk all rows and report what does not fit together; exits with 1 if anything does not', [
     'datastore check --app guestbook',
     'datastore check --app guestbook --repair',

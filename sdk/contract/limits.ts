@@ -83,6 +83,8 @@ export const LIMIT_ROWS = {
   tabletBytesMax: limit(64 * MiB, 'A tablet with more is cut in two; Bigtable used 100 to 200 MB on larger machines'),
   tabletRowsPerMinuteMax: limit(600_000, 'Rows read and written in a tablet, on average over the last minutes; more is cut in two where that divides the load; 10,000 a second, a quarter of what a core writes'),
   tabletHistoryMinutes: limit(1_440, 'Reads and writes of each minute kept for every tablet: a day, in 12 kB'),
+  tabletHistoryCellsMax: limit(96_000, 'Steps of history in one page of tablets: two counts for each, in a frame and as JSON'),
+  tabletsListedMax: limit(1_000, 'Tablets of one page of a list'),
   tabletsMax: limit(10_000, 'Tablets of one server; beyond, they grow instead'),
   integrityStepRowsMax: limit(500, 'Rows that one step of a check looks at, on one snapshot'),
   integrityStepMs: limit(20, 'A step of a check ends after this time; then calls of clients have as long'),

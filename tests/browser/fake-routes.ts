@@ -4,6 +4,7 @@ import { type EntityWrite, type GqlRequestView, type JsonKey, type MemcacheEntry
 import { type AccountChange, type AccountRequest, type AccountView } from '../../sdk/contract/admin/session.ts';
 import { type BillingChange, type InvoiceView } from '../../sdk/contract/admin/usage.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { tablets } from './fake-tablets.ts';
 import { dayOf, entityId, entityName, type FakeApp, metrics, resetsAt } from './fake-admin-data.ts';
 
 export interface FakeState {
@@ -184,6 +185,7 @@ const APP = '/apps/([^/]+)';
 
 /* prettier-ignore */
 const ROUTES: readonly (readonly [verb: string, path: string, handler: Handler])[] = [
+  ['GET', '/datastore/tablets', (_state, _names, { query, nowMs }) => tablets(query, nowMs)],
   ['GET', '/apps', ({ apps }) => ({ apps: [...apps.values()].map(({ view }) => view) })],
   ['GET', APP, ofApp(({ view }) => view)],
   ['GET', `${APP}/versions`, ofApp(({ versions }) => ({ versions }))],

@@ -34,6 +34,7 @@ const PAGES: readonly PageCase[] = [
   { name: 'sign-in', path: '/sign-in', title: 'Sign in · App Engine', shows: 'npx appengine console' },
   { name: 'apps', path: '/', title: 'Apps · App Engine', shows: 'photo-archive' },
   { name: 'accounts', path: '/accounts', title: 'Accounts · App Engine', shows: 'grace@example.com' },
+  { name: 'tablets', path: '/tablets', title: 'Tablets · App Engine', shows: 'Greeting.author' },
   { name: 'not-found', path: '/nowhere', title: 'No such page · App Engine', shows: 'There is nothing at this address' },
   app('dashboard', '', 'Dashboard', 'Bandwidth'),
   app('versions', '/versions', 'Versions', 'worker'),

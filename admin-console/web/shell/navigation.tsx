@@ -6,6 +6,7 @@ import {
   IconCalendarTime,
   IconDatabase,
   IconGauge,
+  IconLayoutRows,
   IconListDetails,
   IconMail,
   IconReceipt,
@@ -60,6 +61,7 @@ const APP_NAVIGATION: readonly { readonly group: string; readonly entries: reado
 
 const PLATFORM: readonly NavigationEntry[] = [
   { title: 'Apps', path: '/', icon: IconApps },
+  { title: 'Tablets', path: '/tablets', icon: IconLayoutRows },
   { title: 'Accounts', path: '/accounts', icon: IconUsers },
 ];
 
