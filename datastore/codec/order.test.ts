@@ -22,12 +22,18 @@ const element: fc.Arbitrary<PathElement> = fc.oneof(
   fc.record({ kind: fc.constantFrom('A', 'B', 'A\0'), id: int64.filter((id) => id !== 0n) }),
   fc.record({ kind: name, name }),
 );
+/** The years 1 to 9999. */
+const TIMESTAMP_MIN = -62_135_596_800_000_000n;
+const TIMESTAMP_MAX = 253_402_300_799_999_999n;
 const path = fc.array(element, { minLength: 1, maxLength: 3 });
 const blob = fc.uint8Array({ maxLength: 4 });
 const double = fc.oneof(fc.double(), fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 5e-324, -5e-324));
 const value: fc.Arbitrary<Value> = fc.oneof(
   fc.constant<Value>({ kind: 'null' }),
   int64.map((integer): Value => ({ kind: 'integer', value: integer })),
+  fc
+    .oneof(fc.bigInt({ min: TIMESTAMP_MIN, max: TIMESTAMP_MAX }), fc.constantFrom(TIMESTAMP_MIN, TIMESTAMP_MAX, 0n, -1n))
+    .map((micros): Value => ({ kind: 'timestamp', micros })),
   fc.boolean().map((boolean): Value => ({ kind: 'boolean', value: boolean })),
   blob.map((bytes): Value => ({ kind: 'blob', value: bytes })),
   text.map((string): Value => ({ kind: 'string', value: string })),
@@ -36,8 +42,8 @@ const value: fc.Arbitrary<Value> = fc.oneof(
     .tuple(fc.double({ min: -90, max: 90, noNaN: true }), fc.double({ min: -180, max: 180, noNaN: true }))
     .map(([latitude, longitude]): Value => ({ kind: 'geoPoint', latitude, longitude })),
   fc
-    .tuple(fc.constantFrom('', 'n'), path)
-    .map(([namespace, keyPath]): Value => ({ kind: 'key', value: { projectId: APP, databaseId: '', namespace, path: keyPath } })),
+    .tuple(fc.constantFrom('', 'n'), fc.constantFrom('', 'd'), path)
+    .map(([namespace, databaseId, keyPath]): Value => ({ kind: 'key', value: { projectId: APP, databaseId, namespace, path: keyPath } })),
 );
 
 const sign = (number: number): number => (number < 0 ? -1 : number > 0 ? 1 : 0);
@@ -65,7 +71,13 @@ function comparePaths(left: readonly PathElement[], right: readonly PathElement[
 
 const RANKS = ['null', 'integer', 'boolean', 'blob', 'string', 'double', 'geoPoint', 'key'];
 
-function compareValues(left: Value, right: Value): number {
+/** Timestamps stand among the integers, by their microseconds. */
+function comparable(one: Value): Value {
+  return one.kind === 'timestamp' ? { kind: 'integer', value: one.micros } : one;
+}
+
+function compareValues(one: Value, other: Value): number {
+  const [left, right] = [comparable(one), comparable(other)];
   if (left.kind !== right.kind) return sign(RANKS.indexOf(left.kind) - RANKS.indexOf(right.kind));
   if (left.kind === 'integer' && right.kind === 'integer') return compareBig(left.value, right.value);
   if (left.kind === 'boolean' && right.kind === 'boolean') return sign(Number(left.value) - Number(right.value));
@@ -76,7 +88,10 @@ function compareValues(left: Value, right: Value): number {
     return compareDoubles(left.latitude, right.latitude) || compareDoubles(left.longitude, right.longitude);
   }
   if (left.kind === 'key' && right.kind === 'key') {
-    return compareUtf8(left.value.namespace, right.value.namespace) || comparePaths(left.value.path, right.value.path);
+    const [a, b] = [left.value, right.value];
+    return (
+      compareUtf8(a.databaseId, b.databaseId) || compareUtf8(a.namespace, b.namespace) || comparePaths(left.value.path, right.value.path)
+    );
   }
   return 0;
 }
@@ -86,6 +101,7 @@ const encode = (one: Value): Buffer => writeValue(writer.clear(), one, APP).take
 
 /** What an index keeps: −0 is 0. */
 function indexed(one: Value): Value {
+  if (one.kind === 'timestamp') return comparable(one);
   if (one.kind === 'double' && one.value === 0) return { kind: 'double', value: 0 };
   if (one.kind === 'geoPoint') return { kind: 'geoPoint', latitude: one.latitude || 0, longitude: one.longitude || 0 };
   return one;

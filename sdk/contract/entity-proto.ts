@@ -135,7 +135,8 @@ function writeBody(writer: ProtoWriter, value: ValueBody, depth: number): void {
     case 'array':
       writer.messageField(9, () => {
         for (const item of value.values) {
-          if (item.kind === 'array') throw new PlatformError('DS_INVALID', 'an array cannot hold another array directly');
+          if (item.kind === 'array')
+            throw new PlatformError('DS_INVALID', 'list_value cannot contain a Value containing another list_value.');
           writer.messageField(1, () => writeValue(writer, item, depth));
         }
       });

@@ -33,6 +33,8 @@ export const LIMIT_ROWS = {
   // Datastore (App Engine: reference, section 3.6)
   entityBytesMax: limit(1_048_572, 'App Engine: 1 MiB less 4 bytes'),
   indexedValueBytesMax: limit(1_500, 'App Engine: UTF-8 bytes of an indexed string or blob'),
+  unindexedValueBytesMax: limit(1_048_487, 'App Engine: UTF-8 bytes of a string or blob that is not indexed'),
+  linkCharactersMax: limit(2_083, 'App Engine: a value of meaning 2, a URL'),
   keyNameBytesMax: limit(1_500, 'App Engine: kind, name, property name'),
   namespaceCharactersMax: limit(100, 'App Engine: [0-9A-Za-z._-]{0,100}'),
   keyBytesMax: limit(6 * KiB, 'App Engine: a whole key'),
