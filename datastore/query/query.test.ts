@@ -124,6 +124,26 @@ describe('queries on a datastore', () => {
       expect(await oneByOne(query('K', { filter: and(where('x', '>', 1n), where('y', '<', 9n)) }))).toEqual(['b', 'c']);
     });
 
+    it('take an equality and a range from different elements of an array', async () => {
+      await put('K', {
+        a: { t: [1n, 7n], n: 1n },
+        b: { t: 1n, n: 2n },
+        c: { t: [1n, 3n], n: 3n },
+        d: { t: 7n, n: 4n },
+        e: { t: [1n, 2n, 9n], n: 5n },
+      });
+      const both = and(where('t', '=', 1n), where('t', '>', 5n));
+      expect(await oneByOne(query('K', { filter: both }))).toEqual(['a', 'e']);
+      expect(await oneByOne(query('K', { filter: both, orders: [desc('n')] }))).toEqual(['e', 'a']);
+      expect(await oneByOne(query('K', { filter: and(both, where('t', '<', 8n)) }))).toEqual(['a']);
+      expect([...namesOf(await run(query('K', { filter: both, projection: ['n'] })))].sort()).toEqual(['a', 'e']);
+      const { values } = await datastore.runAggregation(APP, {
+        nested: query('K', { filter: both }),
+        aggregations: [{ kind: 'count', alias: 'c' }],
+      });
+      expect(values).toEqual([{ alias: 'c', value: value(2n) }]);
+    });
+
     it('bound keys, alone, with equalities and with an order', async () => {
       await put('K', Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name, at) => [name, { t: 1n, n: BigInt(9 - at) }])));
       const bounds = and(where('__key__', '>', key('K', 'a')), where('__key__', '<=', key('K', 'd')));
