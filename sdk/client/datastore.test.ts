@@ -111,6 +111,41 @@ test('a transaction runs again after a conflict, with a pause, and returns what 
   );
 });
 
+test.each(['DS_TX_CONFLICT', 'DS_TX_INVALID', 'DS_OVERLOADED', 'STORE_UNREACHABLE'] as const)(
+  'a transaction runs again when a read of it says %s',
+  async (code) => {
+    let reads = 0;
+    const { datastore, time } = datastoreOver({
+      beginTransaction: () => ({ transaction: Buffer.from([1]) }),
+      rollback: () => ({}),
+      lookup: () => {
+        if (++reads === 1) throw new PlatformError(code);
+        return { found: [], missing: [], deferred: [] };
+      },
+      commit: () => ({ results: [], commitTimeMicros: 1n }),
+    });
+    const result = datastore.transaction((transaction) => transaction.get(keys.key('K', 1)));
+    await time.advanceAsync(5_000);
+    await expect(result).resolves.toBeUndefined();
+    expect(reads).toBe(2);
+  },
+);
+
+test('a transaction whose outcome nobody knows is not run again', async () => {
+  const work = vi.fn();
+  const { datastore, time } = datastoreOver({
+    beginTransaction: () => ({ transaction: Buffer.from([1]) }),
+    commit: () => {
+      throw new PlatformError('RPC_CONNECTION_LOST');
+    },
+  });
+  const lost = datastore.transaction(work);
+  lost.catch(() => undefined);
+  await time.advanceAsync(5_000);
+  await expect(lost).rejects.toMatchObject({ code: 'RPC_CONNECTION_LOST' });
+  expect(work).toHaveBeenCalledOnce();
+});
+
 test('a transaction gives up after its attempts and rolls back what throws', async () => {
   const rolledBack = vi.fn();
   const { datastore, time } = datastoreOver({

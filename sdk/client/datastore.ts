@@ -19,7 +19,7 @@ import {
   type WireMutation,
 } from '../contract/datastore-wire.ts';
 import { decodeEntity, decodeKey, decodeValue, encodeEntity, encodeKey, encodeValue } from '../contract/entity-proto.ts';
-import { PlatformError } from '../contract/errors.ts';
+import { type ErrorCode, PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type Rpc } from '../contract/wire/client.ts';
 import { type Random, sleep, type Timers } from '../support/clock.ts';
@@ -60,6 +60,8 @@ export interface TransactionOptions {
 }
 
 const ATTEMPTS_DEFAULT = 5;
+/** What may succeed with a new transaction, and says for sure that nothing was written: others were in the way, the server forgot it in a restart, or is too busy. */
+const RUN_AGAIN: ReadonlySet<ErrorCode> = new Set(['DS_TX_CONFLICT', 'DS_TX_INVALID', 'DS_OVERLOADED', 'STORE_UNREACHABLE']);
 const BACKOFF_MS_MIN = 10;
 const BACKOFF_MS_MAX = 1_000;
 
@@ -218,7 +220,7 @@ export class Datastore extends Reader {
 
   /**
    * Runs `work` in a transaction and commits what it wrote; whatever it throws rolls back. When another transaction got
-   * in the way, `work` runs again after a pause, up to `attempts` times, so it must not do anything that cannot be
+   * in the way, or the transaction was lost in a restart of the datastore, `work` runs again after a pause, up to `attempts` times, so it must not do anything that cannot be
    * repeated. Returns what `work` returned.
    */
   async transaction<T>(work: (transaction: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
@@ -227,7 +229,7 @@ export class Datastore extends Reader {
       try {
         return await this.#attempt(work, readOnly);
       } catch (error) {
-        if (!(error instanceof PlatformError) || error.code !== 'DS_TX_CONFLICT' || attempt >= attempts) throw error;
+        if (!(error instanceof PlatformError) || !RUN_AGAIN.has(error.code) || attempt >= attempts) throw error;
       }
       const backoffMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** (attempt - 1));
       await sleep(this.#timers, backoffMs * (0.5 + this.#random.fraction()));
