@@ -9,7 +9,7 @@ import { type IntegrityApi } from './ports.ts';
 
 const BEARER = { authorization: 'Bearer t' };
 const PROGRESS: CheckEvent = { kind: 'progress', rows: 1, bytes: 2, bytesExpected: 3 };
-const DONE: CheckEvent = { kind: 'done', rows: 1, bytes: 2, families: { E: 1 }, findings: 0, repaired: 0 };
+const DONE: CheckEvent = { kind: 'done', files: 0, rows: 1, bytes: 2, families: { E: 1 }, findings: 0, repaired: 0 };
 
 let asked: unknown[][];
 let failure: PlatformError | undefined;

@@ -32,6 +32,7 @@ import { IndexCatalog } from './index/index-catalog.ts';
 import { IndexWork } from './index/index-work.ts';
 import { Checker } from './integrity/checker.ts';
 import { Exporter } from './integrity/exporter.ts';
+import { FileChecker } from './integrity/file-checker.ts';
 import { Repairer } from './integrity/repairer.ts';
 import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
 import { AutoIndexes } from './query/auto-indexes.ts';
@@ -74,6 +75,8 @@ export interface DatastoreOptions {
    * DS_NEED_INDEX.
    */
   readonly recordIndexes?: (appId: string, definitions: readonly IndexDefinition[]) => Promise<boolean>;
+  /** Where the store's files are, if it has any: a check looks at their checksums. */
+  readonly storeDirectory?: string;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
   readonly onStoreFailed?: (error: PlatformError) => void;
 }
@@ -132,6 +135,7 @@ export class Datastore {
   readonly settings: SettingsCatalog;
   /** Whether everything on disk fits together. */
   readonly checker: Checker;
+  readonly fileChecker: FileChecker;
   /** Entities page by page, all of one moment. */
   readonly exporter: Exporter;
   readonly #store: Store;
@@ -161,6 +165,7 @@ export class Datastore {
     this.#options = options;
     this.settings = new SettingsCatalog(store);
     this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote));
+    this.fileChecker = new FileChecker(options.storeDirectory, clock, timers);
     this.exporter = new Exporter(
       clock,
       () => this.#versions.last,

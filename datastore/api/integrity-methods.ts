@@ -15,6 +15,7 @@ export function integrityMethods(datastore: Datastore): Service['methods'] {
       ({ from, repair, ...scope }) =>
         datastore.checker.step(scope, { ...(from ? { from } : {}), ...(repair === undefined ? {} : { repair }) }),
     ),
+    checkFile: method(z.object({ after: z.string().max(100).exactOptional() }), ({ after }) => datastore.fileChecker.step(after)),
     exportPage: method(
       z.object({
         appId,

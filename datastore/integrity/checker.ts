@@ -3,10 +3,11 @@
 // Must not write entities, nor trust what it reads: any byte may be wrong.
 // Read next: entity-rows.ts and index-row-check.ts (what must hold), walk-ranges.ts (what is walked), repairer.ts.
 import { type Finding } from '../../sdk/contract/admin/integrity.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock } from '../../sdk/support/clock.ts';
 import { FAMILY } from '../codec/row-key.ts';
-import { keyAfter, prefixRange } from '../storage/key-bytes.ts';
+import { keyAfter, keyAfterPrefix, prefixRange } from '../storage/key-bytes.ts';
 import { type KeyRange, type Row, type Store, type StoreReader } from '../storage/port.ts';
 import { checkEntityRows } from './entity-rows.ts';
 import { checkIndexRows } from './index-row-check.ts';
@@ -14,7 +15,7 @@ import { type Repairer } from './repairer.ts';
 import { familyName, hexOf, rowName } from './row-name.ts';
 import { SnapshotIndexes } from './snapshot-indexes.ts';
 import { checkSmallRow, checkTabletMap } from './small-row-check.ts';
-import { type Suspect } from './suspect.ts';
+import { reasonOf, type Suspect } from './suspect.ts';
 import { walkRanges } from './walk-ranges.ts';
 
 export interface CheckScope {
@@ -60,22 +61,29 @@ export class Checker {
     const families = new Map<string, number>();
     const suspects: Suspect[] = [];
     let [rows, bytes] = [0, 0];
+    let position: Buffer = Buffer.from(from ?? []);
     const isSpent = (): boolean => rows >= LIMITS.integrityStepRowsMax || this.#clock.monotonicMs() > endMs;
     const next = await this.#within(async (reader) => {
       const indexes = new SnapshotIndexes(reader);
       for (const range of rangesFrom(walkRanges(appId), from)) {
+        if (Buffer.compare(position, range.from) < 0) position = range.from;
         const scan = reader.scan(range);
         try {
           for (let chunk = await scan.next(CHUNK_ROWS); chunk.length > 0; chunk = await scan.next(CHUNK_ROWS)) {
-            suspects.push(...(await checkRows(reader, chunk, indexes)));
+            suspects.push(...(await checkReadable(reader, chunk, indexes)));
             rows += chunk.length;
             for (const { key, value } of chunk) {
               bytes += key.length + value.length;
               families.set(familyName(key), (families.get(familyName(key)) ?? 0) + 1);
             }
-            const last = chunk.at(-1);
-            if (last && isSpent()) return keyAfter(last.key);
+            position = keyAfter(chunk.at(-1)?.key ?? position);
+            if (isSpent()) return position;
           }
+        } catch (error) {
+          if (!isCorrupt(error)) throw error;
+          suspects.push({ problem: 'store-unreadable', key: position, detail: `rows from here on cannot be read: ${reasonOf(error)}` });
+          const behind = await readableBehind(reader, { from: position, to: range.to });
+          if (behind) return behind;
         } finally {
           await scan.close();
         }
@@ -94,11 +102,13 @@ export class Checker {
   }
 
   /** The suspect as it looks now, on a snapshot of its own; undefined when nothing is wrong any more. */
-  async #again({ problem, key }: Suspect): Promise<Suspect | undefined> {
+  async #again(suspect: Suspect): Promise<Suspect | undefined> {
+    if (suspect.problem === 'store-unreadable') return suspect;
+    const { problem, key } = suspect;
     return this.#within(async (reader) => {
       if (problem === 'tablets-broken') return (await tabletSuspects(reader)).find((one) => one.key.equals(key));
       const value = await reader.get(key);
-      return value && (await checkRows(reader, [{ key, value }], new SnapshotIndexes(reader)))[0];
+      return value && (await checkReadable(reader, [{ key, value }], new SnapshotIndexes(reader)))[0];
     });
   }
 
@@ -110,6 +120,44 @@ export class Checker {
       await snapshot.close();
     }
   }
+}
+
+/** Rows of one snapshot, one by one where the store cannot read what they belong to. */
+async function checkReadable(reader: StoreReader, rows: readonly Row[], indexes: SnapshotIndexes): Promise<readonly Suspect[]> {
+  try {
+    return await checkRows(reader, rows, indexes);
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    const [only] = rows;
+    if (only && rows.length === 1) {
+      return [{ problem: 'store-unreadable', key: only.key, detail: `what it belongs to cannot be read: ${reasonOf(error)}` }];
+    }
+  }
+  const suspects: Suspect[] = [];
+  for (const row of rows) suspects.push(...(await checkReadable(reader, [row], indexes)));
+  return suspects;
+}
+
+/** A key behind `from` from which on rows can be read: at the end of ever larger neighbourhoods. */
+async function readableBehind(reader: StoreReader, { from, to }: KeyRange): Promise<Buffer | undefined> {
+  for (let cut = 1; cut < from.length; cut *= 2) {
+    const start = keyAfterPrefix(from.subarray(0, from.length - cut));
+    if (!start || Buffer.compare(start, to) >= 0) return undefined;
+    const scan = reader.scan({ from: start, to }, { limit: 1 });
+    try {
+      await scan.next(1);
+      return start;
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+    } finally {
+      await scan.close();
+    }
+  }
+  return undefined;
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof PlatformError && error.code === 'DS_CORRUPT';
 }
 
 /** Rows of one snapshot. */

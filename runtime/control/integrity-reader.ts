@@ -15,6 +15,12 @@ interface Step {
   readonly next?: Uint8Array;
 }
 
+interface FileStep {
+  readonly files: number;
+  readonly findings: readonly Finding[];
+  readonly next?: string;
+}
+
 export class IntegrityReader implements IntegrityApi {
   readonly #rpc: Rpc;
   readonly #clock: Clock;
@@ -34,9 +40,26 @@ export class IntegrityReader implements IntegrityApi {
     const scope = appId === undefined ? {} : { appId };
     const { bytes: bytesExpected } = (await this.#call('storedBytes', scope, signal)) as { readonly bytes: number };
     const families: Record<string, number> = {};
-    const totals = { rows: 0, bytes: 0, findings: 0, repaired: 0 };
+    const totals = { files: 0, rows: 0, bytes: 0, findings: 0, repaired: 0 };
     yield { kind: 'progress', rows: 0, bytes: 0, bytesExpected };
     try {
+      const listed = function* (findings: readonly Finding[]): Generator<CheckEvent> {
+        for (const finding of findings) {
+          if (finding.repaired !== undefined) totals.repaired++;
+          if (++totals.findings <= LIMITS.integrityFindingsMax) yield { kind: 'finding', finding };
+        }
+      };
+      // All apps share the files.
+      for (let after: string | undefined; ;) {
+        const startedMs = this.#clock.monotonicMs();
+        const step = (await this.#call('checkFile', after === undefined ? {} : { after }, signal)) as FileStep;
+        totals.files += step.files;
+        yield* listed(step.findings);
+        after = step.next;
+        if (after === undefined) break;
+        yield { kind: 'progress', rows: 0, bytes: 0, bytesExpected };
+        await sleep(this.#timers, this.#clock.monotonicMs() - startedMs, { signal });
+      }
       for (let from: Uint8Array | undefined; ;) {
         const startedMs = this.#clock.monotonicMs();
         // Each step stands for itself, so one that broke off with the datastore's process is made again.
@@ -44,10 +67,7 @@ export class IntegrityReader implements IntegrityApi {
         totals.rows += step.rows;
         totals.bytes += step.bytes;
         for (const [family, rows] of Object.entries(step.families)) families[family] = (families[family] ?? 0) + rows;
-        for (const finding of step.findings) {
-          if (finding.repaired !== undefined) totals.repaired++;
-          if (++totals.findings <= LIMITS.integrityFindingsMax) yield { kind: 'finding', finding };
-        }
+        yield* listed(step.findings);
         from = step.next;
         if (!from) break;
         yield { kind: 'progress', rows: totals.rows, bytes: totals.bytes, bytesExpected };

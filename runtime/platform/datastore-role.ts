@@ -61,6 +61,7 @@ export async function startDatastore(
     const store = await openStore(settings, world);
     const datastore = new Datastore(store, clock, timers, random, log, {
       onWrote: chargeWrites(meter),
+      ...(settings.ephemeral || settings.store !== undefined ? {} : { storeDirectory: settings.paths.store }),
       // Its rows of tasks and usage change all the time, and nobody asks how they were.
       keepsHistory: (appId) => !isPlatformApp(appId),
       ...(devIndexes ? { recordIndexes: recorder(devIndexes, log) } : {}),

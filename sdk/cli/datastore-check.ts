@@ -62,7 +62,7 @@ async function follow(
         onFinding(event.finding);
         break;
       case 'done':
-        progress.done('Checked', `${formatCount(event.rows, 'row')}, ${formatBytes(event.bytes)}`);
+        progress.done('Checked', `${formatCount(event.files, 'file')}, ${formatCount(event.rows, 'row')}, ${formatBytes(event.bytes)}`);
         return event;
       case 'failed':
         throw errorFromBody(event.error);
@@ -93,7 +93,7 @@ function printResult(flags: CheckFlags, totals: CheckTotals, findings: readonly 
   for (const { problem, family, row, rowKey, detail, repaired } of findings) {
     terminal.print(`${problem}  ${family} ${withoutControl(row)}`);
     terminal.print(`  ${withoutControl(detail)}`);
-    terminal.print(`  key ${rowKey}`);
+    if (rowKey !== '') terminal.print(`  key ${rowKey}`);
     if (repaired !== undefined) terminal.print(`  repaired: ${withoutControl(repaired)}`);
   }
   if (totals.findings > findings.length) terminal.print(`and ${formatCount(totals.findings - findings.length, 'more finding')}`);

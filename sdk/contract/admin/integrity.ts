@@ -17,7 +17,7 @@ export interface CheckRequest {
  * index-unknown     an index row of a composite index that is not there
  * family-unknown    a row of no known family
  * tablets-broken    METADATA rows that are no map of the key space
- * store-unreadable  rows from this one on that the store itself cannot read
+ * store-unreadable  a file of the store with a wrong checksum (`row` is its name, `family` is `file`), or rows that it cannot read
  */
 export type FindingProblem =
   'unreadable' | 'index-missing' | 'index-orphan' | 'index-unknown' | 'family-unknown' | 'tablets-broken' | 'store-unreadable';
@@ -36,6 +36,8 @@ export interface Finding {
 }
 
 export interface CheckTotals {
+  /** Files of the store whose checksums were looked at. */
+  readonly files: number;
   readonly rows: number;
   readonly bytes: number;
   /** Rows by family. */
