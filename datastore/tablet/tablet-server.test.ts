@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../../sdk/support/virtual-time.ts';
-import { APP, key, openDatastore, query, remove, write } from '../fixture.ts';
+import { APP, get, key, openDatastore, type OpenDatastore, query, remove, write } from '../fixture.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
 import { newTablet, type Tablet, TabletMap } from './tablet-map.ts';
@@ -157,5 +157,111 @@ describe('tablets of a datastore', () => {
     const again = await openDatastore({ store, tablets: { splitBytes: 10_000_000 } });
     expect(again.datastore.tabletServer.list()).toHaveLength(1);
     await again.datastore.close();
+  });
+});
+
+describe('the load of tablets', () => {
+  const BUSY = { tablets: { rowsPerMinuteMax: 600, splitBytes: 1_000_000 } };
+
+  /** Reads `names` in turn, `perMinute` in a minute, for so many minutes. */
+  async function readFor(open: OpenDatastore, minutes: number, perMinute: number, names: readonly string[]): Promise<void> {
+    for (let tick = 0; tick < minutes * 12; tick++) {
+      for (let at = 0; at < perMinute / 12; at++) await get(open.datastore, key('K', names[at % names.length] ?? ''));
+      open.time.advance(5_000);
+      await open.datastore.tabletServer.maintain();
+    }
+  }
+  const names = Array.from({ length: 40 }, (_, at) => `n${10 + at}`);
+  async function filled(options: Parameters<typeof openDatastore>[0] = BUSY): Promise<OpenDatastore> {
+    const open = await openDatastore(options);
+    await open.datastore.commit(
+      APP,
+      names.map((name) => write('upsert', key('K', name), {})),
+    );
+    return open;
+  }
+
+  it('cuts a busy one near the middle of its load, rests, and makes one of what has become cold', async () => {
+    const open = await filled();
+    const { tabletServer } = open.datastore;
+    await readFor(open, 4, 2_400, names);
+    expect(tabletServer.list()).toHaveLength(1);
+    await readFor(open, 2, 2_400, names);
+    expect(tabletServer.list()).toHaveLength(2);
+    const [left, right] = tabletServer.list();
+    expect(tabletServer.map.tablets.map(({ load }) => load.sample?.keys.length ?? 0).every((count) => count > 0)).toBe(true);
+    // Each side has some of the keys that are read, neither nearly all.
+    await readFor(open, 1, 2_400, names);
+    const [ofLeft = 0, ofRight = 0] = tabletServer.list().map(({ rowsRead }, at) => rowsRead - ([left, right][at]?.rowsRead ?? 0));
+    expect(Math.min(ofLeft, ofRight)).toBeGreaterThan((ofLeft + ofRight) / 6);
+    expect(ofLeft + ofRight).toBe(2_400);
+    expect(sum(tabletServer.list())).toEqual(await count(open.store));
+    await readFor(open, 19, 0, names);
+    expect(tabletServer.list()).toHaveLength(2);
+    await readFor(open, 15, 0, names);
+    expect(tabletServer.list()).toHaveLength(1);
+    expect(sum(tabletServer.list())).toEqual(await count(open.store));
+    expect(tabletServer.list()[0]?.rowsRead).toBe(7 * 2_400);
+    await readFor(open, 20, 0, names);
+    expect(tabletServer.list()).toHaveLength(1);
+    await open.datastore.close();
+  });
+
+  it('leaves one whole that is busy because of one key', async () => {
+    const open = await filled();
+    await readFor(open, 8, 2_400, ['n20']);
+    expect(open.datastore.tabletServer.list()).toHaveLength(1);
+    expect(open.log.lines.filter(({ message }) => message.includes('one key takes most'))).toHaveLength(1);
+    await open.datastore.close();
+  });
+
+  it('is there after a restart, and after a crash but for the last half minute', async () => {
+    const open = await filled({});
+    const server = (one: OpenDatastore): TabletServer => one.datastore.tabletServer;
+    const reads = (one: TabletServer): readonly number[] =>
+      [...(one.map.tablets[0]?.load.history.series(one.minute, 1).reads ?? [])].filter((count) => count > 0);
+    await readFor(open, 3, 120, names);
+    await open.datastore.close();
+    const before = reads(server(open));
+    expect(before.reduce((total, one) => total + one, 0)).toBe(360);
+    const again = await openDatastore({ store: open.store, time: open.time });
+    expect(reads(server(again))).toEqual(before);
+    await readFor(again, 3, 120, names);
+    // No close: the process is gone.
+    await again.store.close();
+    await again.store.start();
+    const late = new TabletServer(again.store, again.time, again.time, new SeededRandom(1), new MemoryLog());
+    await late.start();
+    const lost = 720 - reads(late).reduce((total, one) => total + one, 0);
+    expect([lost >= 0, lost <= 60]).toEqual([true, true]);
+    expect(late.map.tablets[0]?.load.history.figures(late.minute).readsPeak).toBeGreaterThanOrEqual(110);
+    await late.close();
+    await again.store.close();
+  });
+
+  it('is written where it has changed, and gone from disk when it is older than a day', async () => {
+    const open = await filled({});
+    const loadRows = async (): Promise<number> => {
+      const scan = open.store.scan({ from: Buffer.from('T'), to: Buffer.from('U') });
+      const rows = await scan.next(500);
+      await scan.close();
+      return rows.length;
+    };
+    await readFor(open, 1, 120, names);
+    expect(await loadRows()).toBe(1);
+    open.time.advance(26 * 3_600_000);
+    await readFor(open, 1, 0, names);
+    expect(await loadRows()).toBe(0);
+    const begin = open.store.begin.bind(open.store);
+    let commits = 0;
+    open.store.begin = (options): StoreTransaction => {
+      commits++;
+      return begin(options);
+    };
+    await readFor(open, 5, 0, names);
+    expect(commits).toBe(0);
+    await readFor(open, 1, 120, names);
+    expect([commits, await loadRows()]).toEqual([2, 1]);
+    await open.datastore.close();
   });
 });

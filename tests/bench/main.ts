@@ -6,6 +6,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) =>
   coldstart: () => import('./coldstart.ts'),
   datastore: () => import('./datastore.ts'),
   growth: () => import('./growth.ts'),
+  tablets: () => import('./tablets.ts'),
   memcache: () => import('./memcache.ts'),
   gql: () => import('./gql.ts'),
 };

@@ -42,7 +42,7 @@ function LoadMap({ data, load }: { readonly data: TabletsView; readonly load: Lo
         cellText={(row, step) =>
           `Tablet ${tablets[row]?.id ?? ''}, ${time(step)} to ${time(step + 1)}: ${countText(rows[row]?.values[step] ?? 0)} rows ${load === 'reads' ? 'read' : 'written'}`
         }
-        hint={max === 0 ? 'Nothing happened in 24 hours' : `Darkest: ${countText(max)} rows in ${STEP_MINUTES} minutes`}
+        hint={max === 0 ? 'Nothing happened in 24 hours' : `Strongest colour: ${countText(max)} rows in ${STEP_MINUTES} minutes`}
       />
       <div className="heat-map-times" aria-hidden>
         {[0, steps / 4, steps / 2, (3 * steps) / 4].map((step) => (
@@ -76,8 +76,8 @@ function TabletTable({ tablets }: { readonly tablets: readonly TabletView[] }): 
         },
         { title: 'Rows', isNumber: true, cell: ({ rows }) => countText(rows) },
         { title: 'Size', isNumber: true, cell: ({ bytes }) => bytesText(bytes) },
-        { title: 'Reads per minute (peak)', isNumber: true, cell: ({ reads }) => rateText(reads) },
-        { title: 'Writes per minute (peak)', isNumber: true, cell: ({ writes }) => rateText(writes) },
+        { title: 'Reads/min (peak)', isNumber: true, cell: ({ reads }) => rateText(reads) },
+        { title: 'Writes/min (peak)', isNumber: true, cell: ({ writes }) => rateText(writes) },
       ]}
     />
   );

@@ -11,7 +11,7 @@ export interface HeatMapRow {
 interface HeatMapProps {
   readonly label: string;
   readonly rows: readonly HeatMapRow[];
-  /** What the darkest cell stands for. */
+  /** What the strongest colour stands for. */
   readonly max: number;
   /** Says a cell in words, shown while the pointer is on it. */
   readonly cellText: (row: number, step: number) => string;
