@@ -13,6 +13,7 @@ import { transferRoutes } from './datastore-transfer-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { datastoreSettingsRoutes } from './datastore-settings-routes.ts';
 import { tabletRoutes } from './datastore-tablet-routes.ts';
+import { ttlRoutes } from './datastore-ttl-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
@@ -33,6 +34,7 @@ import {
   type TabletsApi,
   type TasksApi,
   type TransferApi,
+  type TtlApi,
   type UsageApi,
 } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -61,6 +63,8 @@ export interface ConsoleApis {
   readonly tasks?: TasksApi;
   /** Absent: nothing is metered, and there are no such routes. */
   readonly usage?: UsageApi;
+  /** Absent: there are no such routes. */
+  readonly ttl?: TtlApi;
 }
 
 export interface ConsoleOptions {
@@ -90,6 +94,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     accounts,
     tasks,
     usage,
+    ttl,
   } = apis;
   const { access } = options;
   const app = express();
@@ -123,6 +128,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     accountRoutes(accounts),
     ...(tasks ? [taskRoutes(tasks)] : []),
     ...(usage ? [usageRoutes(usage)] : []),
+    ...(ttl ? [ttlRoutes(apps, ttl)] : []),
   ];
   for (const router of routers) {
     router.param('app', checking(checkAppId));

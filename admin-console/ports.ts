@@ -40,6 +40,7 @@ import {
   type QuotasView,
   type UsageView,
 } from '../sdk/contract/admin/usage.ts';
+import { type TtlPolicyAnswer, type TtlPolicyView } from '../sdk/contract/admin/ttl.ts';
 
 /** What runs, and what may be changed about it. Every call may throw APP_NOT_FOUND, VERSION_NOT_FOUND, RPC_UNAVAILABLE. */
 export interface AppsApi {
@@ -147,6 +148,15 @@ export interface TransferApi {
   export(appId: string, request: ExportRequest, options: { readonly signal: AbortSignal }): AsyncIterable<readonly ExportLine[]>;
   /** Reads `body` as far as it can write it, no faster. Throws what has nothing to do with a line (RPC_UNAVAILABLE, DS_CLOSED). */
   import(appId: string, body: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<ImportResult>;
+}
+
+/** Which entities expire. Every call may throw RPC_UNAVAILABLE. */
+export interface TtlApi {
+  policies(appId: string): Promise<readonly TtlPolicyView[]>;
+  /** In the place of the kind's earlier one. Throws DS_INVALID, DS_LIMIT. */
+  set(appId: string, policy: TtlPolicyView): Promise<TtlPolicyAnswer>;
+  /** Throws NOT_FOUND when the kind has none. */
+  clear(appId: string, kind: string): Promise<void>;
 }
 
 export interface LogQuery {

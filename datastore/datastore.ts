@@ -57,6 +57,8 @@ import { type Patience } from './transaction/lock.ts';
 import { LockTable } from './transaction/lock-table.ts';
 import { ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
+import { TtlPolicies } from './transaction/ttl-policies.ts';
+import { TtlSweeper } from './transaction/ttl-sweeper.ts';
 import { VersionClock } from './transaction/version-clock.ts';
 
 /** Whose data a call is about. */
@@ -133,6 +135,8 @@ export class Datastore {
   readonly tabletServer: TabletServer;
   /** What each app has chosen for its data. */
   readonly settings: SettingsCatalog;
+  /** Which entities expire. */
+  readonly ttl: TtlPolicies;
   /** Whether everything on disk fits together. */
   readonly checker: Checker;
   readonly fileChecker: FileChecker;
@@ -151,6 +155,7 @@ export class Datastore {
   readonly #history: History;
   readonly #past: HistoricReads;
   readonly #collector: HistoryCollector;
+  readonly #sweeper: TtlSweeper;
   readonly #committer: Committer;
   readonly #gql = new GqlCache();
   readonly #layout = new KindLayout();
@@ -194,6 +199,8 @@ export class Datastore {
     const forgotten = (changes: readonly RowChange[]): void => this.tabletServer.wrote('', changes);
     this.#collector = new HistoryCollector(store, this.#history, underWay, forgotten, clock, timers, log);
     this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#locks, this.#history, underWay);
+    this.ttl = new TtlPolicies(store, this.settings);
+    this.#sweeper = new TtlSweeper(store, this.settings, this.#committer, clock, timers, log);
   }
 
   /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
@@ -246,6 +253,12 @@ export class Datastore {
         () => {
           this.#locks.close();
         },
+      );
+      await step(
+        () => {
+          this.#sweeper.start();
+        },
+        () => this.#sweeper.close(),
       );
     } catch (error) {
       // What failed first is what the caller should see.

@@ -19,6 +19,7 @@ import { integrityMethods } from './integrity-methods.ts';
 import { tabletMethods } from './tablet-methods.ts';
 import { appId, type GqlPayload, PAYLOADS } from './payload.ts';
 import { settingsMethods } from './settings-methods.ts';
+import { ttlMethods } from './ttl-methods.ts';
 
 export const DATASTORE_ADMIN_SERVICE = 'datastore-admin';
 
@@ -63,6 +64,7 @@ export function datastoreAdminService(datastore: Datastore): Service {
       ...integrityMethods(datastore),
       ...settingsMethods(datastore),
       ...tabletMethods(datastore),
+      ...ttlMethods(datastore),
     },
   };
 }

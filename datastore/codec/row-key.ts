@@ -159,6 +159,11 @@ export function namespacesPrefix(appId: string, databaseId: string): Buffer {
   return writer.clear().byte(FAMILY.kind).text(appId).text(databaseId).take();
 }
 
+/** `P app`, the property rows of an app in all its databases and namespaces. */
+export function appPropertiesPrefix(appId: string): Buffer {
+  return writer.clear().byte(FAMILY.property).text(appId).take();
+}
+
 /** `S 04 [app]`: the version from which on history is complete, of one app or, for '', of all. */
 export function historyBoundKey(appId: string): Buffer {
   const key = writer.clear().byte(FAMILY.sequence).byte(0x04);

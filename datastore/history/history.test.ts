@@ -91,22 +91,41 @@ describe('history', () => {
     expect([await names(one - 1n), await names(one), await names(two)]).toEqual([[], ['a'], ['a']]);
   });
 
-  it('passes over the many versions of one row, both ways', async () => {
-    await commit(
-      write('insert', key('K', 'a'), { n: 0n }),
-      write('insert', key('K', 'b'), { n: 0n }),
-      write('insert', key('K', 'c'), { n: 0n }),
-    );
+  it('passes over the many versions of one row with a seek, both ways', async () => {
+    await commit(write('insert', key('K', 'a'), { n: 0n }), write('insert', key('K', 'c'), { n: 0n }));
     const versions: bigint[] = [];
-    for (let at = 1; at <= 300; at++) versions.push(await commit(write('update', key('K', 'b'), { n: BigInt(at) })));
-    for (const at of [1, 150, 299, 300]) {
+    for (let at = 0; at < 600; at++) {
+      versions.push(await commit(write('insert', key('K', 'b'), { n: BigInt(at) })));
+      versions.push(await commit(remove(key('K', 'b'))));
+    }
+    let rowsRead = 0;
+    const snapshot = open.store.snapshot.bind(open.store);
+    open.store.snapshot = () => {
+      const taken = snapshot();
+      const scan = taken.scan.bind(taken);
+      taken.scan = (range, options) => {
+        const rows = scan(range, options);
+        const next = rows.next.bind(rows);
+        rows.next = async (rowsMax) => {
+          const read = await next(rowsMax);
+          rowsRead += read.length;
+          return read;
+        };
+        return rows;
+      };
+      return taken;
+    };
+    for (const at of [0, 1, 598, 599, 1198, 1199]) {
+      const isThere = at % 2 === 0;
       for (const direction of ['asc', 'desc'] as const) {
-        const answer = await open.datastore.runQuery(APP, query('K', { orders: [{ property: '__key__', direction }] }), {
-          readTime: versions[at - 1]!,
-        });
-        expect(namesOf(answer)).toEqual(direction === 'asc' ? ['a', 'b', 'c'] : ['c', 'b', 'a']);
-        const middle = decodeEntity(answer.results[1]!.entity).properties;
-        expect(middle).toEqual(properties({ n: BigInt(at) }));
+        rowsRead = 0;
+        const ordered = query('K', { orders: [{ property: '__key__', direction }] });
+        const answer = await open.datastore.runQuery(APP, ordered, { readTime: versions[at]! });
+        const names = isThere ? ['a', 'b', 'c'] : ['a', 'c'];
+        expect(namesOf(answer)).toEqual(direction === 'asc' ? names : names.reverse());
+        if (isThere) expect(decodeEntity(answer.results[1]!.entity).properties).toEqual(properties({ n: BigInt(at / 2) }));
+        // Of 600 versions no more than some chunks.
+        expect(rowsRead).toBeLessThan(300);
       }
     }
   });
@@ -133,23 +152,45 @@ describe('history', () => {
     expect(seen).toEqual(Array.from({ length: 700 }, (_, at) => `k${String(at).padStart(3, '0')}`));
   });
 
-  it('waits for commits of that time that are still under way, and lets none come later', async () => {
+  it('waits for commits of that time that are still under way', async () => {
     await commit(write('insert', key('K', 'a'), { n: 1n }));
+    const { store } = open;
+    const begin = store.begin.bind(store);
+    let release: () => void = () => undefined;
+    const held: string[] = [];
+    store.begin = (options) => {
+      const transaction = begin(options);
+      const end = transaction.commit.bind(transaction);
+      transaction.commit = async () => {
+        held.push('a commit');
+        await new Promise<void>((resolve) => (release = resolve));
+        await end();
+      };
+      return transaction;
+    };
+    open.time.advance(10);
     const under = open.datastore.commit(APP, [write('update', key('K', 'a'), { n: 2n })]);
-    // The commit's version is given out after its reads; ask until then.
-    let last: unknown;
-    for (let turn = 0; turn < 20; turn++) {
-      last = await getAt(now());
-      await Promise.resolve();
-    }
-    const { commitTimeMicros } = await under;
+    for (let turn = 0; turn < 100 && held.length === 0; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(held).toHaveLength(1);
+    const earlier = await getAt(now() - 1n);
+    let isRead = false;
+    const reading = getAt(now()).finally(() => (isRead = true));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isRead).toBe(false);
+    release();
+    await under;
+    store.begin = begin;
+    expect([earlier, await reading]).toEqual([properties({ n: 1n }), properties({ n: 2n })]);
+  });
+
+  it('lets no later commit belong to a time that has been read, even when the clock stands still', async () => {
+    await commit(write('insert', key('K', 'a'), { n: 1n }));
+    open.time.advance(10);
     const readTime = now();
-    expect(await getAt(readTime)).toEqual(commitTimeMicros <= readTime ? properties({ n: 2n }) : properties({ n: 1n }));
-    // The clock stands still: a later commit must not belong to a time that has been read.
-    const first = await getAt(readTime + 0n);
-    expect((await open.datastore.commit(APP, [write('update', key('K', 'a'), { n: 3n })])).commitTimeMicros).toBeGreaterThan(readTime);
-    expect(await getAt(readTime)).toEqual(first);
-    expect(last).toBeDefined();
+    expect(await getAt(readTime)).toEqual(properties({ n: 1n }));
+    const { commitTimeMicros } = await open.datastore.commit(APP, [write('update', key('K', 'a'), { n: 2n })]);
+    expect(commitTimeMicros).toBe(readTime + 1n);
+    expect(await getAt(readTime)).toEqual(properties({ n: 1n }));
   });
 
   it('reads with a read-only transaction, all of it at that time', async () => {
@@ -262,6 +303,10 @@ describe('old history', () => {
     // The entity, its kind row and one of n.
     expect(total?.rows).toBe(3 + rest.length);
     expect(open.datastore.tabletServer.list()).toHaveLength(1);
+    const endMs = Number(late / 1_000n) + HOUR_MS;
+    await until(() => Promise.resolve(open.time.nowMs() > endMs - 5_000));
+    expect(await historyRows(open.store)).toHaveLength(2);
+    expect(await getAt(late - 1n)).toEqual(properties({ n: 699n }));
     await until(async () => (await historyRows(open.store)).length === 0);
   });
 

@@ -35,6 +35,7 @@ import { Retirement } from '../control/retirement.ts';
 import { appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
+import { TtlReader } from '../control/ttl-reader.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { findLanguage } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
@@ -129,6 +130,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       tablets: new TabletReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
       transfer: new DataTransfer(datastore, timers),
+      ttl: new TtlReader(datastore),
       memcache: new MemcacheViewer(services.cache, clock),
       mail: new MailViewer(services.outbox),
       accounts,

@@ -9,6 +9,7 @@ import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.
 import { exportDatastore, type ExportFlags } from './datastore-export.ts';
 import { importDatastore, type ImportFlags } from './datastore-import.ts';
 import { datastoreSettings, type SettingsFlags } from './datastore-settings.ts';
+import { clearTtl, listTtl, setTtl } from './datastore-ttl.ts';
 
 export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
   const datastore = program.command('datastore').description("an app's data");
@@ -40,6 +41,23 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .option('--namespace <name>', 'the namespace; the default one is empty', '')
     .action((flags: CommonFlags & { app: string; namespace: string }) => asked(flags, (context) => listKinds(flags, context)));
   indexCommands(datastore, { command, asked });
+  const ttl = datastore.command('ttl').description('which entities are deleted by themselves, and when');
+  command(ttl, 'list', 'list the TTL policies', ['datastore ttl list --app guestbook'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listTtl(flags.app, context)));
+  command(ttl, 'set', 'delete entities of a kind once the time in a property has passed', [
+    'datastore ttl set Session expires --app guestbook',
+  ])
+    .argument('<kind>', 'the kind, in all namespaces')
+    .argument('<property>', 'an indexed property that holds a timestamp')
+    .requiredOption('--app <id>', 'the app')
+    .action((kind: string, property: string, flags: CommonFlags & { app: string }) =>
+      asked(flags, (context) => setTtl(kind, property, flags.app, context)),
+    );
+  command(ttl, 'clear', 'let entities of a kind stay', ['datastore ttl clear Session --app guestbook'])
+    .argument('<kind>', 'the kind')
+    .requiredOption('--app <id>', 'the app')
+    .action((kind: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => clearTtl(kind, flags.app, context)));
   command(datastore, 'get', 'print an entity as JSON', ['datastore get EgwKBEtpbmQ --app guestbook > entity.json'])
     .argument('<id>', 'its id, as `datastore query --json` prints it')
     .requiredOption('--app <id>', 'the app')

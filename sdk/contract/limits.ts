@@ -66,6 +66,7 @@ export const LIMIT_ROWS = {
   queryBatchRowsMax: limit(20_000, 'Index rows read for one batch; a sparse join goes on in the next'),
   aggregationMs: limit(60_000, 'App Engine: one aggregation query'),
   readTimeWindowMs: limit(3_600_000, 'App Engine: reads at an earlier time go back one hour'),
+  ttlPoliciesMax: limit(200, 'App Engine: TTL policies of one app'),
   historyCommitBytesMax: limit(16 * MiB, 'What one commit replaces and history keeps; a commit that replaces more begins the history anew'),
   allocateIdsMax: limit(500, 'App Engine\'s clients ask for at most this many at once'),
   kindsListedMax: limit(1_000, 'Kinds of one namespace that a list names'),
