@@ -63,6 +63,7 @@ describe('the datastore of an app', () => {
         pageSize: 5,
         cursor: 'c',
         explain: true,
+        readTime: '2026-01-01T00:00:00Z',
       },
       { kind: 'entities', entities: [ENTITY] },
       [
@@ -76,6 +77,7 @@ describe('the datastore of an app', () => {
           pageSize: 5,
           cursor: 'c',
           explain: true,
+          readTime: '2026-01-01T00:00:00Z',
         },
       ],
     ],

@@ -8,6 +8,8 @@ import { type AppsApi, type DatastoreApi } from './ports.ts';
 const QUERY_BODY_BYTES_MAX = 64 * 1024;
 /** A key of keyBytesMax as base64url, and the count that stands before it in a cursor. */
 const ID_CHARACTERS_MAX = 12 * 1024;
+/** RFC 3339 to the nanosecond, with an offset, has 35. */
+const TIME_CHARACTERS_MAX = 40;
 
 const namespace = z.string().max(LIMITS.namespaceCharactersMax);
 const namespaceQuery = z.strictObject({ namespace: namespace.default('') });
@@ -24,6 +26,7 @@ const gqlRequest = z.strictObject({
   pageSize: z.int().min(1).max(LIMITS.queryBatchResultsMax).exactOptional(),
   cursor: z.string().max(ID_CHARACTERS_MAX).exactOptional(),
   explain: z.boolean().exactOptional(),
+  readTime: z.string().max(TIME_CHARACTERS_MAX).exactOptional(),
 });
 
 // What a key and a value may be is checked where they are read, which names the member that does not fit.

@@ -70,6 +70,27 @@ describe('datastore over the wire', () => {
     await call('rollback', second);
   });
 
+  it('reads at an earlier time', async () => {
+    const first = await call<CommitResponse>('commit', { mutations: [write('insert', key('K', 'a'), { n: 1n })] });
+    await call('commit', { mutations: [write('update', key('K', 'a'), { n: 2n }), write('insert', key('K', 'b'), { n: 2n })] });
+    const readTime = first.commitTimeMicros;
+    const { found } = await call<LookupResponse>('lookup', { keys: [encodeKey(key('K', 'a')), encodeKey(key('K', 'b'))], readTime });
+    expect(found.map(({ entity }) => decodeEntity(entity).properties.n)).toEqual([value(1n)]);
+    const { results } = await call<RunQueryResponse>('runQuery', {
+      query: queryToWire(query('K', { filter: where('n', '=', 1n) })),
+      readTime,
+    });
+    expect(results).toHaveLength(1);
+    const gql = { text: 'SELECT COUNT(*) AS c FROM K', databaseId: '', namespace: '', named: {}, positional: [] };
+    const { values } = await call<RunAggregationResponse>('runAggregation', { gql, readTime });
+    expect(values.map((one) => decodeValue(one.value))).toEqual([value(1n)]);
+    const { transaction } = await call<{ readonly transaction: Uint8Array }>('beginTransaction', { readOnly: true, readTime });
+    expect((await call<LookupResponse>('lookup', { keys: [encodeKey(key('K', 'b'))], transaction })).found).toEqual([]);
+    await expect(call('beginTransaction', { readTime })).rejects.toMatchObject({ code: 'DS_INVALID' });
+    await expect(call('lookup', { keys: [], readTime: 'now' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(call('lookup', { keys: [encodeKey(key('K', 'b'))], readTime: 1n })).rejects.toMatchObject({ code: 'DS_TOO_OLD' });
+  });
+
   it('allocates ids', async () => {
     const { keys } = await call<{ readonly keys: readonly Uint8Array[] }>('allocateIds', {
       keys: [encodeKey(key('K')), encodeKey(key('K'))],

@@ -6,16 +6,18 @@ import { type EntityView, type EntityWrite, type GqlAnswerView, type GqlRequestV
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
+import { type VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { DatastoreViewer } from './datastore-viewer.ts';
 
 const APP = 'guestbook';
 
 let datastore: Datastore;
 let viewer: DatastoreViewer;
+let time: VirtualTime;
 
 beforeEach(async () => {
   const open = await openDatastore();
-  datastore = open.datastore;
+  ({ datastore, time } = open);
   viewer = new DatastoreViewer(new InProcessRpc([datastoreAdminService(datastore)], open.time));
 });
 
@@ -28,6 +30,8 @@ const keyOf = (kind: string, name?: string, namespaceId?: string): JsonKey => ({
 const put = (key: JsonKey, n: number, rest: Partial<EntityWrite> = {}): Promise<EntityView> =>
   viewer.write(APP, { key, properties: { n: { integerValue: String(n) } }, mode: 'upsert', ...rest });
 const numbersIn = ({ entities }: GqlAnswerView): unknown[] => entities.map(({ properties }) => Number(properties['n']?.integerValue));
+
+const now = (): string => new Date(time.nowMs()).toISOString();
 
 async function pages(request: GqlRequestView): Promise<GqlAnswerView[]> {
   const all: GqlAnswerView[] = [];
@@ -212,5 +216,20 @@ describe('lists', () => {
     expect(await viewer.namespaces(APP)).toEqual(['', 'tenant']);
     expect(await viewer.kinds(APP, '')).toEqual([{ kind: 'K' }]);
     expect(await viewer.kinds(APP, 'tenant')).toEqual([{ kind: 'L' }]);
+  });
+});
+
+describe('an earlier time', () => {
+  it('is what all pages of a query and an aggregation are of', async () => {
+    for (let at = 0; at < 5; at++) await put(keyOf('Book', `b${at}`), at);
+    time.advance(1_000);
+    const readTime = now();
+    time.advance(1_000);
+    for (let at = 0; at < 5; at++) await put(keyOf('Book', `b${at}`), at + 10);
+    await put(keyOf('Book', 'new'), 99);
+    const all = await pages({ gql: 'SELECT * FROM Book ORDER BY n', pageSize: 2, readTime });
+    expect(all.map(numbersIn)).toEqual([[0, 1], [2, 3], [4]]);
+    expect((await viewer.query(APP, { gql: 'SELECT SUM(n) AS s FROM Book', readTime })).values).toEqual({ s: { integerValue: '10' } });
+    await expect(viewer.query(APP, { gql: 'SELECT * FROM Book', readTime: 'yesterday' })).rejects.toMatchObject({ code: 'DS_INVALID' });
   });
 });

@@ -33,6 +33,7 @@ import { type Entity } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { describeKey, type Key } from '../../sdk/contract/key.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { parseTimestamp } from '../../sdk/contract/timestamp-text.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
 import { DATASTORE_ADMIN_SERVICE } from './datastore-control-store.ts';
 
@@ -43,6 +44,11 @@ interface Place {
   readonly returned: number;
   readonly skipped: number;
   readonly cursor?: Uint8Array;
+}
+
+interface ReadOptions {
+  readonly explain: boolean;
+  readonly readTime?: bigint;
 }
 
 interface Page {
@@ -77,10 +83,13 @@ export class DatastoreViewer implements DatastoreApi {
       positional: (request.positional ?? []).map((value, at) => argumentOf(value, String(at + 1))),
     };
     const bound = (await this.#read('bindGql', { appId, gql })) as BindGqlResponse;
-    const explain = request.explain ?? false;
-    if (bound.kind === 'aggregation') return this.#aggregate(appId, bound.query, explain);
+    const options: ReadOptions = {
+      explain: request.explain ?? false,
+      ...(request.readTime === undefined ? {} : { readTime: timeFromText(request.readTime) }),
+    };
+    if (bound.kind === 'aggregation') return this.#aggregate(appId, bound.query, options);
     const place = request.cursor === undefined ? { returned: 0, skipped: 0 } : placeFromText(request.cursor);
-    const page = await this.#page(appId, bound.query, place, request.pageSize ?? PAGE_SIZE_DEFAULT, explain);
+    const page = await this.#page(appId, bound.query, place, request.pageSize ?? PAGE_SIZE_DEFAULT, options);
     return {
       kind: 'entities',
       entities: page.entities,
@@ -113,10 +122,10 @@ export class DatastoreViewer implements DatastoreApi {
     await this.#commit(appId, { op: 'delete', key: encodeKey(keyFromId(id)) });
   }
 
-  async #aggregate(appId: string, query: object, explain: boolean): Promise<GqlAnswerView> {
+  async #aggregate(appId: string, query: object, options: ReadOptions): Promise<GqlAnswerView> {
     const { values, plan } = (await this.#read(
       'runAggregation',
-      { appId, query, explain },
+      { appId, query, ...options },
       LIMITS.aggregationMs,
     )) as RunAggregationResponse;
     const byName = Object.fromEntries(values.map(({ alias, value }) => [alias, valueToJson(decodeValue(value))]));
@@ -124,7 +133,7 @@ export class DatastoreViewer implements DatastoreApi {
   }
 
   /** One result more than the page holds is asked for: whether it comes says whether there is a next page. */
-  async #page(appId: string, query: WireQuery, place: Place, pageSize: number, explain: boolean): Promise<Page> {
+  async #page(appId: string, query: WireQuery, place: Place, pageSize: number, options: ReadOptions): Promise<Page> {
     const left = (query.limit ?? Infinity) - place.returned;
     const results: RunQueryResponse['results'][number][] = [];
     const plans: QueryPlanView[] = [];
@@ -132,14 +141,14 @@ export class DatastoreViewer implements DatastoreApi {
     const page = (next: Place | undefined): Page => ({
       entities: results.map(({ entity, version }) => entityView(decodeEntity(entity), version)),
       ...(next ? { next } : {}),
-      ...(explain ? { plan: sumOf(plans) } : {}),
+      ...(options.explain ? { plan: sumOf(plans) } : {}),
     });
     const behind = (position: Uint8Array): Place => ({ returned: place.returned + results.length, skipped, cursor: position });
     for (let batch = 0; batch < LIMITS.datastoreViewerBatchesMax; batch++) {
       const limit = Math.max(0, Math.min(left, pageSize + 1) - results.length);
       const offset = Math.max(0, query.offset - skipped);
       const asked = { ...query, limit, offset, ...(cursor ? { startCursor: cursor } : {}) };
-      const response = (await this.#read('runQuery', { appId, query: asked, explain })) as RunQueryResponse;
+      const response = (await this.#read('runQuery', { appId, query: asked, ...options })) as RunQueryResponse;
       skipped += response.skipped;
       cursor = response.endCursor;
       results.push(...response.results);
@@ -183,6 +192,12 @@ function argumentOf(value: JsonValue, name: string): WireGqlArgument {
 function keyFromId(id: string): Key {
   if (!/^[A-Za-z0-9_-]+$/.test(id)) throw new PlatformError('DS_INVALID', 'this is no id of an entity');
   return decodeKey(Buffer.from(id, 'base64url'));
+}
+
+function timeFromText(text: string): bigint {
+  const micros = parseTimestamp(text);
+  if (micros === undefined) throw new PlatformError('DS_INVALID', `${JSON.stringify(text)} is no time, such as 2026-01-01T12:00:00Z`);
+  return micros;
 }
 
 function placeToText({ returned, skipped, cursor }: Place): string {

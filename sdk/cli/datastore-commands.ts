@@ -20,6 +20,7 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     `datastore query 'SELECT * FROM Greeting WHERE author = @author AND rank IN @ranks' --bind author=ann --bind 'ranks=[1, 2]' --app guestbook`,
     'datastore query - --app guestbook < statement.gql',
     'datastore query @statement.gql --app guestbook',
+    `datastore query 'SELECT * FROM Greeting' --app guestbook --read-time -10m`,
   ])
     .argument('<gql>', 'the statement; - reads it from standard input, @FILE from a file')
     .requiredOption('--app <id>', 'the app')
@@ -32,6 +33,7 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
       [],
     )
     .option('--explain', 'say which index rows are read for it, and how many')
+    .option('--read-time <time>', 'the state of then, within the last hour: 2026-01-01T12:00:00Z, or -10m (s, m, h)')
     .action((gql: string, flags: CommonFlags & QueryFlags) => asked(flags, (context) => queryDatastore(gql, flags, context)));
   command(datastore, 'namespaces', 'list the namespaces that have entities', ['datastore namespaces --app guestbook'])
     .requiredOption('--app <id>', 'the app')

@@ -14,6 +14,7 @@ import { PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type CommandContext } from './command-context.ts';
 import { gqlBindings } from './gql-bindings.ts';
+import { absoluteTime } from './read-time.ts';
 import { formatCount, formatTable } from './table.ts';
 import { withoutControl } from './terminal.ts';
 
@@ -27,13 +28,15 @@ export interface QueryFlags {
   readonly limit: string;
   readonly bind: readonly string[];
   readonly explain?: boolean;
+  readonly readTime?: string;
 }
 
 /** Prints up to `--limit` results, asking for page after page. With --json one document, as the API answers one page. */
 export async function queryDatastore(gql: string, flags: QueryFlags, context: CommandContext): Promise<void> {
   if (!/^[1-9]\d{0,5}$/.test(flags.limit)) throw new PlatformError('USAGE', `--limit is "${flags.limit}", want a number from 1`);
   const statement = await statementFrom(gql, context);
-  const answer = await allPages(statement, flags, Number(flags.limit), context);
+  const readTime = flags.readTime === undefined ? undefined : absoluteTime(flags.readTime, context.clock.nowMs());
+  const answer = await allPages(statement, { ...flags, ...(readTime === undefined ? {} : { readTime }) }, Number(flags.limit), context);
   const { terminal, json } = context;
   if (json) {
     terminal.printJson(answer);
@@ -114,6 +117,7 @@ async function allPages(gql: string, flags: QueryFlags, limit: number, { client 
       pageSize: Math.min(limit - entities.length, LIMITS.queryBatchResultsMax),
       ...(cursor === undefined ? {} : { cursor }),
       ...(flags.explain ? { explain: true } : {}),
+      ...(flags.readTime === undefined ? {} : { readTime: flags.readTime }),
     };
     const answer = await client.call<GqlAnswerView>('POST', `${pathOf(flags.app)}/query`, { json: request });
     if (answer.kind === 'aggregation') return answer;

@@ -183,3 +183,41 @@ test.each([-1, 0.5, Number.NaN, 501, 1e9])('%s ids are not allocated', async (co
   const { datastore } = datastoreOver({});
   await expect(datastore.allocateIds(datastore.key('K'), count)).rejects.toMatchObject({ code: 'DS_LIMIT' });
 });
+
+test('every read can be one of an earlier time, each batch of a query too', async () => {
+  const asked: [string, unknown][] = [];
+  const note =
+    (name: string, answer: (count: number) => unknown): MethodHandler =>
+    (payload) => {
+      asked.push([name, (payload as { readTime?: bigint }).readTime]);
+      return answer(asked.filter(([one]) => one === name).length);
+    };
+  const { datastore } = datastoreOver({
+    lookup: note('lookup', () => ({ found: [], missing: [], deferred: [] })),
+    runQuery: note('runQuery', (count) => ({
+      ...{ resultKind: 'full', results: [], skipped: 0, endCursor: Buffer.from('x'), more: count === 1 ? 'not-finished' : 'no-more' },
+      query: { databaseId: '', namespace: '', orders: [], offset: 0 },
+    })),
+    runAggregation: note('runAggregation', () => ({ values: [] })),
+    beginTransaction: note('beginTransaction', () => ({ transaction: Buffer.from('t') })),
+    commit: note('commit', () => ({ results: [], commitTimeMicros: 1n })),
+  });
+  const readTime = new Date(1_700_000_000_123);
+  const micros = 1_700_000_000_123_000n;
+  await datastore.get(keys.key('K', 1), { readTime });
+  await datastore.gql('SELECT * FROM K', {}, { readTime });
+  await datastore.aggregate('SELECT COUNT(*) AS n FROM K', {}, { readTime });
+  await datastore.transaction((transaction) => transaction.get(keys.key('K', 1)), { readOnly: true, readTime });
+  await datastore.get(keys.key('K', 1));
+  expect(asked).toEqual([
+    ['lookup', micros],
+    ['runQuery', micros],
+    ['runQuery', micros],
+    ['runAggregation', micros],
+    ['beginTransaction', micros],
+    ['lookup', undefined],
+    ['commit', undefined],
+    ['lookup', undefined],
+  ]);
+  await expect(datastore.get(keys.key('K', 1), { readTime: new Date(NaN) })).rejects.toMatchObject({ code: 'DS_INVALID' });
+});

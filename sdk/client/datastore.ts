@@ -53,8 +53,15 @@ export class Cursor {
   }
 }
 
+export interface ReadOptions {
+  /** Reads the state of then, at most an hour ago, not that of now. Not within a transaction. Throws DS_TOO_OLD, DS_INVALID. */
+  readonly readTime?: Date;
+}
+
 export interface TransactionOptions {
   readonly readOnly?: boolean;
+  /** Of a read-only one: its reads see the state of then, at most an hour ago. */
+  readonly readTime?: Date;
   /** Tries in all when other transactions get in the way; default 5. */
   readonly attempts?: number;
 }
@@ -76,18 +83,18 @@ class Reader {
   }
 
   /** The entity with that key, or undefined. */
-  async get(key: DatastoreKey): Promise<AppEntity | undefined> {
-    const [entity] = await this.getMany([key]);
+  async get(key: DatastoreKey, options: ReadOptions = {}): Promise<AppEntity | undefined> {
+    const [entity] = await this.getMany([key], options);
     return entity;
   }
 
   /** One place for each key, in their order; undefined for those that are not there. */
-  async getMany(keys: readonly DatastoreKey[]): Promise<(AppEntity | undefined)[]> {
+  async getMany(keys: readonly DatastoreKey[], options: ReadOptions = {}): Promise<(AppEntity | undefined)[]> {
     const found = new Map<string, AppEntity>();
     for (let start = 0; start < keys.length; start += LIMITS.lookupKeysMax) {
       let wanted: readonly Uint8Array[] = keys.slice(start, start + LIMITS.lookupKeysMax).map(keyBytes);
       while (wanted.length > 0) {
-        const response = (await this.read('lookup', { keys: wanted } satisfies LookupRequest)) as LookupResponse;
+        const response = (await this.read('lookup', { keys: wanted, ...readTimeOf(options) } satisfies LookupRequest)) as LookupResponse;
         for (const { entity } of response.found) {
           const decoded = appEntity(decodeEntity(entity));
           found.set(decoded.key.toString(), decoded);
@@ -101,15 +108,17 @@ class Reader {
   /**
    * Runs a GQL statement and collects every result: give the statement a LIMIT.
    */
-  async gql(text: string, args: GqlArguments = {}): Promise<GqlResult> {
+  async gql(text: string, args: GqlArguments = {}, options: ReadOptions = {}): Promise<GqlResult> {
     const entities: AppEntity[] = [];
-    let request: RunQueryRequest = { gql: { text, databaseId: '', namespace: '', ...gqlArguments(args) } };
+    const readTime = readTimeOf(options);
+    let request: RunQueryRequest = { gql: { text, databaseId: '', namespace: '', ...gqlArguments(args) }, ...readTime };
     for (;;) {
       const response = (await this.read('runQuery', request)) as RunQueryResponse;
       for (const { entity } of response.results) entities.push(appEntity(decodeEntity(entity)));
       if (response.more !== 'not-finished') return { entities, cursor: new Cursor(response.endCursor) };
       const { query } = response;
       request = {
+        ...readTime,
         query: {
           ...query,
           startCursor: response.endCursor,
@@ -124,8 +133,9 @@ class Reader {
    * Runs a GQL statement that counts, sums or averages. The results by their names: `SELECT COUNT(*) AS books FROM Book`
    * answers `{ books: 12 }`; without a name they are `property_1`, `property_2`, …
    */
-  async aggregate(text: string, args: GqlArguments = {}): Promise<Readonly<Record<string, unknown>>> {
-    const request: RunAggregationRequest = { gql: { text, databaseId: '', namespace: '', ...gqlArguments(args) } };
+  async aggregate(text: string, args: GqlArguments = {}, options: ReadOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    const gql = { text, databaseId: '', namespace: '', ...gqlArguments(args) };
+    const request: RunAggregationRequest = { gql, ...readTimeOf(options) };
     const { values } = (await this.read('runAggregation', request)) as RunAggregationResponse;
     return Object.fromEntries(values.map(({ alias, value }) => [alias, naturalFromValue(decodeValue(value))]));
   }
@@ -225,9 +235,10 @@ export class Datastore extends Reader {
    */
   async transaction<T>(work: (transaction: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
     const { attempts = ATTEMPTS_DEFAULT, readOnly = false } = options;
+    const begin: BeginTransactionRequest = { readOnly, ...readTimeOf(options) };
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(work, readOnly);
+        return await this.#attempt(work, begin);
       } catch (error) {
         if (!(error instanceof PlatformError) || !RUN_AGAIN.has(error.code) || attempt >= attempts) throw error;
       }
@@ -236,8 +247,8 @@ export class Datastore extends Reader {
     }
   }
 
-  async #attempt<T>(work: (transaction: Transaction) => Promise<T> | T, readOnly: boolean): Promise<T> {
-    const begun = (await this.rpc.call(DATASTORE_SERVICE, 'beginTransaction', { readOnly } satisfies BeginTransactionRequest, {
+  async #attempt<T>(work: (transaction: Transaction) => Promise<T> | T, begin: BeginTransactionRequest): Promise<T> {
+    const begun = (await this.rpc.call(DATASTORE_SERVICE, 'beginTransaction', begin, {
       idempotent: true,
     })) as BeginTransactionResponse;
     const transaction = new Transaction(this.rpc, begun.transaction);
@@ -263,6 +274,13 @@ export class Datastore extends Reader {
   async #commit(request: CommitRequest): Promise<CommitResponse> {
     return (await this.rpc.call(DATASTORE_SERVICE, 'commit', request)) as CommitResponse;
   }
+}
+
+function readTimeOf({ readTime }: ReadOptions): { readTime?: bigint } {
+  if (readTime === undefined) return {};
+  if (!(readTime instanceof Date) || Number.isNaN(readTime.getTime()))
+    throw new PlatformError('DS_INVALID', 'readTime is not a valid Date');
+  return { readTime: BigInt(readTime.getTime()) * 1_000n };
 }
 
 function keyFromPath(path: readonly (string | number | bigint)[], namespace: string): DatastoreKey {

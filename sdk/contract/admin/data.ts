@@ -58,6 +58,8 @@ export interface GqlRequestView {
   /** `cursor` of the page before. */
   readonly cursor?: string;
   readonly explain?: boolean;
+  /** RFC 3339, at most an hour ago: the state of then. The same for all pages. */
+  readonly readTime?: string;
 }
 
 export interface EntityView {
