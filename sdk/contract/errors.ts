@@ -247,7 +247,9 @@ export function errorFromBody(body: { readonly code?: unknown; readonly message?
   const code = isErrorCode(body.code) ? body.code : 'INTERNAL';
   const text = typeof body.message === 'string' ? body.message : '';
   const { message } = ERRORS[code];
-  const reason = text.startsWith(`${message}: `) ? text.slice(message.length + 2) : text === message ? undefined : text || undefined;
   const details = typeof body.details === 'object' && body.details !== null ? (body.details as ErrorDetails) : {};
-  return new PlatformError(code, reason, { details });
+  const isWhole = text.startsWith(message);
+  const error = new PlatformError(code, isWhole ? undefined : text || undefined, { details });
+  if (isWhole) error.message = text;
+  return error;
 }
