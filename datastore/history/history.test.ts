@@ -3,6 +3,7 @@ import { decodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { APP, and, key, namesOf, openDatastore, type OpenDatastore, properties, query, remove, value, where, write } from '../fixture.ts';
+import { VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
 import { type Row, type Store } from '../storage/port.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
@@ -320,4 +321,22 @@ describe('old history', () => {
     // Its clock says the hour in which the update was made.
     await expect(getAt(two - 1n)).rejects.toMatchObject({ code: 'DS_TOO_OLD' });
   });
+});
+
+it('keeps a time that was read as it was, even when the process dies and its clock is set back', async () => {
+  const store = new MemoryStore();
+  const first = await openDatastore({ store });
+  await first.datastore.commit(APP, [write('insert', key('K', 'a'), { n: 1n })]);
+  first.time.advance(30_000);
+  const readTime = BigInt(first.time.nowMs()) * 1_000n;
+  const at = [encodeKey(key('K', 'a'))];
+  const { found } = await first.datastore.lookup(APP, at, { readTime });
+  // As a process leaves it that dies: closed below, not by the datastore.
+  await store.close();
+  const second = await openDatastore({ store, time: new VirtualTime(first.time.nowMs() - 60_000) });
+  const { commitTimeMicros } = await second.datastore.commit(APP, [write('update', key('K', 'a'), { n: 2n })]);
+  expect(commitTimeMicros).toBeGreaterThan(readTime);
+  second.time.advance(61_000);
+  expect((await second.datastore.lookup(APP, at, { readTime })).found).toEqual(found);
+  await second.datastore.close();
 });

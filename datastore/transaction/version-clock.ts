@@ -50,12 +50,7 @@ export class VersionClock {
   next(): bigint {
     const nowMicros = BigInt(this.#clock.nowMs()) * MICROS_PER_MS;
     this.#last = nowMicros > this.#last ? nowMicros : this.#last + 1n;
-    if (this.#last > this.#bound) {
-      this.#bound = this.#last + AHEAD_MICROS;
-      this.#writeBound(this.#bound).catch(() => {
-        this.#bound = 0n;
-      });
-    }
+    if (this.#last > this.#bound) this.#raiseBound().catch(() => undefined);
     return this.#last;
   }
 
@@ -69,11 +64,22 @@ export class VersionClock {
     }
   }
 
-  /** Resolves when no commit with a version up to `version` is under way; none will come any more. */
+  /** Resolves when no commit with a version up to `version` is under way; none will come any more, after a restart neither. */
   async settle(version: bigint): Promise<void> {
     if (version > this.#last) this.#last = version;
+    if (version > this.#bound) await this.#raiseBound();
     const awaited = [...this.#underWay].filter(([one]) => one <= version);
     await Promise.allSettled(awaited.map(([, commit]) => commit));
+  }
+
+  async #raiseBound(): Promise<void> {
+    this.#bound = this.#last + AHEAD_MICROS;
+    try {
+      await this.#writeBound(this.#bound);
+    } catch (error) {
+      this.#bound = 0n;
+      throw error;
+    }
   }
 
   #writeBound(bound: bigint): Promise<void> {

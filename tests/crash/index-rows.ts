@@ -6,7 +6,6 @@ import { IndexCatalog } from '../../datastore/index/index-catalog.ts';
 import { indexRows } from '../../datastore/index/index-rows.ts';
 import { indexedValues } from '../../datastore/index/indexed-values.ts';
 import { prefixRange } from '../../datastore/storage/key-bytes.ts';
-import { LevelStore } from '../../datastore/storage/level-store.ts';
 import { type Row, type Store } from '../../datastore/storage/port.ts';
 import { decodeEntity } from '../../sdk/contract/entity-proto.ts';
 
@@ -15,17 +14,6 @@ export interface RowComparison {
   readonly indexRows: number;
   /** In words, a few of them. */
   readonly differences: readonly string[];
-}
-
-/** No process may have the store open. */
-export async function compareIndexRows(directory: string): Promise<RowComparison> {
-  const store = new LevelStore(directory);
-  await store.start();
-  try {
-    return await compareRowsOf(store);
-  } finally {
-    await store.close();
-  }
 }
 
 /** Nothing may be written meanwhile. */
