@@ -5,6 +5,7 @@ import { Level } from 'level';
 import { type Clock, systemClock } from '../../sdk/support/clock.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { DirectorySync } from './directory-sync.ts';
 import { GroupCommit, type Write } from './group-commit.ts';
 import { OptimisticTransaction } from './optimistic-transaction.ts';
 import {
@@ -38,6 +39,7 @@ export class LevelStore implements Store {
   readonly #location: string;
   readonly #options: LevelStoreOptions;
   readonly #commits: GroupCommit;
+  readonly #names: DirectorySync;
   readonly #pace: ReadPace;
   readonly #elsewhere = new ReadCoalescer((keys) => readMany(this.#open(), keys, undefined));
   readonly #latest = new LatestState(this);
@@ -46,8 +48,13 @@ export class LevelStore implements Store {
   constructor(location: string, options: LevelStoreOptions = {}) {
     this.#location = location;
     this.#options = options;
-    this.#pace = new ReadPace(options.clock ?? systemClock);
-    this.#commits = new GroupCommit((groups) => writeSynced(this.#open(), groups));
+    const clock = options.clock ?? systemClock;
+    this.#pace = new ReadPace(clock);
+    this.#names = new DirectorySync(location, clock);
+    this.#commits = new GroupCommit(async (groups) => {
+      await writeSynced(this.#open(), groups);
+      await this.#names.sync();
+    });
   }
 
   async start(): Promise<void> {
@@ -64,6 +71,12 @@ export class LevelStore implements Store {
     } catch (error) {
       throw fromLevel(error);
     }
+    try {
+      await this.#names.start();
+    } catch (error) {
+      await level.close();
+      throw new PlatformError('INTERNAL', 'the names of its files cannot be made durable', { cause: error });
+    }
     this.#level = level;
     this.#commits.reset();
   }
@@ -72,6 +85,7 @@ export class LevelStore implements Store {
     await this.#commits.close();
     const level = this.#level;
     this.#level = undefined;
+    await this.#names.close();
     await level?.close();
   }
 
