@@ -31,6 +31,13 @@ export const databasePrograms = {
 /** System programs that only tests use. */
 export const testPrograms = {
   chromium: { program: 'chromium', why: 'drives the console as a user would', without: 'the tests in tests/browser are skipped' },
+  gcc: { program: 'gcc', why: 'compiles the faulty disk that the datastore is tested on', without: 'those tests are skipped' },
+  'libc6-dev': {
+    program: 'stdio.h',
+    folders: () => ['/usr/include'],
+    why: 'is what the faulty disk is compiled against',
+    without: 'those tests are skipped',
+  },
   ...databasePrograms,
 };
 

@@ -23,9 +23,9 @@ export interface Found {
   readonly version: bigint;
 }
 
-/** Whether a failed call may have had its effect: the connection broke, so nobody can tell. */
+/** Whether a failed call may have had its effect: the connection broke or the store failed, so nobody can tell. */
 export function isUnknown(error: unknown): boolean {
-  return error instanceof PlatformError && (error.code === 'RPC_CONNECTION_LOST' || error.code === 'RPC_UNAVAILABLE');
+  return error instanceof PlatformError && ['RPC_CONNECTION_LOST', 'RPC_UNAVAILABLE', 'DS_CLOSED'].includes(error.code);
 }
 
 /** Whether the datastore refused for the sake of other transactions: then it had no effect. */

@@ -72,6 +72,11 @@ export class CrashLoad {
     this.#running = Promise.all([...loops, this.#makeIndexes(this.#calls[0]!)]);
   }
 
+  /** Resolves when every client has ended because its calls find no answer any more. */
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
   /** Call it when the process is gone: what has no answer yet will have none. */
   async stop(): Promise<void> {
     this.#isStopping = true;

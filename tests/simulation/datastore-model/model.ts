@@ -68,7 +68,7 @@ export class Model {
       else next.set(name, { key, properties: mutation.properties, version });
     });
     this.#state = next;
-    this.#commits.push({ keys: new Set(keys.map(keyText)), kinds: new Set(keys.map(kindOf)) });
+    this.#commits.push({ keys: new Set(keys.map(keyText)), kinds: new Set(keys.flatMap(kindsOf)) });
     return problem;
   }
 
@@ -85,7 +85,7 @@ export class Model {
 export function wouldTouch(transaction: ModelTransaction, mutations: readonly ModelMutation[]): boolean {
   return overlaps(transaction, {
     keys: new Set(mutations.map(({ key }) => keyText(key))),
-    kinds: new Set(mutations.map(({ key }) => kindOf(key))),
+    kinds: new Set(mutations.flatMap(({ key }) => kindsOf(key))),
   });
 }
 
@@ -99,6 +99,7 @@ function overlaps({ keys, kinds }: ModelTransaction, commit: Commit): boolean {
   return [...commit.keys].some((name) => keys.has(name)) || [...commit.kinds].some((kind) => kinds.has(kind));
 }
 
-function kindOf({ path }: Key): string {
-  return path.at(-1)?.kind ?? '';
+/** With those of its ancestors: a query of a kind may hold the whole stretch of keys in which its entities lie. */
+function kindsOf({ path }: Key): readonly string[] {
+  return path.map(({ kind }) => kind);
 }

@@ -352,13 +352,12 @@ export class ModelRun {
       }
       throw new Difference(`a read failed with ${answer.code}: ${answer.message}`);
     }
+    for (const key of touches.keys ?? []) found?.keys.add(key);
+    for (const kind of touches.kinds ?? []) found?.kinds.add(kind);
     if (answer === undefined) return;
     const wanted = expected(found?.state ?? this.#model.state);
     if (answer !== wanted) throw new Difference(`found:\n${answer}\nwant:\n${wanted}`);
-    if (!found) return;
-    found.reads.push(expected);
-    for (const key of touches.keys ?? []) found.keys.add(key);
-    for (const kind of touches.kinds ?? []) found.kinds.add(kind);
+    found?.reads.push(expected);
   }
 
   /** All results, batch after batch, as clients ask for them. */
