@@ -9,7 +9,8 @@ import { type Key, type PathElement } from '../sdk/contract/key.ts';
 import { type Filter, type PropertyOperator, type Query } from '../sdk/contract/query.ts';
 import { MemoryLog } from '../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../sdk/support/virtual-time.ts';
-import { Datastore, type DatastoreOptions, type QueryAnswer } from './datastore.ts';
+import { Datastore, type DatastoreOptions } from './datastore.ts';
+import { type QueryAnswer } from './reads.ts';
 import { MemoryStore } from './storage/memory-store.ts';
 import { type Store } from './storage/port.ts';
 

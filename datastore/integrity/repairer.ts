@@ -2,6 +2,7 @@
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
+import { type CommitsUnderWay } from '../tablet/commits-under-way.ts';
 import { type RowChange } from '../tablet/tablet-map.ts';
 import { producedBy } from './entity-rows.ts';
 import { builtInPlace, compositeIdIn, compositePlace } from './index-row-place.ts';
@@ -19,11 +20,13 @@ interface Outcome {
 export class Repairer {
   readonly #store: Store;
   readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
+  readonly #underWay: CommitsUnderWay;
 
-  /** `onWrote` is told what each repair has changed, once it is durable. */
-  constructor(store: Store, onWrote: (appId: string, changes: readonly RowChange[]) => void) {
+  /** `onWrote` is told what each repair has changed, once it is durable; until then it is one of those `underWay`. */
+  constructor(store: Store, onWrote: (appId: string, changes: readonly RowChange[]) => void, underWay: CommitsUnderWay) {
     this.#store = store;
     this.#onWrote = onWrote;
+    this.#underWay = underWay;
   }
 
   /** What was done, or undefined when nothing can be: one transaction, which decides by what it reads itself. */
@@ -40,8 +43,13 @@ export class Repairer {
       try {
         const outcome = await mend(transaction);
         if (!outcome) return undefined;
-        await transaction.commit();
-        this.#onWrote(appOf(key) ?? '', outcome.changes);
+        const end = this.#underWay.begin();
+        try {
+          await transaction.commit();
+          this.#onWrote(appOf(key) ?? '', outcome.changes);
+        } finally {
+          end();
+        }
         return outcome.done;
       } catch (error) {
         const isLost = error instanceof PlatformError && error.code === 'DS_TX_CONFLICT';

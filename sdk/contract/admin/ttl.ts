@@ -2,15 +2,11 @@
 // property has passed.
 //
 //   GET    /apps/A/datastore/ttl                       → { policies: TtlPolicyView[] }
-//   PUT    /apps/A/datastore/ttl/KIND   TtlPolicyWrite → TtlPolicyAnswer            (DS_INVALID, DS_LIMIT)
+//   PUT    /apps/A/datastore/ttl/KIND   { property } → TtlPolicyAnswer              (DS_INVALID, DS_LIMIT)
 //   DELETE /apps/A/datastore/ttl/KIND                  → {}                         (NOT_FOUND)
 
 export interface TtlPolicyView {
   readonly kind: string;
-  readonly property: string;
-}
-
-export interface TtlPolicyWrite {
   readonly property: string;
 }
 

@@ -1,7 +1,8 @@
 // Does each operation to the real datastore and to the model, and compares the answers.
 import { isDeepStrictEqual } from 'node:util';
 import { definitionsIn, APP } from '../../../datastore/fixture.ts';
-import { Datastore, type QueryAnswer } from '../../../datastore/datastore.ts';
+import { Datastore } from '../../../datastore/datastore.ts';
+import { type QueryAnswer } from '../../../datastore/reads.ts';
 import { type Store } from '../../../datastore/storage/port.ts';
 import { type WireMutation } from '../../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, decodeKey, encodeEntity, encodeKey } from '../../../sdk/contract/entity-proto.ts';
