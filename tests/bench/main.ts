@@ -7,6 +7,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) =>
   datastore: () => import('./datastore.ts'),
   growth: () => import('./growth.ts'),
   tablets: () => import('./tablets.ts'),
+  bigtable: () => import('./bigtable.ts'),
+  ycsb: () => import('./ycsb.ts'),
   memcache: () => import('./memcache.ts'),
   gql: () => import('./gql.ts'),
 };

@@ -293,9 +293,7 @@ export class ModelRun {
       async (options) => {
         const state = this.#stateOf(slot);
         const answer = await this.#withIndexes(slot, query, meaning, () => this.#datastore.runAggregation(APP, call, options));
-        // Which entries a window keeps among those of equal order is not said.
-        const isOpen = meaning.free.length > 0 && (query.limit !== undefined || query.offset > 0);
-        if (!answer || isOpen) return read(state) ?? '';
+        if (!answer || isOpen(meaning, query)) return undefined;
         return read(state) === undefined ? '' : answer.values.map(({ alias, value }) => `${alias}=${valueText(value)}`).join(' ');
       },
     );
