@@ -184,6 +184,8 @@ function disjunctFrom(conditions: readonly Condition[]): Disjunct | undefined {
     if (!(equalities.get(property) ?? []).some((value) => contains(bounds, value))) elsewhere.set(property, bounds);
     ranges.delete(property);
   }
+  // In one order whatever the filter's, so that branches that fix the same values are seen to.
+  for (const values of equalities.values()) values.sort((left, right) => Buffer.compare(left, right));
   return { equalities, ranges, elsewhere, keys, ...(ancestor ? { ancestor } : {}) };
 }
 

@@ -455,6 +455,16 @@ describe('queries on a datastore', () => {
     ['Offset must be non-negative.', query('K', { offset: -1 })],
     ['cannot project a property multiple times', query('K', { projection: ['a', 'a'] })],
     ['cannot use projection on a property with an equality filter', query('K', { projection: ['a'], filter: where('a', '=', 1n) })],
+    [
+      'cannot use projection on a property with an equality filter',
+      query('K', {
+        projection: ['a'],
+        filter: {
+          kind: 'or',
+          filters: [and(where('a', '=', 1n), where('a', '=', 2n)), and(where('a', '=', 2n), where('a', '=', 1n), where('b', '=', 1n))],
+        },
+      }),
+    ],
     ['cannot group by a property multiple times', query('K', { projection: ['a'], distinctOn: ['a', 'a'] })],
     ['must specify all group by orderings before any', query('K', { projection: ['a'], distinctOn: ['a'], orders: [asc('b')] })],
     ['cannot use group by on a property with an equality', query('K', { distinctOn: ['a'], filter: where('a', '=', 1n) })],
