@@ -23,6 +23,12 @@ export interface Found {
   readonly version: bigint;
 }
 
+export interface IndexState {
+  readonly id: number;
+  readonly definition: IndexDefinition;
+  readonly state: string;
+}
+
 /** Whether a failed call may have had its effect: the connection broke or the store failed, so nobody can tell. */
 export function isUnknown(error: unknown): boolean {
   return error instanceof PlatformError && ['RPC_CONNECTION_LOST', 'RPC_UNAVAILABLE', 'DS_CLOSED'].includes(error.code);
@@ -99,11 +105,13 @@ export class Calls {
     await this.#call('ensureIndexes', { definitions });
   }
 
-  async servingIndexes(): Promise<readonly IndexDefinition[]> {
-    const { indexes } = (await this.#call('listIndexes', {})) as {
-      readonly indexes: readonly { readonly definition: IndexDefinition; readonly state: string }[];
-    };
-    return indexes.filter(({ state }) => state === 'serving').map(({ definition }) => definition);
+  async listIndexes(): Promise<readonly IndexState[]> {
+    const { indexes } = (await this.#call('listIndexes', {})) as { readonly indexes: readonly IndexState[] };
+    return indexes;
+  }
+
+  async deleteIndex(id: number): Promise<void> {
+    await this.#call('deleteIndex', { id });
   }
 
   /** What the check of everything on disk reports. */

@@ -18,6 +18,9 @@ const SHELF_ENTITIES = 600;
 
 const column = (name: string, direction: 'asc' | 'desc' = 'asc') => ({ name, direction });
 
+/** Beyond, each life takes one away. */
+const INDEXES_MAX = 4;
+
 const by = (property: string, direction: 'asc' | 'desc' = 'asc') => ({ property, direction });
 
 /** Indexes that come to be while writes go on. The kind Shelf is large enough for several steps of a backfill. */
@@ -39,6 +42,7 @@ export class CrashLoad {
   #isStopping = false;
   #sequence = 0;
   conflicts = 0;
+  compositeQueries = 0;
   transactions = 0;
   /** Faults that a client met while nothing was killed. */
   readonly problems: string[] = [];
@@ -61,6 +65,9 @@ export class CrashLoad {
         Array.from({ length: 300 }, (_, at) => upsert(key('Shelf', `s${from + at}`), { rank: BigInt(at % 7), size: BigInt(from + at) })),
       );
     }
+    const [kept] = INDEXES;
+    await calls.ensureIndexes(kept ? [kept] : []);
+    while (!(await calls.listIndexes()).every(({ state }) => state === 'serving')) await new Promise((resolve) => setTimeout(resolve, 5));
     calls.close();
   }
 
@@ -219,6 +226,11 @@ export class CrashLoad {
     try {
       const definition = INDEXES[this.#pick(INDEXES.length)]!;
       await calls.ensureIndexes([definition]);
+      const indexes = (await calls.listIndexes()).filter(({ state }) => state !== 'deleting');
+      const [kept] = INDEXES;
+      const others = indexes.filter((index) => !isDeepStrictEqual(index.definition, kept));
+      const surplus = others[this.#pick(others.length)];
+      if (surplus && indexes.length > INDEXES_MAX) await calls.deleteIndex(surplus.id);
     } catch (error) {
       if (!isUnknown(error)) this.problems.push(`indexes: ${String(error)}`);
     }
@@ -311,9 +323,10 @@ export class CrashLoad {
       await calls.query(query('Item', { filter: where('tags', '=', tag), projection: ['__key__'] })),
       items.filter(hasTag).sort(byKey),
     );
-    const serving = await calls.servingIndexes();
     const [rankSize] = INDEXES;
-    if (serving.some((one) => isDeepStrictEqual(one, rankSize))) {
+    const indexes = await calls.listIndexes();
+    if (indexes.some(({ definition, state }) => state === 'serving' && isDeepStrictEqual(definition, rankSize))) {
+      this.compositeQueries++;
       const sorted = [...items].sort(
         (left, right) =>
           integer(left, 'rank') - integer(right, 'rank') || integer(right, 'size') - integer(left, 'size') || byKey(left, right),

@@ -131,7 +131,7 @@ test(
       `seed ${SEED}: ${count.kills} kills (${count.underLoad} under load, ${count.inStart} in the start, ${count.compacting} in a compaction), ` +
         `${ledger.acknowledged} commits acknowledged, ${load.transactions} transactions, ${load.conflicts} conflicts, ` +
         `${ledger.unknownApplied + ledger.unknownLost} answers lost (${ledger.unknownApplied} there, ${ledger.unknownLost} not), ` +
-        `${ledger.compared} entities compared, ${count.checks} checks of everything on disk, ` +
+        `${ledger.compared} entities and ${load.compositeQueries} queries of a composite index compared, ${count.checks} checks of everything on disk, ` +
         `${count.tablets} tablets, ${Math.round(bytes / 1024)} KiB, start ${Math.round(startMs)} ms`,
     );
     expect(ledger.acknowledged).toBeGreaterThan(KILLS * 5);

@@ -150,7 +150,7 @@ describe('the datastore answers as its model does', () => {
           const store = new PostgresStore(systemClock, systemTimers, systemRandom, { url, holder: 'test' });
           return { store, remove: () => Promise.resolve() };
         },
-        { runs: 4, patienceMs: 1_000 },
+        { runs: 4, patienceMs: 400 },
       ),
     );
   });

@@ -22,18 +22,31 @@ export interface ModelTransaction {
   readonly kinds: Set<string>;
 }
 
+export interface PastState {
+  readonly state: State;
+  readonly version: bigint;
+}
+
 interface Commit {
   readonly keys: ReadonlySet<string>;
   readonly kinds: ReadonlySet<string>;
 }
 
+const PAST_KEPT = 30;
+
 export class Model {
   #state: State = new Map();
   readonly #commits: Commit[] = [];
+  #past: readonly PastState[] = [];
   #lastVersion = 0n;
 
   get state(): State {
     return this.#state;
+  }
+
+  /** What one of the latest commits left; undefined before the first. */
+  past(choice: number): PastState | undefined {
+    return this.#past[choice % Math.max(1, this.#past.length)];
   }
 
   get commits(): number {
@@ -68,6 +81,7 @@ export class Model {
       else next.set(name, { key, properties: mutation.properties, version });
     });
     this.#state = next;
+    this.#past = [...this.#past, { state: next, version }].slice(-PAST_KEPT);
     this.#commits.push({ keys: new Set(keys.map(keyText)), kinds: new Set(keys.flatMap(kindsOf)) });
     return problem;
   }

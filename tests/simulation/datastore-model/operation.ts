@@ -12,7 +12,8 @@ export type ModelMutation =
 
 /** `slot` names a transaction that an earlier operation has begun. */
 export type Operation =
-  | { readonly kind: 'begin'; readonly slot: number; readonly readOnly: boolean }
+  /** `past` makes it read the state that one of the latest commits left. */
+  | { readonly kind: 'begin'; readonly slot: number; readonly readOnly: boolean; readonly past?: number }
   | { readonly kind: 'rollback'; readonly slot: number }
   | { readonly kind: 'commit'; readonly slot?: number; readonly mutations: readonly ModelMutation[] }
   | { readonly kind: 'lookup'; readonly slot?: number; readonly keys: readonly Key[] }
@@ -25,9 +26,14 @@ export type Operation =
       readonly query: Query;
       readonly aggregations: readonly (AggregationFunction & { readonly alias: string })[];
     }
+  /** A read of the state that one of the latest commits left. */
+  | { readonly kind: 'past'; readonly choice: number; readonly read: ReadOperation }
   | { readonly kind: 'index'; readonly definition: IndexDefinition }
+  | { readonly kind: 'unindex'; readonly choice: number }
   | { readonly kind: 'restart' }
   | { readonly kind: 'wait'; readonly ms: number };
+
+export type ReadOperation = Extract<Operation, { kind: 'lookup' | 'query' | 'continue' | 'aggregate' }>;
 
 export const SLOTS = 3;
 
@@ -82,20 +88,27 @@ export class Generator {
   next(): Operation {
     const dice = this.#pick(100);
     if (dice < 30) return { kind: 'commit', mutations: this.#mutations() };
-    if (dice < 38) return { kind: 'lookup', keys: this.#someKeys(4) };
-    if (dice < 62) return this.#query();
-    if (dice < 67) return { kind: 'continue', choice: this.#pick(1_000) };
-    if (dice < 72) return this.#aggregate();
-    if (dice < 74) return { kind: 'index', definition: this.#index() };
-    if (dice < 75) return { kind: 'restart' };
-    if (dice < 77) return { kind: 'wait', ms: [10, 1_000, 20_000, 61_000][this.#pick(4)] ?? 0 };
+    if (dice < 66) return this.#read();
+    if (dice < 71) return { kind: 'past', choice: this.#pick(1_000), read: this.#read() };
+    if (dice < 73) return { kind: 'index', definition: this.#index() };
+    if (dice < 75) return { kind: 'unindex', choice: this.#pick(1_000) };
+    if (dice < 76) return { kind: 'restart' };
+    if (dice < 78) return { kind: 'wait', ms: [10, 1_000, 20_000, 61_000][this.#pick(4)] ?? 0 };
     return this.#ofTransaction(this.#pick(SLOTS));
+  }
+
+  #read(): ReadOperation {
+    const dice = this.#pick(8);
+    if (dice < 2) return { kind: 'lookup', keys: this.#someKeys(4) };
+    if (dice < 6) return this.#query();
+    return dice < 7 ? { kind: 'continue', choice: this.#pick(1_000) } : this.#aggregate();
   }
 
   #ofTransaction(slot: number): Operation {
     if (!this.#open.has(slot)) {
       this.#open.add(slot);
-      return { kind: 'begin', slot, readOnly: this.#chance(0.25) };
+      const readOnly = this.#chance(0.3);
+      return { kind: 'begin', slot, readOnly, ...(readOnly && this.#chance(0.4) ? { past: this.#pick(1_000) } : {}) };
     }
     const dice = this.#pick(10);
     if (dice < 3) return { kind: 'lookup', slot, keys: this.#someKeys(3) };

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { definitionsIn, APP } from '../../../datastore/fixture.ts';
 import { Datastore } from '../../../datastore/datastore.ts';
-import { type QueryAnswer } from '../../../datastore/reads.ts';
+import { type QueryAnswer, type ReadOptions } from '../../../datastore/reads.ts';
 import { type Store } from '../../../datastore/storage/port.ts';
 import { type WireMutation } from '../../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, decodeKey, encodeEntity, encodeKey } from '../../../sdk/contract/entity-proto.ts';
@@ -27,7 +27,7 @@ import {
   sortText,
   valueText,
 } from './evaluation.ts';
-import { isIncomplete, Model, type ModelTransaction, type State, wouldTouch } from './model.ts';
+import { isIncomplete, Model, type ModelTransaction, type PastState, type State, wouldTouch } from './model.ts';
 import { type ModelMutation, type Operation } from './operation.ts';
 
 type OperationOf<K extends Operation['kind']> = Extract<Operation, { kind: K }>;
@@ -65,6 +65,8 @@ export class ModelRun {
   readonly #slots = new Map<number, ModelTransaction>();
   readonly #ended = new Map<number, Uint8Array>();
   #cursors: KeptCursor[] = [];
+  /** While reads are of an earlier state. */
+  #past: PastState | undefined;
   #datastore: Datastore;
   readonly count: RunCount = { operations: 0, queries: 0, results: 0, commits: 0, conflicts: 0, indexes: 0 };
 
@@ -126,8 +128,12 @@ export class ModelRun {
         return this.#continue(operation);
       case 'aggregate':
         return this.#aggregate(operation);
+      case 'past':
+        return this.#readPast(operation);
       case 'index':
         return this.#index(operation);
+      case 'unindex':
+        return this.#unindex(operation);
       case 'restart':
         return this.#restart();
       case 'wait':
@@ -141,15 +147,17 @@ export class ModelRun {
     });
   }
 
-  async #begin({ slot, readOnly }: OperationOf<'begin'>): Promise<void> {
+  async #begin({ slot, readOnly, past: choice }: OperationOf<'begin'>): Promise<void> {
     if (this.#slots.has(slot)) return;
-    const id = await this.#settled(() => this.#datastore.beginTransaction(APP, { readOnly }));
+    const past = choice === undefined ? undefined : this.#model.past(choice);
+    const options = { readOnly, ...(past ? { readTime: past.version } : {}) };
+    const id = await this.#settled(() => this.#datastore.beginTransaction(APP, options));
     if (id instanceof PlatformError) throw new Difference(`begin failed: ${id.code} ${id.message}`);
     const nowMs = this.#time.monotonicMs();
     this.#slots.set(slot, {
       id,
       readOnly,
-      state: this.#model.state,
+      state: past?.state ?? this.#model.state,
       begunAfter: this.#model.commits,
       startedMs: nowMs,
       usedMs: nowMs,
@@ -308,6 +316,24 @@ export class ModelRun {
     if (state !== 'serving') throw new Difference(`a built index is ${state}`);
   }
 
+  async #unindex({ choice }: OperationOf<'unindex'>): Promise<void> {
+    const indexes = this.#datastore.listIndexes(APP).filter(({ state }) => state === 'serving');
+    const index = indexes[choice % Math.max(1, indexes.length)];
+    if (!index) return;
+    await this.#datastore.deleteIndex(APP, index.id);
+    // Half of the time what follows meets it while it is taken away.
+    if (choice % 2 === 0) await this.#settled(() => this.#datastore.indexesBuilt());
+  }
+
+  async #readPast({ choice, read }: OperationOf<'past'>): Promise<void> {
+    this.#past = this.#model.past(choice);
+    try {
+      if (this.#past) await this.do(read);
+    } finally {
+      this.#past = undefined;
+    }
+  }
+
   async #restart(): Promise<void> {
     await this.#datastore.close();
     this.#datastore = this.#newDatastore();
@@ -331,13 +357,14 @@ export class ModelRun {
     slot: number | undefined,
     expected: (state: State) => string,
     touches: { readonly keys?: readonly string[]; readonly kinds?: readonly string[] },
-    actual: (options: { readonly transaction?: Uint8Array }) => Promise<string | undefined>,
+    actual: (options: ReadOptions) => Promise<string | undefined>,
   ): Promise<void> {
     const found = slot === undefined ? undefined : this.#slots.get(slot);
     if (slot !== undefined && !found) return;
     const isOver = found !== undefined && this.#isOver(found);
     if (found) found.usedMs = this.#time.monotonicMs();
-    const answer = await this.#settled(() => actual(found ? { transaction: found.id } : {}));
+    const options: ReadOptions = found ? { transaction: found.id } : this.#past ? { readTime: this.#past.version } : {};
+    const answer = await this.#settled(() => actual(options));
     if (isOver) {
       this.#end(slot!);
       return this.#expectCode(answer, ['DS_TX_INVALID'], 'a read in a transaction that is over');
@@ -354,13 +381,13 @@ export class ModelRun {
     for (const key of touches.keys ?? []) found?.keys.add(key);
     for (const kind of touches.kinds ?? []) found?.kinds.add(kind);
     if (answer === undefined) return;
-    const wanted = expected(found?.state ?? this.#model.state);
+    const wanted = expected(this.#stateOf(slot));
     if (answer !== wanted) throw new Difference(`found:\n${answer}\nwant:\n${wanted}`);
     found?.reads.push(expected);
   }
 
   /** All results, batch after batch, as clients ask for them. */
-  async #all(query: Query, batch: number, options: { readonly transaction?: Uint8Array }): Promise<QueryAnswer> {
+  async #all(query: Query, batch: number, options: ReadOptions): Promise<QueryAnswer> {
     const results: QueryAnswer['results'][number][] = [];
     let skipped = 0;
     for (let next = query; ;) {
@@ -392,11 +419,15 @@ export class ModelRun {
         if (error.code !== 'DS_NEED_INDEX') throw error;
         if (needsNoIndex(meaning, query)) throw new Difference('an index is wanted for a query that built-in ones answer');
         if (attempt === INDEX_ATTEMPTS_MAX) throw new Difference(`the indexes that it asks for do not help: ${error.message}`);
-        await this.#datastore.ensureIndexes(APP, definitionsIn(String(error.details.indexYaml)));
+        // No lines where the index is there and only too young.
+        const lines = error.details.indexYaml;
+        if (lines !== undefined) {
+          await this.#datastore.ensureIndexes(APP, definitionsIn(String(lines)));
+          this.count.indexes++;
+        }
         await this.#datastore.indexesBuilt();
-        this.count.indexes++;
-        // A transaction sees the indexes of its start.
-        if (slot !== undefined) return undefined;
+        // A transaction sees the indexes of its start, and so does a read of an earlier time.
+        if (slot !== undefined || this.#past) return undefined;
       }
     }
   }
@@ -420,7 +451,7 @@ export class ModelRun {
   }
 
   #stateOf(slot: number | undefined): State {
-    return (slot === undefined ? undefined : this.#slots.get(slot)?.state) ?? this.#model.state;
+    return (slot === undefined ? this.#past?.state : this.#slots.get(slot)?.state) ?? this.#model.state;
   }
 
   #end(slot: number): void {
