@@ -2,7 +2,7 @@
 import { text } from 'node:stream/consumers';
 import { createInterface } from 'node:readline/promises';
 import { isatty } from 'node:tty';
-import { systemClock, systemTimers } from '../support/clock.ts';
+import { keepProcess, systemClock, systemTimers } from '../support/clock.ts';
 import { openBrowser } from './browser.ts';
 import { type ServePlatform } from './command-context.ts';
 import { runCommandLine } from './main.ts';
@@ -32,7 +32,13 @@ export async function runInProcess(words: readonly string[], release: string, se
     ...(isatty(process.stdin.fd) ? { askLine } : {}),
     serve,
   };
-  return runCommandLine(words, world, release);
+  // A command that sleeps until it asks again has nothing else that keeps the process.
+  const letGo = keepProcess();
+  try {
+    return await runCommandLine(words, world, release);
+  } finally {
+    letGo();
+  }
 }
 
 function streamOf(target: NodeJS.WriteStream & { readonly fd: number }): OutputStream {

@@ -49,6 +49,14 @@ export const systemTimers: Timers = {
   },
 };
 
+/** Keeps the process from ending by itself, which the timers above do not, until it is cancelled. */
+export function keepProcess(): Cancel {
+  const timer = setInterval(() => undefined, 2 ** 31 - 1);
+  return () => {
+    clearInterval(timer);
+  };
+}
+
 export const systemRandom: Random = {
   fraction: () => Math.random(),
   bytes: (count) => randomBytes(count),
