@@ -5,8 +5,8 @@ import { Level } from 'level';
 import { type Clock, systemClock } from '../../sdk/support/clock.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { DirectorySync } from './directory-sync.ts';
 import { GroupCommit, type Write } from './group-commit.ts';
+import { LogName } from './log-name.ts';
 import { OptimisticTransaction } from './optimistic-transaction.ts';
 import {
   type BeginOptions,
@@ -39,7 +39,7 @@ export class LevelStore implements Store {
   readonly #location: string;
   readonly #options: LevelStoreOptions;
   readonly #commits: GroupCommit;
-  readonly #names: DirectorySync;
+  readonly #logName: LogName;
   readonly #pace: ReadPace;
   readonly #elsewhere = new ReadCoalescer((keys) => readMany(this.#open(), keys, undefined));
   readonly #latest = new LatestState(this);
@@ -48,12 +48,11 @@ export class LevelStore implements Store {
   constructor(location: string, options: LevelStoreOptions = {}) {
     this.#location = location;
     this.#options = options;
-    const clock = options.clock ?? systemClock;
-    this.#pace = new ReadPace(clock);
-    this.#names = new DirectorySync(location, clock);
+    this.#pace = new ReadPace(options.clock ?? systemClock);
+    this.#logName = new LogName(location);
     this.#commits = new GroupCommit(async (groups) => {
       await writeSynced(this.#open(), groups);
-      await this.#names.sync();
+      await this.#logName.afterBatch();
     });
   }
 
@@ -72,7 +71,7 @@ export class LevelStore implements Store {
       throw fromLevel(error);
     }
     try {
-      await this.#names.start();
+      await this.#logName.start();
     } catch (error) {
       await level.close();
       throw new PlatformError('INTERNAL', 'the names of its files cannot be made durable', { cause: error });
@@ -85,7 +84,7 @@ export class LevelStore implements Store {
     await this.#commits.close();
     const level = this.#level;
     this.#level = undefined;
-    await this.#names.close();
+    await this.#logName.close();
     await level?.close();
   }
 

@@ -138,6 +138,8 @@ export class FaultyDisk {
     mkdirSync(this.data, { recursive: true });
     mkdirSync(this.#graves, { recursive: true });
     writeFileSync(this.#control, NEVER.padEnd(64));
+    // A process may be killed before it has begun one.
+    writeFileSync(this.#journal, '');
     this.#files.clear();
     this.#names = new Map();
     this.#syncedNames = 0;
