@@ -9,7 +9,7 @@ import { type Random } from '../../sdk/support/clock.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const build = join(here, '..', '..', 'build');
-const ERRNO = { EIO: 5, ENOSPC: 28 } as const;
+const ERRNO = { slow: 0, EIO: 5, ENOSPC: 28 } as const;
 const NEVER = '0 none 0 0 0';
 /** Kept by the library to itself, or not of interest. */
 const LEFT_ALONE = ['LOG', 'LOG.old', 'LOCK'];
@@ -18,6 +18,7 @@ export interface Fault {
   readonly operation: 'sync' | 'dirsync' | 'write' | 'open' | 'rename' | 'space';
   /** So many of them go well first. */
   readonly after: number;
+  /** slow: it goes well, but takes a fifth of a second; of sync and dirsync only. */
   readonly error: keyof typeof ERRNO;
   /** So many fail; absent for all. */
   readonly times?: number;
