@@ -8,6 +8,7 @@
  *
  * Journal:
  *   C inode name           a file was made, or emptied
+ *   W inode bytes          so many bytes of it have been given to the kernel
  *   S inode bytes          so many of its bytes are on disk
  *   F inode bytes          a sync failed: what was not on disk of so many bytes is lost, as with Linux
  *   D offset               the names that the directory had at that place of the journal are on disk
@@ -168,13 +169,25 @@ size_t fwrite_unlocked(const void *data, size_t size, size_t count, FILE *file) 
   return half;
 }
 
+static int flushed(FILE *file) {
+  int is_news = __fpending(file) > 0, result = real_fflush_unlocked(file), code = errno;
+  struct stat status;
+  if (result == 0 && is_news && is_ours(file) && fstat(fileno(file), &status) == 0) {
+    pthread_mutex_lock(&mutex);
+    note("W %lu %ld\n", (unsigned long)status.st_ino, (long)status.st_size);
+    pthread_mutex_unlock(&mutex);
+  }
+  errno = code;
+  return result;
+}
+
 int fflush_unlocked(FILE *file) {
   if (!file) return real_fflush_unlocked(file);
   pthread_mutex_lock(&mutex);
   int fails = __fpending(file) > 0 && is_ours(file) && is_to_fail("write");
   int code = errno;
   pthread_mutex_unlock(&mutex);
-  if (!fails) return real_fflush_unlocked(file);
+  if (!fails) return flushed(file);
   if (write(fileno(file), file->_IO_write_base, __fpending(file) / 2) < 0) abort();
   __fpurge(file);
   errno = code;

@@ -93,8 +93,9 @@ export class FaultyDisk {
   }
 
   /**
-   * Call it when the process was killed. Makes the directory of the next life: of each file the bytes that were synced and some more
-   * from the front of the others; of the names those that were synced, and the first few changes after that, in their order.
+   * Call it when the process was killed. Makes the directory of the next life: of the names those that were synced, and the first few
+   * changes after that, in their order; of each file the bytes that were synced, and some from the front of the others. No file has
+   * grown by what was written after a change of names that is lost: file systems with a journal keep that order.
    */
   async losePower(random: Random): Promise<PowerLoss> {
     const operations = this.#read();
@@ -109,7 +110,8 @@ export class FaultyDisk {
     for (const [name, inode] of names) {
       const place = places.get(inode);
       if (place === undefined) throw new Error(`the bytes of ${name} are nowhere`);
-      const { content, lost } = survivingBytes(readFileSync(place), this.#files.get(inode), random);
+      const file = this.#files.get(inode) ?? newFile();
+      const { content, lost } = survivingBytes(readFileSync(place), file, kept < operations.length ? kept : Infinity, random);
       bytesLost += lost;
       writeFileSync(join(this.data, name), content);
     }
@@ -148,7 +150,7 @@ export class FaultyDisk {
       if (LEFT_ALONE.includes(name)) continue;
       const { ino, size } = statSync(join(this.data, name));
       this.#names.set(name, ino);
-      this.#files.set(ino, { synced: size, lostFrom: undefined, lostTo: 0 });
+      this.#files.set(ino, { ...newFile(), synced: size });
     }
   }
 
@@ -167,9 +169,10 @@ export class FaultyDisk {
         return known;
       };
       if (kind === 'C') {
-        this.#files.set(Number(first), { synced: 0, lostFrom: undefined, lostTo: 0 });
+        this.#files.set(Number(first), newFile());
         operations.push((names) => names.set(second, Number(first)));
-      } else if (kind === 'S') file().synced = Math.max(file().synced, Number(second));
+      } else if (kind === 'W') file().grown.push({ after: operations.length, bytes: Number(second) });
+      else if (kind === 'S') file().synced = Math.max(file().synced, Number(second));
       else if (kind === 'F') Object.assign(file(), { lostFrom: file().synced, lostTo: Number(second) });
       else if (kind === 'D') this.#syncedNames = operationsAt.filter((at) => at <= Number(first)).length;
       else if (kind === 'R') {
@@ -197,17 +200,24 @@ export class FaultyDisk {
 
 interface TrackedFile {
   synced: number;
+  /** Its sizes, each with the number of changes of names before. */
+  readonly grown: { readonly after: number; readonly bytes: number }[];
   /** A failed sync leaves a hole, whatever is synced later. */
   lostFrom: number | undefined;
   lostTo: number;
 }
 
+const newFile = (): TrackedFile => ({ synced: 0, grown: [], lostFrom: undefined, lostTo: 0 });
+
 function survivingBytes(
   content: Buffer,
-  { synced, lostFrom, lostTo }: TrackedFile = { synced: 0, lostFrom: undefined, lostTo: 0 },
+  { synced, grown, lostFrom, lostTo }: TrackedFile,
+  namesKept: number,
   random: Random,
 ): { readonly content: Buffer; readonly lost: number } {
-  const unsynced = content.length - synced;
+  const before = grown.filter(({ after }) => after <= namesKept).map(({ bytes }) => bytes);
+  const written = namesKept === Infinity ? content.length : Math.max(synced, ...before);
+  const unsynced = written - synced;
   const dice = random.fraction();
   const more = dice < 0.3 ? 0 : dice < 0.5 ? unsynced : Math.floor(random.fraction() * (unsynced + 1));
   const left = Buffer.from(content.subarray(0, synced + more));
