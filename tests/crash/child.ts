@@ -63,7 +63,7 @@ export class DatastoreChild {
   constructor(program: ServerProgram, directory: string, socket: string, { splitBytes = 48 * 1024, environment = {} }: ChildOptions = {}) {
     this.socket = socket;
     const child = spawn(process.execPath, [program.path, directory, socket, String(splitBytes)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
     });
     this.#child = child;

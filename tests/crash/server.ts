@@ -17,6 +17,9 @@ const UPKEEP_FASTER = 100;
 const [directory, socket, splitBytes] = process.argv.slice(2);
 if (directory === undefined || socket === undefined) throw new Error('usage: server.js DIRECTORY SOCKET SPLIT_BYTES');
 
+// It does not outlive the test that started it.
+process.stdin.once('close', () => process.exit(5)).resume();
+
 const stays = process.env.CRASH_SERVER_STAYS !== undefined;
 const quickTimers: Timers = {
   after: (delayMs, action) => systemTimers.after(delayMs, action),
