@@ -117,6 +117,8 @@ describe.skipIf(skip !== undefined)('the console', () => {
     test('log rows are chosen by arrow keys and opened by Enter', async () => {
       await page.goto(`${APP}/logs`);
       const list = page.getByRole('listbox');
+      // The rows come in parts: End is the last of those that are there.
+      await list.locator('[aria-setsize="500"]').first().waitFor();
       await list.focus();
       await page.keyboard.press('End');
       await page.keyboard.press('Enter');
