@@ -11,7 +11,7 @@ import { type WireMutation } from '../../sdk/contract/datastore-wire.ts';
 import { encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';
 import { type Filter, type Order, type Query } from '../../sdk/contract/query.ts';
-import { sleep, systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
+import { keepProcess, sleep, systemClock, systemRandom, systemTimers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { type BenchRow, type BenchTable, printTable } from './table.ts';
@@ -144,6 +144,7 @@ async function measure(datastore: Datastore, size: number, call: Call): Promise<
 export async function run({ sizes = SIZES }: GrowthOptions = {}): Promise<BenchTable> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-growth-'));
   const closing = new CloseStack();
+  closing.defer(keepProcess());
   closing.defer(() => rm(folder, { recursive: true, force: true }));
   try {
     const datastore = new Datastore(new LevelStore(folder), systemClock, systemTimers, systemRandom, new MemoryLog());
