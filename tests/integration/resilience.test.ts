@@ -1,6 +1,7 @@
-// Under 50 requests a second, a fifth of them writes: deploys, and kill -9 of instances and of every role, five times
-// each. Nothing that was acknowledged may be lost, no request may fail because of a deploy, and after a role was killed
-// requests must succeed again within three seconds with nothing done by hand.
+// Under 100 requests a second, a fifth of them writes: twenty deploys, twenty kill -9 of instances, and three of every
+// role. Nothing that was acknowledged may be lost; no request may fail because of a deploy, and none because of an instance
+// but the writes that were under way on it; after a role was killed requests must succeed again within three seconds with
+// nothing done by hand.
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,8 +9,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GuestbookLoad, type Sample } from './load.ts';
 import { PlatformProcess, root, waitFor } from './platform-process.ts';
 
-const TIMES = 5;
+const PER_SECOND = 100;
+const DEPLOYS = 20;
+const INSTANCE_KILLS = 20;
+const ROLE_KILLS = 3;
 const RECOVERY_MS_MAX = 3_000;
+/** Between two deploys, or two deaths of an instance: traffic moves, and the load goes on. */
+const ROUND_PAUSE_MS = 400;
+/** From kill(2) to the death of what runs inside, on a machine that is busy. */
+const DEATH_MS_MAX = 250;
 const SETTLE_MS = 1_500;
 
 interface Line {
@@ -17,7 +25,7 @@ interface Line {
   readonly requests: number;
   readonly failed: number;
   readonly failedReads: number;
-  readonly slowestRecoveryMs: number;
+  readonly slowestRecoveryMs: number | undefined;
 }
 
 let platform: PlatformProcess;
@@ -41,7 +49,7 @@ beforeAll(async () => {
 
   platform = await PlatformProcess.start();
   await platform.appengineJson('deploy', directory, '--app', 'guestbook');
-  load = new GuestbookLoad(platform, { app: 'guestbook', perSecond: 50, writeEvery: 5 });
+  load = new GuestbookLoad(platform, { app: 'guestbook', perSecond: PER_SECOND, writeEvery: 5 });
   load.start();
   await pause(SETTLE_MS);
 });
@@ -51,47 +59,55 @@ afterAll(async () => {
   await platform.remove();
   await rm(directory, { recursive: true, force: true });
   const rows = lines.map((line) => ({
-    event: `${TIMES} × ${line.what}`,
+    event: line.what,
     requests: line.requests,
     failed: line.failed,
     'failed reads': line.failedReads,
-    'slowest recovery': `${Math.round(line.slowestRecoveryMs)} ms`,
+    'slowest recovery': line.slowestRecoveryMs === undefined ? '' : `${Math.round(line.slowestRecoveryMs)} ms`,
   }));
   console.table(rows);
 });
 
+/** Does something again and again under the load, and says what became of the requests meanwhile. */
+async function repeat(what: string, times: number, once: (round: number) => Promise<void>): Promise<Sample[]> {
+  const startMs = performance.now();
+  for (let round = 1; round <= times; round++) {
+    await once(round);
+    await pause(ROUND_PAUSE_MS);
+  }
+  await load.settled();
+  return report(what, times, load.since(startMs));
+}
+
 /**
- * Does something five times under the load, and says what became of the requests meanwhile. Recovery is the time from the
- * deed until the first request that was sent after it, and after the last failure, is answered as it should be.
+ * The same for what nobody may notice for longer than three seconds: after each time there is that long to recover. Recovery
+ * is the time from the deed until the first request that was sent after it, and after the last failure, is answered as it
+ * should be.
  */
-async function disturb(what: string, once: (round: number) => Promise<void>): Promise<{ samples: Sample[]; line: Line }> {
+async function disturb(what: string, once: () => void): Promise<{ samples: Sample[]; slowestRecoveryMs: number }> {
   const startMs = performance.now();
   let slowestRecoveryMs = 0;
-  for (let round = 1; round <= TIMES; round++) {
+  for (let round = 1; round <= ROLE_KILLS; round++) {
     const atMs = performance.now();
-    await once(round);
-    const doneMs = performance.now();
+    once();
     await pause(RECOVERY_MS_MAX + SETTLE_MS / 3);
     const lastFailureMs = Math.max(atMs, ...failures(load.samples).map((sample) => sample.startedMs));
     const recovered = load.samples.filter((sample) => sample.ok && sample.startedMs > lastFailureMs).map((sample) => sample.endedMs);
     slowestRecoveryMs = Math.max(slowestRecoveryMs, Math.min(...recovered, Infinity) - atMs);
     // Whatever is sent three seconds after must be served, and soon.
     await pause(SETTLE_MS / 3);
-    const later = load.between(doneMs + RECOVERY_MS_MAX, performance.now());
+    const later = load.between(atMs + RECOVERY_MS_MAX, performance.now());
     expect(failures(later)).toEqual([]);
   }
   await load.settled();
-  const samples = load.since(startMs);
+  return { samples: report(what, ROLE_KILLS, load.since(startMs), slowestRecoveryMs), slowestRecoveryMs };
+}
+
+function report(what: string, times: number, samples: Sample[], slowestRecoveryMs?: number): Sample[] {
   const failed = failures(samples);
-  const line = {
-    what,
-    requests: samples.length,
-    failed: failed.length,
-    failedReads: failed.filter((sample) => sample.kind === 'read').length,
-    slowestRecoveryMs,
-  };
-  lines.push(line);
-  return { samples, line };
+  const failedReads = failed.filter((sample) => sample.kind === 'read').length;
+  lines.push({ what: `${times} × ${what}`, requests: samples.length, failed: failed.length, failedReads, slowestRecoveryMs });
+  return samples;
 }
 
 function kill(pid: number | undefined, what: string): void {
@@ -100,15 +116,16 @@ function kill(pid: number | undefined, what: string): void {
 }
 
 test('deploys: no request fails', async () => {
-  const { samples } = await disturb('deploy', async (round) => {
+  const samples = await repeat('deploy', DEPLOYS, async (round) => {
     await platform.appengineJson('deploy', directory, '--app', 'guestbook', '--version', `round-${round}`);
   });
   expect(failures(samples)).toEqual([]);
-  expect((await platform.http('guestbook', '/')).text).toContain(`round-${TIMES}`);
+  expect((await platform.http('guestbook', '/')).text).toContain(`round-${DEPLOYS}`);
 });
 
 test('kill -9 of an instance: only writes under way on it may fail', async () => {
-  const { samples } = await disturb('kill -9 of an instance', async () => {
+  const killedAtMs: number[] = [];
+  const samples = await repeat('kill -9 of an instance', INSTANCE_KILLS, async () => {
     const instance = await waitFor('a ready instance', async () => {
       const { instances } = await platform.appengineJson<{ instances: { state: string; pid?: number }[] }>(
         'instances',
@@ -119,25 +136,27 @@ test('kill -9 of an instance: only writes under way on it may fail', async () =>
       return instances.find((each) => each.state === 'ready' && each.pid !== undefined);
     });
     kill(instance.pid, 'an instance');
+    killedAtMs.push(performance.now());
   });
-  expect(failures(samples).filter((sample) => sample.kind === 'read')).toEqual([]);
-  expect(failures(samples).length).toBeLessThanOrEqual(TIMES * 3);
+  const inexcusable = failures(samples).filter(
+    ({ kind, startedMs, endedMs }) =>
+      kind === 'read' || !killedAtMs.some((atMs) => startedMs <= atMs + DEATH_MS_MAX && atMs <= endedMs + DEATH_MS_MAX),
+  );
+  expect(inexcusable).toEqual([]);
 });
 
 test('kill -9 of the control role: no request notices', async () => {
   const { samples } = await disturb('kill -9 of control', () => {
     kill(platform.rolePid('control'), 'control');
-    return Promise.resolve();
   });
   expect(failures(samples)).toEqual([]);
 });
 
 test.each(['router', 'datastore'])('kill -9 of the %s role: requests succeed again within 3 s', async (role) => {
-  const { line } = await disturb(`kill -9 of ${role}`, () => {
+  const { slowestRecoveryMs } = await disturb(`kill -9 of ${role}`, () => {
     kill(platform.rolePid(role), role);
-    return Promise.resolve();
   });
-  expect(line.slowestRecoveryMs).toBeLessThan(RECOVERY_MS_MAX);
+  expect(slowestRecoveryMs).toBeLessThan(RECOVERY_MS_MAX);
 });
 
 test('every greeting that was acknowledged is there', async () => {
