@@ -1,6 +1,7 @@
 // The router: from a request's Host header to an instance's socket, and back.
 // It must not start instances, read the datastore or know the control plane: it asks through the ports below.
 // Read next: route-table.ts (where does a request go), then dispatch.ts (the whole path of one request).
+import { type DispatchRule } from '../sdk/contract/dispatch-rule.ts';
 import { type UsageResource } from '../sdk/contract/usage.ts';
 
 /** Undoes a subscription; a second call does nothing. */
@@ -17,6 +18,8 @@ export interface RouteTableSpec {
 export interface AppRoutes {
   readonly appId: string;
   readonly services: readonly ServiceRoutes[];
+  /** The app's dispatch.yaml, in its order; absent: none. */
+  readonly dispatch?: readonly DispatchRule[];
 }
 
 export type ShardBy = 'ip' | 'cookie' | 'random';
@@ -27,8 +30,13 @@ export interface ServiceRoutes {
   /** Shares of traffic by version; they add up to 1. Empty when nothing serves. */
   readonly split: Readonly<Record<string, number>>;
   readonly shardBy: ShardBy;
+  /** Which of the 1,000 buckets of visitors go where; absent: cut in the order of the versions' names. */
+  readonly buckets?: readonly BucketRun[];
   readonly versions: readonly VersionRoutes[];
 }
+
+/** So many neighbouring buckets of visitors, all at that version. */
+export type BucketRun = readonly [version: string, buckets: number];
 
 export interface VersionRoutes {
   readonly version: string;
@@ -38,12 +46,29 @@ export interface VersionRoutes {
   readonly handlers: readonly HandlerSpec[];
   /** Static files by path within the app (no leading slash, `/` between parts). */
   readonly files: Readonly<Record<string, StaticFile>>;
+  /** When the files were deployed, milliseconds since 1970: their Last-Modified. */
+  readonly deployedAtMs?: number;
+  /** What visitors see instead of the platform's own pages. */
+  readonly errorPages?: readonly ErrorPageSpec[];
 }
 
-export interface StaticFile {
-  /** Lower-case hex; names the blob in the content-addressed store and is the ETag. */
+/** Content in the content-addressed store. */
+export interface BlobRef {
+  /** Lower-case hex; names the blob, and is the ETag of what is sent from it. */
   readonly sha256: string;
   readonly bytes: number;
+}
+
+export interface StaticFile extends BlobRef {
+  /** The same content compressed ahead of time; absent where that is not done, does not pay, or is still under way. */
+  readonly encodings?: { readonly br?: BlobRef; readonly gzip?: BlobRef };
+}
+
+/** A page of `error_handlers`. */
+export interface ErrorPageSpec {
+  readonly cause: 'default' | 'over_quota' | 'timeout';
+  readonly mimeType: string;
+  readonly content: Uint8Array;
 }
 
 interface HandlerCommon {
