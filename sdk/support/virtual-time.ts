@@ -1,9 +1,8 @@
 // The deterministic twin of clock.ts: time moves only when told to, chance comes from a printed seed.
 import { type Cancel, type Clock, type Random, type Timers } from './clock.ts';
+import { type HeapTimer, TimerHeap } from './timer-heap.ts';
 
-interface Pending {
-  readonly dueMs: number;
-  readonly order: number;
+interface Pending extends HeapTimer {
   readonly action: () => void;
   readonly periodMs?: number;
 }
@@ -12,7 +11,7 @@ interface Pending {
 export class VirtualTime implements Clock, Timers {
   #nowMs: number;
   #order = 0;
-  #pending = new Map<number, Pending>();
+  readonly #pending = new TimerHeap<Pending>();
 
   constructor(startMs = 0) {
     this.#nowMs = startMs;
@@ -27,19 +26,17 @@ export class VirtualTime implements Clock, Timers {
   }
 
   after(delayMs: number, action: () => void): Cancel {
-    return this.#add({ dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, action });
+    return this.#add({ dueMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, action, isCancelled: false });
   }
 
   every(periodMs: number, action: () => void): Cancel {
-    return this.#add({ dueMs: this.#nowMs + periodMs, order: this.#order, action, periodMs });
+    return this.#add({ dueMs: this.#nowMs + periodMs, order: this.#order++, action, periodMs, isCancelled: false });
   }
 
   /** Moves time forward by `byMs`, firing what falls due in order. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
-    for (let next = this.#earliest(); next && next[1].dueMs <= untilMs; next = this.#earliest()) {
-      this.#fire(next[0], next[1]);
-    }
+    for (let next = this.#pending.peek(); next && next.dueMs <= untilMs; next = this.#pending.peek()) this.#fire(next);
     this.#nowMs = untilMs;
   }
 
@@ -47,36 +44,30 @@ export class VirtualTime implements Clock, Timers {
   async advanceAsync(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     await settle();
-    for (let next = this.#earliest(); next && next[1].dueMs <= untilMs; next = this.#earliest()) {
-      this.#fire(next[0], next[1]);
+    for (let next = this.#pending.peek(); next && next.dueMs <= untilMs; next = this.#pending.peek()) {
+      this.#fire(next);
       await settle();
     }
     this.#nowMs = untilMs;
   }
 
   #add(pending: Pending): Cancel {
-    const handle = this.#order++;
-    this.#pending.set(handle, pending);
+    this.#pending.push(pending);
     return () => {
-      this.#pending.delete(handle);
+      this.#pending.cancel(pending);
     };
   }
 
-  #fire(handle: number, pending: Pending): void {
+  #fire(pending: Pending): void {
     this.#nowMs = Math.max(this.#nowMs, pending.dueMs);
-    if (pending.periodMs === undefined) this.#pending.delete(handle);
-    else this.#pending.set(handle, { ...pending, dueMs: pending.dueMs + pending.periodMs });
-    pending.action();
-  }
-
-  #earliest(): readonly [number, Pending] | undefined {
-    let best: readonly [number, Pending] | undefined;
-    for (const entry of this.#pending) {
-      if (!best || entry[1].dueMs < best[1].dueMs || (entry[1].dueMs === best[1].dueMs && entry[1].order < best[1].order)) {
-        best = entry;
-      }
+    this.#pending.pop();
+    // One that has fired is out of the heap: to cancel it is nothing.
+    if (pending.periodMs === undefined) pending.isCancelled = true;
+    else {
+      pending.dueMs += pending.periodMs;
+      this.#pending.push(pending);
     }
-    return best;
+    pending.action();
   }
 }
 

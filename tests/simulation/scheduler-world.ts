@@ -1,19 +1,21 @@
-import { type InstanceLease } from '../../router/ports.ts';
+import { type InstanceLease, type InstanceTarget } from '../../router/ports.ts';
 import { type LaunchPlan } from '../../runtime/scheduler/launch-plan.ts';
-import { Scheduler, type SchedulerOptions } from '../../runtime/scheduler/scheduler.ts';
 import { MemoryInstanceHost } from '../../runtime/host/memory-instance-host.ts';
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { type Cancel } from '../../sdk/support/clock.ts';
 import { type Log, type LogFields } from '../../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../../sdk/support/virtual-time.ts';
+import { InstanceCount } from './instance-count.ts';
+import { ourScheduler, type ServingSource, type SourceFactory } from './serving-source.ts';
 import { type Arrival, type Traffic } from './traffic.ts';
 
 export interface WorldSpec {
   readonly seed: number;
   readonly traffic: Traffic;
+  /** Who schedules; by default our own scheduler. */
+  readonly source?: SourceFactory;
   readonly scaling?: Partial<AutomaticScaling>;
   readonly readyMs?: number;
-  readonly options?: SchedulerOptions;
   /** Mean time between deaths of a ready instance; absent: none dies. */
   readonly deathGapMs?: number;
   /** How long the world goes on after the traffic. */
@@ -22,8 +24,10 @@ export interface WorldSpec {
 
 export interface Outcome {
   readonly arrivedMs: number;
+  /** How long it waited for places in all. */
   readonly waitMs: number;
   readonly latencyMs: number;
+  /** Whether it waited for an instance that was not ready when it came. */
   readonly isCold: boolean;
   readonly tries: number;
   /** Absent when it was answered. */
@@ -36,6 +40,7 @@ export interface WorldReport {
   readonly started: number;
   readonly deaths: number;
   readonly instancesPeak: number;
+  /** From each start to its end, until the traffic ends. */
   readonly instanceSeconds: number;
   /** What the scheduler decided, with the time of each. */
   readonly decisions: readonly string[];
@@ -43,8 +48,6 @@ export interface WorldReport {
   readonly violations: readonly string[];
 }
 
-const DEPLOYMENT_ID = 'd1';
-const TARGET = { appId: 'simulated', service: 'default', version: 'v1', deploymentId: DEPLOYMENT_ID };
 const TRIES_MAX = 4;
 /** A dead process's sockets break at once; the host hears of it this much later. */
 const DEATH_NEWS_MS = 3;
@@ -82,66 +85,61 @@ interface RunningRequest {
   readonly breakOff: () => void;
 }
 
-/** The real scheduler between a traffic model and the memory host, with a router that does no more than proxy and retry. */
+/** A scheduler between a traffic model and the memory host, with a router that does no more than proxy and retry. */
 class World {
   readonly #spec: WorldSpec;
   readonly #scaling: AutomaticScaling;
   readonly #time = new VirtualTime(1_000_000);
+  readonly #originMs = this.#time.nowMs();
   readonly #random: SeededRandom;
   readonly #log = new DecisionLog(this.#time);
   readonly #host: MemoryInstanceHost;
-  readonly #scheduler: Scheduler;
+  readonly #source: ServingSource;
+  readonly #arrivals: readonly Arrival[];
+  readonly #targets = new Map<string, InstanceTarget>();
   readonly #running = new Map<string, Set<RunningRequest>>();
   readonly #dead = new Set<string>();
   readonly #alive = new Map<string, string>();
+  readonly #readyAtMs = new Map<string, number>();
+  readonly #count: InstanceCount;
   readonly #outcomes: Outcome[] = [];
   readonly #violations: string[] = [];
   #deaths = 0;
-  #instancesPeak = 0;
-  #instanceMs = 0;
-  #countedAtMs = this.#time.nowMs();
 
   constructor(spec: WorldSpec) {
     this.#spec = spec;
     this.#scaling = { ...SCALING, ...spec.scaling };
     this.#random = new SeededRandom(spec.seed);
     this.#host = new MemoryInstanceHost(this.#time, this.#time, { readyMs: spec.readyMs ?? 150, stopMs: 5 });
-    const plan: LaunchPlan = {
-      spec: {
-        ...TARGET,
-        codeDirectory: '/code',
-        command: ['node', 'app.js'],
-        environment: {},
-        memoryBytesMax: 1,
-        pidsMax: 1,
-        tmpBytesMax: 1,
-        cpuWeight: 1,
-        readyMsMax: 30_000,
-      },
-      scaling: this.#scaling,
-      warmup: false,
-    };
+    this.#arrivals = spec.traffic.arrivals(this.#random);
+    this.#count = new InstanceCount(this.#originMs, this.#originMs + spec.traffic.durationMs);
+    const plans = new Map<string, LaunchPlan>();
+    for (const { app } of this.#arrivals) {
+      if (this.#targets.has(app)) continue;
+      const target = { appId: app, service: 'default', version: 'v1', deploymentId: `deployment of ${app}` };
+      this.#targets.set(app, target);
+      plans.set(target.deploymentId, planOf(target, this.#scaling));
+    }
     const random = new SeededRandom(spec.seed + 1);
-    this.#scheduler = new Scheduler(this.#host, { planOf: () => plan }, this.#time, this.#time, random, this.#log, spec.options);
+    const source = spec.source ?? ourScheduler();
+    this.#source = source({ host: this.#host, plans, clock: this.#time, timers: this.#time, random, log: this.#log });
   }
 
   async run(): Promise<WorldReport> {
     this.#watchInstances();
-    this.#scheduler.start();
-    this.#scheduler.setServing(new Set([DEPLOYMENT_ID]));
-    const arrivals = this.#spec.traffic.arrivals(this.#random);
-    this.#schedule(arrivals, 0, this.#time.nowMs());
+    this.#source.start();
+    this.#schedule(0);
     if (this.#spec.deathGapMs !== undefined) this.#scheduleDeath(this.#spec.deathGapMs);
     await this.#time.advanceAsync(this.#spec.traffic.durationMs + (this.#spec.afterMs ?? 30_000));
-    this.#checkEnd(arrivals.length);
-    await this.#scheduler.close();
+    this.#checkEnd();
+    await this.#source.close();
     return {
-      arrivals: arrivals.length,
+      arrivals: this.#arrivals.length,
       outcomes: this.#outcomes,
       started: this.#host.started.length,
       deaths: this.#deaths,
-      instancesPeak: this.#instancesPeak,
-      instanceSeconds: this.#instanceMs / 1_000,
+      instancesPeak: this.#count.peak,
+      instanceSeconds: this.#count.seconds(this.#time.nowMs()),
       decisions: this.#log.lines,
       violations: this.#violations,
     };
@@ -150,35 +148,31 @@ class World {
   #watchInstances(): void {
     this.#host.watch({
       onReset: () => undefined,
-      onChange: ({ id, state }) => {
-        this.#count();
+      onChange: ({ id, state, deploymentId }) => {
         if (state === 'exited') this.#alive.delete(id);
         else this.#alive.set(id, state);
-        if (this.#alive.size > this.#scaling.maxInstances) this.#violations.push(`${this.#alive.size} instances`);
+        const { ofDeployment } = this.#count.change(id, deploymentId, state !== 'exited', this.#time.nowMs());
+        if (state === 'ready') this.#readyAtMs.set(id, this.#time.nowMs());
+        if (ofDeployment > this.#scaling.maxInstances) this.#violations.push(`${ofDeployment} instances`);
         if (state === 'stopping' && (this.#running.get(id)?.size ?? 0) > 0) this.#violations.push(`${id} was stopped while busy`);
       },
     });
   }
 
-  #count(): void {
-    const nowMs = this.#time.nowMs();
-    this.#instanceMs += this.#alive.size * (nowMs - this.#countedAtMs);
-    this.#countedAtMs = nowMs;
-    this.#instancesPeak = Math.max(this.#instancesPeak, this.#alive.size);
-  }
-
-  /** One timer at a time, because virtual time looks through all of them. */
-  #schedule(arrivals: readonly Arrival[], index: number, originMs: number): void {
-    const arrival = arrivals[index];
+  /** One timer at a time: what is set before the traffic is cheaper to look through. */
+  #schedule(index: number): void {
+    const arrival = this.#arrivals[index];
     if (!arrival) return;
-    this.#time.after(originMs + arrival.atMs - this.#time.nowMs(), () => {
-      this.#schedule(arrivals, index + 1, originMs);
-      void this.#serve(arrival, arrival.atMs);
+    this.#time.after(this.#originMs + arrival.atMs - this.#time.nowMs(), () => {
+      this.#schedule(index + 1);
+      void this.#serve(arrival);
     });
   }
 
-  async #serve(arrival: Arrival, arrivedMs: number): Promise<void> {
+  async #serve(arrival: Arrival): Promise<void> {
     const beganMs = this.#time.nowMs();
+    const target = this.#targets.get(arrival.app);
+    if (!target) throw new Error(`no deployment for ${arrival.app}`);
     let waitMs = 0;
     let isCold = false;
     let error: string | undefined;
@@ -186,9 +180,9 @@ class World {
     for (let isDone = false; !isDone && tries < TRIES_MAX;) {
       tries++;
       try {
-        const lease = await this.#scheduler.acquire(TARGET, { signal: new AbortController().signal });
+        const lease = await this.#source.acquire(target, { signal: new AbortController().signal });
         waitMs += lease.pendingMs;
-        isCold ||= lease.isLoadingRequest;
+        isCold ||= (this.#readyAtMs.get(lease.instanceId) ?? 0) > beganMs;
         isDone = await this.#proxy(lease, arrival.serviceMs);
         error = isDone ? undefined : 'connection failed';
       } catch (thrown) {
@@ -197,7 +191,7 @@ class World {
       }
     }
     const latencyMs = this.#time.nowMs() - beganMs;
-    this.#outcomes.push({ arrivedMs, waitMs, latencyMs, isCold, tries, ...(error === undefined ? {} : { error }) });
+    this.#outcomes.push({ arrivedMs: arrival.atMs, waitMs, latencyMs, isCold, tries, ...(error === undefined ? {} : { error }) });
   }
 
   /** Resolves true when the instance answered, false when the connection broke. */
@@ -241,47 +235,20 @@ class World {
     });
   }
 
-  #checkEnd(arrivals: number): void {
-    this.#count();
-    if (this.#outcomes.length !== arrivals) this.#violations.push(`${arrivals} requests, ${this.#outcomes.length} outcomes`);
-    for (const pool of this.#scheduler.view().pools) {
-      if (pool.inFlight !== 0 || pool.queued !== 0)
-        this.#violations.push(`${pool.inFlight} in flight and ${pool.queued} queued at the end`);
-      for (const { id, inFlight } of pool.instances) if (inFlight !== 0) this.#violations.push(`${inFlight} in flight on ${id} at the end`);
-    }
+  #checkEnd(): void {
+    const { length } = this.#arrivals;
+    if (this.#outcomes.length !== length) this.#violations.push(`${length} requests, ${this.#outcomes.length} outcomes`);
+    const open = this.#source.openRequests();
+    if (open !== 0) this.#violations.push(`${open} requests are counted as open at the end`);
   }
+}
+
+function planOf(target: InstanceTarget, scaling: AutomaticScaling): LaunchPlan {
+  const limits = { memoryBytesMax: 1, pidsMax: 1, tmpBytesMax: 1, cpuWeight: 1, readyMsMax: 30_000 };
+  const spec = { ...target, codeDirectory: '/code', command: ['node', 'app.js'], environment: {}, ...limits };
+  return { spec, scaling, warmup: false };
 }
 
 export function runWorld(spec: WorldSpec): Promise<WorldReport> {
   return new World(spec).run();
-}
-
-/** The `share` quantile (0 … 1) by nearest rank; 0 of nothing. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? 0;
-}
-
-/** From `fromMs` to the end of the last window in which the 99th percentile of latency was above `latencyMsMax`. */
-export function settlingMs(outcomes: readonly Outcome[], fromMs: number, latencyMsMax: number, windowMs = 250): number {
-  const windows = new Map<number, number[]>();
-  for (const { arrivedMs, latencyMs } of outcomes) {
-    const window = Math.floor((arrivedMs - fromMs) / windowMs);
-    windows.set(window, [...(windows.get(window) ?? []), latencyMs]);
-  }
-  const late = [...windows].filter(([, latencies]) => quantile(latencies, 0.99) > latencyMsMax).map(([window]) => window);
-  return late.length === 0 ? 0 : (Math.max(...late) + 1) * windowMs;
-}
-
-export function summary(spec: WorldSpec, report: WorldReport): string {
-  const waits = report.outcomes.map(({ waitMs }) => waitMs);
-  const cold = report.outcomes.filter(({ isCold }) => isCold).length;
-  const failed = report.outcomes.filter(({ error }) => error !== undefined).length;
-  return [
-    `${spec.traffic.name.padEnd(20)} seed ${spec.seed}:`,
-    `${report.arrivals} requests, ${failed} failed,`,
-    `${report.started} starts (${cold} cold requests), ${report.deaths} deaths,`,
-    `wait p50 ${quantile(waits, 0.5).toFixed(0)} ms p99 ${quantile(waits, 0.99).toFixed(0)} ms,`,
-    `peak ${report.instancesPeak} instances, ${report.instanceSeconds.toFixed(0)} instance-seconds`,
-  ].join(' ');
 }

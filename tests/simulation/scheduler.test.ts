@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { runWorld, settlingMs, summary, type WorldReport, type WorldSpec } from './scheduler-world.ts';
+import { runWorld, type WorldReport, type WorldSpec } from './scheduler-world.ts';
+import { ourScheduler } from './serving-source.ts';
 import { burst, constantService, exponentialService, ramp, sparse, step } from './traffic.ts';
+import { settlingMs, summary } from './world-figures.ts';
 
 const SEEDS = [1, 20_260];
 
@@ -35,7 +37,11 @@ describe.each(SEEDS)('the scheduler in virtual time, seed %i', (seed) => {
 
   it('serves sparse traffic from one instance, cold only after the keep-alive time', async () => {
     const keepAliveMs = 300_000;
-    const spec = { seed, traffic: sparse(240_000, 8 * 3_600_000, constantService(20)), options: { keepAliveMs: () => keepAliveMs } };
+    const spec = {
+      seed,
+      traffic: sparse(240_000, 8 * 3_600_000, constantService(20)),
+      source: ourScheduler({ keepAliveMs: () => keepAliveMs }),
+    };
     const report = await run(spec);
     expect(errorsOf(report)).toEqual([]);
     const gaps = report.outcomes.map(({ arrivedMs }, index) => arrivedMs - (report.outcomes[index - 1]?.arrivedMs ?? -Infinity));
