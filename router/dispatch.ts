@@ -17,6 +17,7 @@ import { PLATFORM_ERROR_HEADER, platformAddress } from './platform-call.ts';
 import { RequestIds } from './request-ids.ts';
 import { guardRequest, type RequestHead } from './request-guard.ts';
 import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
+import { RetryBudgets } from './retry-budget.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type RouteDecision, type RouteTable } from './route-table.ts';
 import { type Sessions } from './sessions.ts';
@@ -24,7 +25,6 @@ import { loginRedirectHeaders, type SignIn } from './sign-in.ts';
 import { decideStatic, type StaticFiles } from './static-files.ts';
 
 export interface DispatchOptions {
-  readonly requestDeadlineMs: number;
   /** Whether `secure:` of app.yaml redirects; only with HTTPS in front does that lead anywhere. */
   readonly secureRedirects: boolean;
   /** Addresses of proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed. */
@@ -64,6 +64,7 @@ export class Dispatcher {
   readonly #log: Log;
   readonly #options: DispatchOptions;
   readonly #requestIds: RequestIds;
+  readonly #retries = new RetryBudgets();
   readonly #inFlight = new InFlight<Exchange>();
   /** Called when the last request under way ends. */
   onIdle: (() => void) | undefined;
@@ -106,7 +107,7 @@ export class Dispatcher {
   sweep(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const exchange of this.#inFlight.snapshot()) {
-      const code = exchange.overdue(nowMs, this.#options.requestDeadlineMs);
+      const code = exchange.overdue(nowMs);
       if (code === undefined) continue;
       if (exchange.attempt) exchange.attempt.fail(code);
       else if (code === 'CANCELLED') exchange.response.destroy();
@@ -177,6 +178,7 @@ export class Dispatcher {
   #serve(exchange: Exchange, head: RequestHead, decision: AdmittedDecision): void {
     switch (decision.kind) {
       case 'app':
+        this.#retries.earn(decision.route.target.deploymentId, exchange.start.startedMs);
         this.#serveFromInstance(exchange, head, decision);
         return;
       case 'static':
@@ -241,17 +243,20 @@ export class Dispatcher {
     );
   }
 
+  /** Only what an instance has had counts against the budget: a request that reached none does no harm. */
   #mayRetry(exchange: Exchange, head: RequestHead, failed: AttemptOutcome & { readonly kind: 'failed' }): boolean {
-    const elapsedMs = this.#clock.monotonicMs() - exchange.start.startedMs;
-    return mayRetry({
+    const nowMs = this.#clock.monotonicMs();
+    const { wasDelivered } = failed;
+    const isSafe = mayRetry({
       code: failed.error.code,
       method: head.method,
       hasBody: head.hasBody,
-      wasDelivered: failed.wasDelivered,
+      wasDelivered,
       isResponseStarted: exchange.response.headersSent,
       retries: exchange.retries,
-      remainingMs: this.#options.requestDeadlineMs - elapsedMs,
+      remainingMs: exchange.deadlineMs - (nowMs - exchange.start.startedMs),
     });
+    return isSafe && (!wasDelivered || this.#retries.take(exchange.route?.target.deploymentId ?? '', nowMs));
   }
 
   async #serveFile(exchange: Exchange, decision: RouteDecision & { readonly kind: 'static' }): Promise<void> {

@@ -54,6 +54,11 @@ export class Exchange extends RequestRecord {
     });
   }
 
+  /** From the request's start. */
+  get deadlineMs(): number {
+    return this.route?.deadlineMs ?? LIMITS.requestDeadlineMs;
+  }
+
   closed(): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -61,8 +66,8 @@ export class Exchange extends RequestRecord {
   }
 
   /** The limit of time that is passed now, if any. `nowMs` is monotonic. */
-  overdue(nowMs: number, deadlineMs: number): 'ROUTE_DEADLINE' | 'ROUTE_REQUEST_TIMEOUT' | 'CANCELLED' | undefined {
-    if (nowMs - this.start.startedMs > deadlineMs) return 'ROUTE_DEADLINE';
+  overdue(nowMs: number): 'ROUTE_DEADLINE' | 'ROUTE_REQUEST_TIMEOUT' | 'CANCELLED' | undefined {
+    if (nowMs - this.start.startedMs > this.deadlineMs) return 'ROUTE_DEADLINE';
     if (this.stalledSinceMs !== undefined && nowMs - this.stalledSinceMs > LIMITS.responseStallMs) return 'CANCELLED';
     return this.#isBodySlow(nowMs) ? 'ROUTE_REQUEST_TIMEOUT' : undefined;
   }

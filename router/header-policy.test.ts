@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HeaderPolicy, withoutSharedDomain, type RequestFacts } from './header-policy.ts';
 
-const policy = new HeaderPolicy('localhost', 600_000);
+const policy = new HeaderPolicy('localhost');
 const facts: RequestFacts = {
   requestId: '0123456789abcdef0123456789abcdef',
   host: 'hello.localhost:8080',
@@ -10,6 +10,7 @@ const facts: RequestFacts = {
   peerAddress: '192.0.2.1',
   isHttps: false,
   defaultHostname: 'hello.localhost:8080',
+  deadlineMs: 600_000,
   isPlatformCall: false,
 };
 const ours = policy.forInstance([], facts).filter((_, index) => index % 2 === 0);
@@ -75,8 +76,13 @@ describe('forInstance', () => {
     );
   });
 
+  it('tells the app its deadline', () => {
+    const headers = pairs(policy.forInstance([], { ...facts, deadlineMs: 86_400_000 }));
+    expect(headers).toContainEqual(['x-appengine-timeout-ms', '86400000']);
+  });
+
   it('does not remember names without end', () => {
-    const own = new HeaderPolicy('localhost', 1);
+    const own = new HeaderPolicy('localhost');
     for (let index = 0; index < 5_000; index++) own.forInstance([`X-${index}`, 'a'], facts);
     expect(pairs(own.forInstance(['X-Appengine-Late', 'evil'], facts)).join()).not.toContain('evil');
   });

@@ -17,6 +17,8 @@ export interface RequestFacts {
   readonly peerAddress: string;
   readonly isHttps: boolean;
   readonly defaultHostname: string;
+  /** How long the app may take to answer, from the request's start. */
+  readonly deadlineMs: number;
   /** Whether the platform itself asks: then what tasks and cron jobs say of themselves stays. */
   readonly isPlatformCall: boolean;
   /** Undefined: nobody has signed in. */
@@ -51,15 +53,13 @@ const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade|keep-alive, *upgrade)$/i;
 
 export class HeaderPolicy {
   readonly #domain: string;
-  readonly #timeoutMs: string;
   readonly #nobodyHeaders: readonly string[];
   readonly #requestVerdicts = new Map<string, RequestVerdict>();
   readonly #responseVerdicts = new Map<string, ResponseVerdict>();
 
-  /** `domain` is shared by all apps; `deadlineMs` is told to the app. */
-  constructor(domain: string, deadlineMs: number) {
+  /** `domain` is shared by all apps. */
+  constructor(domain: string) {
     this.#domain = domain.toLowerCase();
-    this.#timeoutMs = String(deadlineMs);
     this.#nobodyHeaders = this.#userHeaders({ userId: '', email: '', isAdmin: false });
   }
 
@@ -121,7 +121,7 @@ export class HeaderPolicy {
       'x-appengine-api-ticket',
       requestId,
       'x-appengine-timeout-ms',
-      this.#timeoutMs,
+      String(facts.deadlineMs),
       'x-appengine-country',
       'ZZ',
       'x-appengine-region',

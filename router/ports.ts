@@ -50,6 +50,8 @@ export interface VersionRoutes {
   readonly deployedAtMs?: number;
   /** What visitors see instead of the platform's own pages. */
   readonly errorPages?: readonly ErrorPageSpec[];
+  /** How long the app may take to answer a request; absent: as long as with automatic scaling. */
+  readonly requestDeadlineMs?: number;
 }
 
 /** Content in the content-addressed store. */

@@ -66,6 +66,7 @@ export function factsOf({ start, peerAddress, visitor }: RequestRecord, head: Re
     peerAddress: start.isPlatformCall ? start.clientAddress : peerAddress,
     isHttps: start.isHttps,
     defaultHostname: route.defaultHostname,
+    deadlineMs: route.deadlineMs,
     isPlatformCall: start.isPlatformCall,
     visitor,
   };

@@ -25,6 +25,8 @@ export interface Route {
   readonly target: InstanceTarget;
   /** Host name (and port, where the client gave one) of the app's default service. */
   readonly defaultHostname: string;
+  /** How long the app may take to answer. */
+  readonly deadlineMs: number;
 }
 
 /** `access`: who may have that answer, to be asked before it is given; absent: anybody. */
@@ -55,6 +57,7 @@ const RESERVED_PATH: RouteDecision = { kind: 'refused', code: 'ROUTE_PATH_RESERV
 
 interface VersionEntry {
   readonly target: InstanceTarget;
+  readonly deadlineMs: number;
   readonly handlers: Pick<VersionHandlers, 'decide'>;
 }
 
@@ -162,7 +165,8 @@ export class RouteTable {
 function routeTo(entry: HostEntry, version: VersionEntry): RouteDecision & { readonly kind: 'app' } {
   const known = entry.toApp.get(version);
   if (known?.kind === 'app') return known;
-  const decision = { kind: 'app', route: { target: version.target, defaultHostname: entry.defaultHostname } } as const;
+  const { target, deadlineMs } = version;
+  const decision = { kind: 'app', route: { target, defaultHostname: entry.defaultHostname, deadlineMs } } as const;
   entry.toApp.set(version, decision);
   return decision;
 }
@@ -177,7 +181,8 @@ function compileService(appId: string, routes: ServiceRoutes, problems: string[]
   const versions = new Map<string, VersionEntry>();
   for (const version of routes.versions) {
     const target = Object.freeze({ appId, service, version: version.version, deploymentId: version.deploymentId });
-    versions.set(version.version, { target, handlers: compileHandlers(version, `${appId}/${service}/${version.version}`, problems) });
+    const handlers = compileHandlers(version, `${appId}/${service}/${version.version}`, problems);
+    versions.set(version.version, { target, deadlineMs: version.requestDeadlineMs ?? LIMITS.requestDeadlineMs, handlers });
   }
   const shares = Object.fromEntries(Object.entries(routes.split).filter(([version]) => versions.has(version)));
   return { split: new TrafficSplit(shares, routes.shardBy), versions };

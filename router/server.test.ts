@@ -295,7 +295,8 @@ describe('a plain request', () => {
   it('answers 504 at the deadline', async () => {
     const time = new VirtualTime();
     instances.socketPaths = [await upstream(() => undefined)];
-    await startRouter({ requestDeadlineMs: 1 }, time);
+    routes.set(table({ requestDeadlineMs: 1 }));
+    await startRouter({}, time);
     const answer = ask('/');
     await until(() => instances.acquired.length === 1);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -438,6 +439,30 @@ describe('an instance that fails', () => {
     await startRouter();
     expect((await ask('/')).status).toBe(500);
     expect(instances.acquired).toHaveLength(1 + LIMITS.routeRetriesMax);
+  });
+
+  it('is not replaced without end: what requests do to instances is bounded for each version', async () => {
+    let deaths = 0;
+    const isDeadly = await rawUpstream((socket) => {
+      socket.on('data', () => {
+        deaths++;
+        socket.destroy();
+      });
+    });
+    instances.socketPaths = [isDeadly];
+    await startRouter();
+    const requests = 40;
+    for (let count = 0; count < requests; count++) expect((await ask('/')).status).toBe(500);
+    // Each request once; retries are the floor, what the requests earn, and one for each second of this test.
+    const retries = deaths - requests;
+    expect(retries).toBeGreaterThanOrEqual(LIMITS.retriesFloor);
+    expect(retries).toBeLessThan(LIMITS.routeRetriesMax * requests);
+    expect((await requestLog.atLeast(requests)).filter((row) => row.retries === 0).length).toBeGreaterThan(0);
+    // What never reached an instance is not counted.
+    instances.socketPaths = [join(folder, 'gone.sock')];
+    const before = instances.acquired.length;
+    expect((await ask('/')).status).toBe(500);
+    expect(instances.acquired.length - before).toBe(1 + LIMITS.routeRetriesMax);
   });
 
   it('cuts the client off when it dies in the middle of its answer', async () => {

@@ -44,7 +44,6 @@ export interface RouterPorts {
 export interface RouterOptions {
   /** What apps' host names end with: `localhost` for `ID.localhost`. */
   readonly domain: string;
-  readonly requestDeadlineMs?: number;
   /** How long `close` waits for requests under way. */
   readonly drainMs?: number;
   /** Whether `secure: always` and `never` of app.yaml redirect. Off by default: without HTTPS in front it leads nowhere. */
@@ -77,12 +76,12 @@ export class RouterServer {
   readonly #closeStack = new CloseStack();
 
   constructor(ports: RouterPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: RouterOptions) {
-    const { domain, requestDeadlineMs = LIMITS.requestDeadlineMs, secureRedirects = false, trustedProxies = [] } = options;
+    const { domain, secureRedirects = false, trustedProxies = [] } = options;
     const { instances, requestLog, accounts, quotas = OPEN_APP_GATE } = ports;
     const key = options.sessionKey ?? random.bytes(SESSION_KEY_BYTES);
     const sessions = new Sessions(key, accounts, clock);
     const signIn = new SignIn(key, accounts, sessions, clock, random);
-    const policy = new HeaderPolicy(domain, requestDeadlineMs);
+    const policy = new HeaderPolicy(domain);
     this.#clock = clock;
     this.#timers = timers;
     this.#drainMs = options.drainMs ?? LIMITS.routerDrainMs;
@@ -90,7 +89,7 @@ export class RouterServer {
     this.#upstreams = new Upstreams(clock);
     const proxy = new Proxy(clock, this.#upstreams, policy);
     const files = new StaticFiles(ports.blobs);
-    const dispatchOptions = { requestDeadlineMs, secureRedirects, trustedProxies: new Set(trustedProxies) };
+    const dispatchOptions = { secureRedirects, trustedProxies: new Set(trustedProxies) };
     this.#dispatcher = new Dispatcher(
       { routes: this.#routes, instances, quotas, requestLog, proxy, files, sessions, signIn },
       clock,

@@ -2,6 +2,7 @@
 import { type HandlerSpec, type StaticFile, type StaticOptions, type VersionRoutes } from '../../router/ports.ts';
 import { type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type CallContext, type Service } from '../../sdk/contract/wire/service.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type LaunchPlan } from '../scheduler/launch-plan.ts';
@@ -133,8 +134,19 @@ export function planOf({ launch, appId, service, version, deploymentId }: Versio
 }
 
 function routesOf(record: VersionRecord, files: Readonly<Record<string, StaticFile>>): VersionRoutes {
-  const { version, deploymentId, handlers, defaultExpirationSeconds } = record;
-  return { version, deploymentId, handlers: handlers.map((handler) => handlerSpec(handler, defaultExpirationSeconds)), files };
+  const { version, deploymentId, handlers, defaultExpirationSeconds, launch } = record;
+  return {
+    version,
+    deploymentId,
+    handlers: handlers.map((handler) => handlerSpec(handler, defaultExpirationSeconds)),
+    files,
+    requestDeadlineMs: requestDeadlineMs(launch.scaling.kind),
+  };
+}
+
+/** App Engine, second generation: instances that are there to stay may take a day for a request. */
+export function requestDeadlineMs(scaling: 'automatic' | 'basic' | 'manual'): number {
+  return scaling === 'automatic' ? LIMITS.requestDeadlineMs : LIMITS.requestDeadlineLongMs;
 }
 
 /** A handler as the router wants it, the version's default expiration filled in. */

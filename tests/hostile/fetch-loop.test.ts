@@ -28,7 +28,7 @@ beforeAll(async () => {
   closing.defer(() => fixture.close());
   const targets = new SampleTargets();
   closing.defer(() => targets.close());
-  const policy = new HeaderPolicy('localhost', 60_000);
+  const policy = new HeaderPolicy('localhost');
   const facts = {
     requestId: '1',
     host: 'a',
@@ -37,6 +37,7 @@ beforeAll(async () => {
     isHttps: false,
     isPlatformCall: false,
     defaultHostname: 'a',
+    deadlineMs: 60_000,
   };
   // Headers pass as the router lets them.
   const front = await targets.http((incoming, response) => {
