@@ -44,6 +44,7 @@ const scaling = z.object({
 const launch = z.object({
   command: z.array(z.string()),
   environment: texts,
+  runtime: z.string().exactOptional(),
   memoryBytesMax: z.number(),
   pidsMax: z.number(),
   tmpBytesMax: z.number(),

@@ -36,6 +36,8 @@ export interface VersionRecord {
 export interface LaunchRecord {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Fetched by the platform, of whatever release is newest when an instance starts; absent: the machine's own programs. */
+  readonly runtime?: string;
   readonly memoryBytesMax: number;
   readonly pidsMax: number;
   readonly tmpBytesMax: number;

@@ -75,6 +75,7 @@ export function launchRecord(manifest: AppManifest, plan: LanguagePlan): LaunchR
   return {
     command: plan.command,
     environment: { ...plan.environment, ...manifest.environment, GAE_RUNTIME: manifest.runtime },
+    ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }),
     memoryBytesMax: instanceClass?.memoryBytesMax ?? LIMITS.instanceMemoryBytesMax,
     pidsMax: LIMITS.instancePidsMax,
     tmpBytesMax: LIMITS.instanceTmpBytesMax,

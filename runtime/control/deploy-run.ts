@@ -24,6 +24,7 @@ import { type IndexBuilder } from './index-builder.ts';
 import { type OpenDeployment } from './open-deployments.ts';
 import { allVersions } from './registry-state.ts';
 import { type Retirement } from './retirement.ts';
+import { type RuntimeInstaller } from './runtime-installer.ts';
 
 /** Everything that a deploy asks for things. */
 export interface DeployTools {
@@ -31,6 +32,7 @@ export interface DeployTools {
   readonly blobs: BlobStore;
   readonly bundles: BundleStore;
   readonly buildCache: BuildCache;
+  readonly runtimes: RuntimeInstaller;
   readonly retirement: Retirement;
   readonly indexBuilder: IndexBuilder;
   readonly buildHost: BuildHost;
@@ -121,7 +123,8 @@ export class DeployRun {
     // Said again, with certainty, when the version is staged; here it spares a build in vain.
     if (taken?.has(version)) throw new PlatformError('VERSION_EXISTS', `"${version}" of the service "${app.service}"`);
     staticFiles(this.#deployment.files, app.handlers);
-    const plan = await this.#tools.findLanguage(app.runtime).plan(app, this.#source);
+    const plan = await this.#tools.findLanguage(app.runtime).plan(app, this.#source, { nowMs: this.#tools.clock.nowMs() });
+    for (const note of plan.notes ?? []) this.#onEvent({ kind: 'output', step: 'validate', line: note });
     this.#end('validate', 'done', `${this.#deployment.files.length} files, runtime ${app.runtime}`);
     return { version, plan };
   }
@@ -133,6 +136,7 @@ export class DeployRun {
       if (!this.#isRecorded()) await this.#tools.bundles.remove(deploymentId);
     });
     await this.#tools.bundles.stage(deploymentId, files);
+    await this.#fetchRuntime(plan);
     if (plan.buildSteps.length === 0) {
       this.#end('build', 'skipped', 'Nothing to build');
       return;
@@ -149,6 +153,14 @@ export class DeployRun {
     this.#end('build', 'done', plan.buildSteps.map(({ title }) => title).join(', '));
   }
 
+  async #fetchRuntime({ runtime }: LanguagePlan): Promise<void> {
+    if (runtime === undefined) return;
+    const fetched = this.#tools.runtimes.ensure(runtime, (message) => {
+      this.#begin('build', message);
+    });
+    await raceAbort(fetched, this.#signal);
+  }
+
   async #runBuild(plan: LanguagePlan): Promise<void> {
     const { appId, deploymentId } = this.#deployment;
     const output = new DeployOutput('build', this.#onEvent);
@@ -161,6 +173,7 @@ export class DeployRun {
           directory: this.#tools.bundles.pathOf(deploymentId),
           command: step.command,
           environment: { ...step.environment, ...this.#read().app.buildEnvironment },
+          ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }),
           memoryBytesMax: LIMITS.buildMemoryBytesMax,
           timeoutMs: LIMITS.buildMs,
         },

@@ -8,7 +8,8 @@ import { systemClock, systemRandom, systemTimers } from '../../sdk/support/clock
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from '../host/build.ts';
 import { type InstanceView } from '../host/instance.ts';
-import { type Language } from '../languages/port.ts';
+import { RuntimeDirectory } from '../host/runtime-directory.ts';
+import { type Language, type RuntimePackage } from '../languages/port.ts';
 import { AppRegistry } from './app-registry.ts';
 import { AppUrls } from './app-urls.ts';
 import { BlobStore } from './blob-store.ts';
@@ -22,6 +23,7 @@ import { type IndexBuilder } from './index-builder.ts';
 import { MemoryControlStore } from './memory-control-store.ts';
 import { OpenDeployments } from './open-deployments.ts';
 import { Retirement } from './retirement.ts';
+import { RuntimeInstaller } from './runtime-installer.ts';
 
 /** Runs no build: each is a call of `onBuild`. */
 export class ScriptedBuildHost implements BuildHost {
@@ -53,13 +55,24 @@ export class ScriptedIndexBuilder implements IndexBuilder {
   }
 }
 
+export const SAMPLE_RUNTIME: RuntimePackage = {
+  name: 'nodejs22',
+  title: 'Node 22',
+  version: '22.0.10',
+  npmPackage: 'node-sample',
+  integrity: 'sha512-sample',
+  programs: 'bin',
+  probe: ['node', '--version'],
+};
+
 /** Apps are node programs; those with a package-lock.json install packages, one cached build for each content of it. */
 export const sampleLanguage: Language = {
   name: 'nodejs',
-  runtimes: ['nodejs'],
-  plan: async (_manifest, source) => {
+  runtimes: ['nodejs', 'nodejs22'],
+  plan: async ({ runtime }, source) => {
     const lock = source.paths.has('package-lock.json') ? await source.readText('package-lock.json') : undefined;
     return {
+      ...(runtime === 'nodejs' ? {} : { runtime, notes: [`${runtime} is noted`] }),
       buildSteps: lock === undefined ? [] : [{ title: 'Installing packages', command: ['npm', 'ci'], environment: { CI: '1' } }],
       ...(lock === undefined ? {} : { buildCacheKey: createHash('sha256').update(lock).digest('hex') }),
       buildOutputs: ['node_modules'],
@@ -87,6 +100,7 @@ export class SampleControl {
   readonly deployer: Deployer;
   readonly control: ControlPlane;
   readonly retirement: Retirement;
+  readonly runtimes: RuntimeInstaller;
   readonly #open: OpenDeployments;
   readonly #buildCache: BuildCache;
   onWarm: (deploymentId: string) => Promise<void> = () => Promise.resolve();
@@ -97,6 +111,12 @@ export class SampleControl {
     this.registry = new AppRegistry(store, systemClock, systemTimers, this.log);
     this.blobs = new BlobStore(join(directory, 'blobs'), systemClock, systemRandom);
     this.bundles = new BundleStore(join(directory, 'bundles'), this.blobs);
+    this.runtimes = new RuntimeInstaller(
+      new RuntimeDirectory(join(directory, 'runtimes'), { packages: [SAMPLE_RUNTIME], own: [] }),
+      this.buildHost,
+      systemRandom,
+      this.log,
+    );
     this.#buildCache = new BuildCache(join(directory, 'cache', 'builds'), systemClock, systemRandom);
     this.#open = new OpenDeployments(join(directory, 'deployments'), systemClock, systemRandom);
     const host = {
@@ -114,6 +134,7 @@ export class SampleControl {
       blobs: this.blobs,
       bundles: this.bundles,
       buildCache: this.#buildCache,
+      runtimes: this.runtimes,
       retirement: this.retirement,
       indexBuilder: this.indexBuilder,
       buildHost: this.buildHost,
@@ -140,7 +161,7 @@ export class SampleControl {
   }
 
   async start(): Promise<void> {
-    for (const part of [this.blobs, this.bundles, this.#buildCache, this.#open, this.registry]) await part.start();
+    for (const part of [this.blobs, this.bundles, this.#buildCache, this.runtimes, this.#open, this.registry]) await part.start();
     await this.deployer.start();
   }
 

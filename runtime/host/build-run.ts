@@ -9,6 +9,7 @@ import { type SpareSandbox } from './spare-sandboxes.ts';
 export interface BuildRunOptions {
   readonly onOutput: (line: string) => void;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
+  readonly programDirectories?: readonly string[];
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +28,7 @@ export async function runBuild(spec: BuildSpec, spare: SpareSandbox, timers: Tim
     environment: spec.environment,
     code: { directory: spec.directory, writable: true },
     readOnlyMounts: options.readOnlyMounts,
+    programDirectories: options.programDirectories ?? [],
     tmpBytesMax: LIMITS.buildTmpBytesMax,
     network: true,
   });

@@ -6,6 +6,8 @@ export interface BuildSpec {
   readonly directory: string;
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** As of an instance: see instance.ts. */
+  readonly runtime?: string;
   readonly memoryBytesMax: number;
   readonly timeoutMs: number;
 }
@@ -20,6 +22,6 @@ export interface BuildResult {
 
 /** Served by the host beside InstanceHost, as RPC service `host`. */
 export interface BuildHost {
-  /** Runs one build; lines of its output go to `onOutput` as they come. Abort kills it. */
+  /** Runs one build; lines of its output go to `onOutput` as they come. Abort kills it. Throws RUNTIME_MISSING. */
   build(spec: BuildSpec, options: { readonly onOutput: (line: string) => void; readonly signal?: AbortSignal }): Promise<BuildResult>;
 }

@@ -39,7 +39,7 @@ describe('DataDirectory', () => {
   it('makes a private directory with a place for everything', () => {
     const data = open();
     expect(modeOf(root)).toBe('700');
-    expect(Object.keys(data.paths)).toEqual(['root', 'store', 'blobs', 'bundles', 'logs', 'credentials', 'cache', 'mail']);
+    expect(Object.keys(data.paths)).toEqual(['root', 'store', 'blobs', 'bundles', 'logs', 'credentials', 'cache', 'mail', 'runtimes']);
     for (const path of Object.values(data.paths)) expect(modeOf(path)).toBe('700');
     data.close();
   });
@@ -67,7 +67,7 @@ describe('DataDirectory', () => {
     data.close();
     data.close();
     expect(existsSync(runDirectory)).toBe(false);
-    expect(readdirSync(root).sort()).toEqual(['blobs', 'bundles', 'cache', 'credentials', 'logs', 'mail', 'store']);
+    expect(readdirSync(root).sort()).toEqual(['blobs', 'bundles', 'cache', 'credentials', 'logs', 'mail', 'runtimes', 'store']);
   });
 
   it('takes over from a process that was killed, and removes its run directory', async () => {

@@ -1,6 +1,6 @@
 // The data directory: everything durable of one platform, held by one process at a time.
 //
-//   store/ blobs/ bundles/ logs/ cache/ mail/     what the other parts keep
+//   store/ blobs/ bundles/ logs/ cache/ mail/ runtimes/     what the other parts keep
 //   credentials/owner-token                 mode 0600, made once
 //   credentials/sign-in-codes, console-sessions    hashes, written by the control role
 //   credentials/session-key                 the same; signs the sessions of people at apps
@@ -33,6 +33,8 @@ export interface DataPaths {
   readonly credentials: string;
   readonly cache: string;
   readonly mail: string;
+  /** See runtime-directory.ts. */
+  readonly runtimes: string;
 }
 
 const RUN_PREFIX = 'ae-';
@@ -133,6 +135,7 @@ function pathsOf(root: string): DataPaths {
     credentials: join(root, 'credentials'),
     cache: join(root, 'cache'),
     mail: join(root, 'mail'),
+    runtimes: join(root, 'runtimes'),
   };
 }
 

@@ -29,6 +29,7 @@ const instanceSpec: z.ZodType<InstanceSpec> = z.strictObject({
   codeDirectory: z.string(),
   command,
   environment: variables,
+  runtime: z.string().exactOptional(),
   memoryBytesMax: z.number().positive(),
   pidsMax: z.number().positive(),
   tmpBytesMax: z.number().positive(),
@@ -41,6 +42,7 @@ const buildSpec: z.ZodType<BuildSpec> = z.strictObject({
   directory: z.string(),
   command,
   environment: variables,
+  runtime: z.string().exactOptional(),
   memoryBytesMax: z.number().positive(),
   timeoutMs: z.number().positive(),
 });

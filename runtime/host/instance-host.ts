@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { PlatformError } from '../../sdk/contract/errors.ts';
+import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type HostMeter } from '../api/usage-meter.ts';
 import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
@@ -17,6 +17,7 @@ import { type InstanceWatchListener, InstanceWatchers } from './instance-watcher
 import { GroupMeter } from './group-meter.ts';
 import { type InstanceHost, type InstanceSpec, type InstanceView, isPlatformApp } from './instance.ts';
 import { LocalInstance } from './local-instance.ts';
+import { type RuntimeDirectory, type RuntimeMounts } from './runtime-directory.ts';
 import { type SpareSandbox, SpareSandboxes } from './spare-sandboxes.ts';
 
 export interface LocalInstanceHostOptions {
@@ -24,6 +25,8 @@ export interface LocalInstanceHostOptions {
   readonly runDirectory: string;
   /** The platform's own packages and preloads: see platform-mounts.ts. */
   readonly readOnlyMounts: readonly ReadOnlyMount[];
+  /** Where the runtimes are that instances and builds may name. */
+  readonly runtimes?: RuntimeDirectory;
   /** Added to every build, under its own variables: see build-environment.ts. */
   readonly buildSettings?: BuildSettings;
   readonly instancesMax?: number;
@@ -95,6 +98,12 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     if (this.#instances.size >= max || this.#closed) {
       return Promise.reject(new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`));
     }
+    let runtime: RuntimeMounts;
+    try {
+      runtime = this.#runtimeOf(spec.runtime);
+    } catch (error) {
+      return Promise.reject(toPlatformError(error));
+    }
     let spare: SpareSandbox;
     try {
       spare = this.#spares.take();
@@ -103,7 +112,8 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     }
     const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
       directory: join(this.#instancesDirectory, spare.id),
-      readOnlyMounts: this.#options.readOnlyMounts,
+      readOnlyMounts: [...this.#options.readOnlyMounts, ...runtime.readOnlyMounts],
+      programDirectories: runtime.programDirectories,
       onChange: (view) => {
         this.#onChange(view);
       },
@@ -139,6 +149,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     options: { readonly onOutput: (line: string) => void; readonly signal?: AbortSignal },
   ): Promise<BuildResult> {
     const settings = this.#options.buildSettings;
+    const runtime = this.#runtimeOf(spec.runtime);
     await this.#buildSlot();
     let sample = (): void => undefined;
     try {
@@ -149,7 +160,8 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       this.#buildSamples.add(sample);
       return await runBuild({ ...spec, environment }, spare, this.#timers, {
         ...options,
-        readOnlyMounts: [...this.#options.readOnlyMounts, ...(settings?.readOnlyMounts ?? [])],
+        readOnlyMounts: [...this.#options.readOnlyMounts, ...runtime.readOnlyMounts, ...(settings?.readOnlyMounts ?? [])],
+        programDirectories: runtime.programDirectories,
       });
     } finally {
       this.#buildSamples.delete(sample);
@@ -157,6 +169,13 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       this.#buildsRunning--;
       this.#buildsWaiting.shift()?.();
     }
+  }
+
+  #runtimeOf(name: string | undefined): RuntimeMounts {
+    const { runtimes } = this.#options;
+    if (runtimes) return runtimes.mountsOf(name);
+    if (name !== undefined) throw new PlatformError('RUNTIME_MISSING', name);
+    return { readOnlyMounts: [], programDirectories: [] };
   }
 
   get #instancesDirectory(): string {

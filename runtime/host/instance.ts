@@ -14,6 +14,8 @@ export interface InstanceSpec {
   readonly command: readonly string[];
   /** The app's variables; the host adds PORT, GAE_INSTANCE and what the sandbox needs. */
   readonly environment: Readonly<Record<string, string>>;
+  /** What the platform fetched and the app runs on, such as "nodejs22"; absent: the machine's own programs. */
+  readonly runtime?: string;
   readonly memoryBytesMax: number;
   readonly pidsMax: number;
   readonly tmpBytesMax: number;
@@ -78,7 +80,7 @@ export function isPlatformApp(appId: string): boolean {
 
 /** What the host offers to the scheduler, the API gateways and the control plane. Served as RPC service `host`. */
 export interface InstanceHost {
-  /** Returns as soon as the instance exists in state `starting`. Throws INSTANCE_LIMIT. */
+  /** Returns as soon as the instance exists in state `starting`. Throws INSTANCE_LIMIT, RUNTIME_MISSING. */
   start(spec: InstanceSpec): Promise<{ readonly id: string }>;
   /** SIGTERM, then SIGKILL after `graceMs`. Resolves once it is `stopping`; unknown ids are ignored. */
   stop(id: string, options: { readonly graceMs: number }): Promise<void>;

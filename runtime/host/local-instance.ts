@@ -35,6 +35,7 @@ type Cause = 'never-listened' | 'out-of-memory' | 'stopped' | 'grace-over';
 export interface LocalInstanceOptions {
   readonly directory: string;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
+  readonly programDirectories?: readonly string[];
   /** Called on each change of state; the view is the newest. */
   readonly onChange: (view: InstanceView) => void;
   /** Told what it used, to the last. */
@@ -122,6 +123,7 @@ export class LocalInstance {
       code: { directory: codeDirectory, writable: false },
       socketDirectory: this.#options.directory,
       readOnlyMounts: this.#options.readOnlyMounts,
+      programDirectories: this.#options.programDirectories ?? [],
       tmpBytesMax,
       network: false,
     });

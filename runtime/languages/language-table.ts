@@ -5,6 +5,12 @@ import { type Language } from './port.ts';
 
 const LANGUAGES: readonly Language[] = [nodejs];
 
+/** What the platform may fetch for them, and what it need not. */
+export const RUNTIME_TABLE = {
+  packages: LANGUAGES.flatMap(({ runtimePackages = [] }) => runtimePackages),
+  own: LANGUAGES.flatMap(({ ownRuntimes = [] }) => ownRuntimes),
+};
+
 /** The language that serves `runtime:` of app.yaml. Throws RUNTIME_UNKNOWN, listing those that are known. */
 export function findLanguage(runtime: string): Language {
   const language = LANGUAGES.find(({ runtimes }) => runtimes.includes(runtime));

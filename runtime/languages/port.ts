@@ -17,7 +17,16 @@ export interface BuildStep {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** What a plan depends on besides the app. */
+export interface PlanContext {
+  readonly nowMs: number;
+}
+
 export interface LanguagePlan {
+  /** One of the language's runtimePackages by name: build and instances run on it. Absent: on the machine's own programs. */
+  readonly runtime?: string;
+  /** For people, said at the deploy: a runtime past its end of life, a version that does not fit. */
+  readonly notes?: readonly string[];
   readonly buildSteps: readonly BuildStep[];
   /** Hex; builds with the same key give the same result and may share it. Absent: never shared. */
   readonly buildCacheKey?: string;
@@ -29,10 +38,33 @@ export interface LanguagePlan {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/**
+ * Programs that come as an npm package, fetched when the first app needs them and then shared by all. Its content is
+ * pinned, so that whichever registry it comes from, it is what we know.
+ */
+export interface RuntimePackage {
+  /** Lower-case letters and digits, as plans name it: nodejs22. */
+  readonly name: string;
+  /** For people: Node 22. */
+  readonly title: string;
+  readonly version: string;
+  readonly npmPackage: string;
+  /** `sha512-…` of the package's archive, as lock files have it. */
+  readonly integrity: string;
+  /** Directory within the package whose programs come first in PATH. */
+  readonly programs: string;
+  /** A command that prints `version`, perhaps after a "v", when the programs work on this machine. */
+  readonly probe: readonly string[];
+}
+
 export interface Language {
   readonly name: string;
   /** Values of `runtime:` that it serves. */
   readonly runtimes: readonly string[];
+  /** Those that exist for this kind of machine. */
+  readonly runtimePackages?: readonly RuntimePackage[];
+  /** Names of runtime packages that the machine's own programs are as good as. */
+  readonly ownRuntimes?: readonly string[];
   /** Throws MANIFEST_INVALID when the app cannot be started, saying what is missing. */
-  plan(manifest: AppManifest, source: SourceTree): Promise<LanguagePlan>;
+  plan(manifest: AppManifest, source: SourceTree, context: PlanContext): Promise<LanguagePlan>;
 }

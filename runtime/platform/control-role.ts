@@ -32,12 +32,14 @@ import { IntegrityReader } from '../control/integrity-reader.ts';
 import { DatastoreIndexBuilder } from '../control/index-builder.ts';
 import { OpenDeployments } from '../control/open-deployments.ts';
 import { Retirement } from '../control/retirement.ts';
-import { appIn } from '../control/registry-state.ts';
+import { allVersions, appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
+import { RuntimeInstaller } from '../control/runtime-installer.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
 import { TtlReader } from '../control/ttl-reader.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
-import { findLanguage } from '../languages/language-table.ts';
+import { RuntimeDirectory } from '../host/runtime-directory.ts';
+import { findLanguage, RUNTIME_TABLE } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
@@ -60,8 +62,9 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const blobs = new BlobStore(paths.blobs, clock, random);
     const bundles = new BundleStore(paths.bundles, blobs);
     const buildCache = new BuildCache(join(paths.cache, 'builds'), clock, random);
+    const runtimes = new RuntimeInstaller(new RuntimeDirectory(paths.runtimes, RUNTIME_TABLE), host, random, log);
     const open = new OpenDeployments(join(paths.cache, 'deployments'), clock, random);
-    for (const part of [blobs, bundles, buildCache, open]) await part.start();
+    for (const part of [blobs, bundles, buildCache, runtimes, open]) await part.start();
     const registry = new AppRegistry(new DatastoreControlStore(datastore), clock, timers, log);
     await registry.start();
     closing.defer(() => registry.close());
@@ -74,13 +77,14 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const retirement = new Retirement(host, bundles, clock, timers, log);
     const scheduler = new RpcSchedulerClient(links.connect('router'));
     const runner = new DeployRunner({
-      ...{ registry, blobs, bundles, buildCache, retirement, urls, clock, timers, log, findLanguage },
+      ...{ registry, blobs, bundles, buildCache, runtimes, retirement, urls, clock, timers, log, findLanguage },
       indexBuilder: new DatastoreIndexBuilder(datastore),
       buildHost: host,
       warmer: scheduler,
     });
     const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
     await deployer.start();
+    void runtimes.restore(allVersions(registry.state).flatMap(({ launch }) => launch.runtime ?? []));
 
     const usage = new DatastoreUsageStore(systemData);
     const checkApp = (appId: string): void => void appIn(registry.state, appId);

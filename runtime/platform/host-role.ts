@@ -6,6 +6,8 @@ import { buildSettings } from '../host/build-environment.ts';
 import { hostService } from '../host/host-rpc.ts';
 import { LocalInstanceHost } from '../host/instance-host.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
+import { RuntimeDirectory } from '../host/runtime-directory.ts';
+import { RUNTIME_TABLE } from '../languages/language-table.ts';
 import { InstanceLogStore, LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { startResourceControl } from '../sandbox/resource-control-choice.ts';
@@ -42,6 +44,8 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     const meter = new BatchingUsageMeter('host', links.connect('control'), clock, timers, random, log);
     meter.start();
     closing.defer(() => meter.close());
+    const runtimes = new RuntimeDirectory(settings.paths.runtimes, RUNTIME_TABLE);
+    await runtimes.removeReplaced();
     const root = packageRoot();
     const host = new LocalInstanceHost(sandbox, resources, new InstanceLogStore(logs), clock, timers, random, {
       runDirectory: settings.runDirectory,
@@ -49,6 +53,7 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
         sdkDirectory: join(root, 'dist', 'app-sdk'),
         languagesDirectory: join(root, 'dist', 'runtime', 'languages'),
       }),
+      runtimes,
       buildSettings: buildSettings(settings.variables),
       meter,
     });

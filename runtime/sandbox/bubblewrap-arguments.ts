@@ -62,6 +62,7 @@ function socketOptions(directory: string): readonly string[] {
 
 function environmentOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
   const path = host.nodePrefix === undefined ? SYSTEM_PATH : `${NODE_PREFIX}/bin:${SYSTEM_PATH}`;
-  const environment = { PATH: path, HOME: '/tmp', ...spec.environment };
+  const environment: Record<string, string> = { PATH: path, HOME: '/tmp', ...spec.environment };
+  environment['PATH'] = [...(spec.programDirectories ?? []), environment['PATH'] ?? path].join(':');
   return Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]);
 }

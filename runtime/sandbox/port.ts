@@ -10,6 +10,8 @@ export const CODE_DIRECTORY = '/srv/app';
 export const PACKAGES_DIRECTORY = '/srv/node_modules';
 /** What the platform itself adds to a language, such as Node's preload. */
 export const PLATFORM_DIRECTORY = '/srv/platform';
+/** Programs that the platform fetched for a runtime, each in a directory of its name: see ../host/runtime-directory.ts. */
+export const RUNTIMES_DIRECTORY = '/opt/runtimes';
 /** The sockets of the instance: read-only, but for APP_SOCKET_DIRECTORY. */
 export const SOCKETS_DIRECTORY = '/run/appengine';
 /** The one place where the app makes its own socket: small, so that it is no way to fill a disk. */
@@ -18,7 +20,7 @@ export const APP_SOCKET_DIRECTORY = '/run/appengine/app';
 export interface ReadOnlyMount {
   /** File or directory on this host. */
   readonly from: string;
-  /** Below PACKAGES_DIRECTORY or PLATFORM_DIRECTORY. */
+  /** Below PACKAGES_DIRECTORY, PLATFORM_DIRECTORY or RUNTIMES_DIRECTORY. */
   readonly to: string;
 }
 
@@ -32,6 +34,8 @@ export interface SandboxSpec {
   /** Appears as SOCKETS_DIRECTORY; must contain an empty directory `app`, where APP_SOCKET_DIRECTORY appears. */
   readonly socketDirectory?: string;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
+  /** Directories inside that come before all others in PATH. */
+  readonly programDirectories?: readonly string[];
   /** Size of /tmp, and of /dev/shm beside it. */
   readonly tmpBytesMax: number;
   /** Whether it may reach the network as this machine does. False: a loopback of its own, nothing else. */

@@ -38,9 +38,15 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   const here = hostPaths(spec);
   linkPackages(spec);
   const translate = (text: string): string => here.reduce((result, [inside, outside]) => result.replaceAll(inside, outside), text);
-  const environment = Object.fromEntries(Object.entries(spec.environment).map(([name, value]) => [name, translate(value)]));
+  const inside: Record<string, string> = {
+    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    HOME: '/tmp',
+    ...spec.environment,
+  };
+  inside['PATH'] = [...(spec.programDirectories ?? []), inside['PATH'] ?? ''].join(':');
+  const environment = Object.fromEntries(Object.entries(inside).map(([name, value]) => [name, translate(value)]));
   const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles)], {
-    env: { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, HOME: '/tmp', ...environment },
+    env: environment,
     cwd: spec.code.directory,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // A session of its own, so that all of it can be signalled and none of it holds our terminal.

@@ -106,6 +106,7 @@ export const ERRORS = {
   LABEL_INVALID: row(400, 'INVALID_ARGUMENT', 'The service or version name is not valid', 'Use lower-case letters, digits and hyphens, at most 63 characters, not starting or ending with a hyphen'),
   UPLOAD_REFUSED: row(400, 'INVALID_ARGUMENT', 'A file of the app cannot be uploaded', 'Remove it, or name it in .gcloudignore'),
   UPLOAD_INCOMPLETE: row(409, 'FAILED_PRECONDITION', 'Not all files of the deployment were uploaded', 'Run the deploy again'),
+  RUNTIME_MISSING: row(503, 'FAILED_PRECONDITION', 'The programs of this runtime are not on this machine and could not be fetched', 'Let this machine reach an npm registry (npm_config_registry, HTTPS_PROXY) and deploy again, or install them by hand as docs/languages.md says', true),
   BUILD_FAILED: row(400, 'FAILED_PRECONDITION', 'The build failed', 'Mend what its last lines, shown with this error, say'),
   DEPLOY_CONFLICT: row(409, 'ABORTED', 'Another deploy of this service is under way', 'Wait for it to end, then try again', true),
   APP_NOT_FOUND: row(404, 'NOT_FOUND', 'There is no such app', 'See `appengine apps list`'),

@@ -106,7 +106,7 @@ async function compare(name: string, code: string, { host, directory }: BenchHos
 async function specOf(codeDirectory: string): Promise<InstanceSpec> {
   const manifest = parseAppManifest('runtime: nodejs20\n', 'app.yaml');
   const source = { paths: new Set(['server.js']), readText: () => Promise.reject(new Error('no other file')) };
-  const { command, environment } = await findLanguage(manifest.runtime).plan(manifest, source);
+  const { command, environment } = await findLanguage(manifest.runtime).plan(manifest, source, { nowMs: 0 });
   return {
     appId: 'hello',
     service: 'default',

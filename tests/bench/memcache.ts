@@ -160,7 +160,7 @@ async function startInstance(closing: CloseStack): Promise<InstanceView> {
 async function specOf(codeDirectory: string): Promise<Parameters<LocalInstanceHost['start']>[0]> {
   const manifest = parseAppManifest('runtime: nodejs20\n', 'app.yaml');
   const source = { paths: new Set(['server.js']), readText: () => Promise.reject(new Error('no other file')) };
-  const { command, environment } = await findLanguage(manifest.runtime).plan(manifest, source);
+  const { command, environment } = await findLanguage(manifest.runtime).plan(manifest, source, { nowMs: 0 });
   return {
     ...{ appId: 'hello', service: 'default', version: 'v1', deploymentId: '1', codeDirectory, command, environment },
     ...{ memoryBytesMax: LIMITS.instanceMemoryBytesMax, pidsMax: LIMITS.instancePidsMax, tmpBytesMax: LIMITS.instanceTmpBytesMax },

@@ -15,7 +15,7 @@ const PACKAGES = 'node_modules';
 
 export type BuildPlan = Pick<LanguagePlan, 'buildSteps' | 'buildCacheKey' | 'buildOutputs'>;
 
-export async function planBuild(runtime: string, json: PackageJson, source: SourceTree): Promise<BuildPlan> {
+export async function planBuild(runtime: string, nodeVersion: string, json: PackageJson, source: SourceTree): Promise<BuildPlan> {
   const lockFile = LOCK_FILES.find((path) => source.paths.has(path));
   const hasBuild = json.scripts['gcp-build'] !== undefined;
   const installs = needsInstall(json, source, hasBuild);
@@ -23,7 +23,8 @@ export async function planBuild(runtime: string, json: PackageJson, source: Sour
   const install = installs ? installSteps({ lockFile, declaresPlatform, withDevelopment: hasBuild, source }) : [];
   const build: BuildStep[] = hasBuild ? [step('Building', ['npm', 'run', 'gcp-build'])] : [];
   const prune: BuildStep[] = installs && hasBuild && Object.keys(json.devDependencies).length > 0 ? pruneSteps(declaresPlatform) : [];
-  const cacheKey = installs && lockFile !== undefined && !hasBuild ? await installKey(runtime, json, source, lockFile) : undefined;
+  const cacheKey =
+    installs && lockFile !== undefined && !hasBuild ? await installKey(runtime, nodeVersion, json, source, lockFile) : undefined;
   return {
     buildSteps: [...install, ...build, ...prune],
     ...(cacheKey === undefined ? {} : { buildCacheKey: cacheKey }),
@@ -71,14 +72,20 @@ function aroundPlatform(inner: BuildStep): BuildStep[] {
 }
 
 /** Undefined where more than the two files decides what is installed. */
-async function installKey(runtime: string, json: PackageJson, source: SourceTree, lockFile: string): Promise<string | undefined> {
+async function installKey(
+  runtime: string,
+  nodeVersion: string,
+  json: PackageJson,
+  source: SourceTree,
+  lockFile: string,
+): Promise<string | undefined> {
   if (INSTALL_SCRIPTS.some((name) => json.scripts[name] !== undefined)) return undefined;
   const isLocal = ([name, version]: readonly [string, string]): boolean =>
     name !== PLATFORM_PACKAGE && /^(file:|link:|\.|\/|~\/)/.test(version);
   if (declared(json).some(isLocal)) return undefined;
   const hash = createHash('sha256');
   // Packages may compile for, or pick files by, the Node and the machine that install them.
-  for (const part of ['1', runtime, process.version, process.platform, process.arch]) hash.update(`${part}\0`);
+  for (const part of ['1', runtime, nodeVersion, process.platform, process.arch]) hash.update(`${part}\0`);
   for (const path of [PACKAGE_JSON, lockFile]) hash.update(`${path}\0${await source.readText(path)}\0`);
   return hash.digest('hex');
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseAppManifest } from '../../../sdk/contract/app-manifest/app-yaml.ts';
 import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
-import { findLanguage } from '../language-table.ts';
+import { findLanguage, RUNTIME_TABLE } from '../language-table.ts';
 import { type SourceTree } from '../port.ts';
+import { nodePackages } from './node-releases.ts';
 
 const manifest = parseAppManifest('runtime: nodejs20\n', 'app.yaml');
 
@@ -19,16 +20,16 @@ function tree(files: Files): SourceTree {
   };
 }
 
-const plan = (files: Files, change: Partial<AppManifest> = {}) => {
+const plan = (files: Files, change: Partial<AppManifest> = {}, at = '2026-01-01') => {
   const full = { ...manifest, ...change };
-  return findLanguage(full.runtime).plan(full, tree(files));
+  return findLanguage(full.runtime).plan(full, tree(files), { nowMs: Date.parse(at) });
 };
 const shell = (text: string) => ['sh', '-c', `export PATH="$PWD/node_modules/.bin:$PATH"; ${text}`];
 const commands = async (files: Files) => (await plan(files)).buildSteps.map(({ command }) => command.slice(0, 3).join(' '));
 
 describe('language table', () => {
   it('names the runtimes that it knows when asked for another', () => {
-    expect(() => findLanguage('cobol')).toThrow('This runtime is not known: "cobol"; known are nodejs, nodejs20');
+    expect(() => findLanguage('cobol')).toThrow('This runtime is not known: "cobol"; known are nodejs, nodejs20, nodejs22, nodejs24');
   });
 });
 
@@ -79,6 +80,41 @@ describe('how a Node.js app is started', () => {
   it('keeps the preload when the app has options of its own', async () => {
     const { command } = await plan({ 'server.js': '' }, { environment: { NODE_OPTIONS: '--enable-source-maps' } });
     expect(command).toEqual(['env', 'NODE_OPTIONS=--require="/srv/platform/nodejs/preload.cjs" --enable-source-maps', 'node', 'server.js']);
+  });
+});
+
+describe('the Node that an app runs on', () => {
+  const own = `nodejs${process.versions.node.split('.')[0] ?? ''}`;
+
+  it("is the major that the runtime names, and without one the platform's own", async () => {
+    const named = await Promise.all(
+      ['nodejs', 'nodejs20', 'nodejs22', 'nodejs24'].map((runtime) => plan({ 'server.js': '' }, { runtime })),
+    );
+    expect(named.map(({ runtime }) => runtime)).toEqual([undefined, 'nodejs20', 'nodejs22', 'nodejs24']);
+    expect(RUNTIME_TABLE.own).toEqual([own]);
+  });
+
+  it('is pinned for both kinds of processor', () => {
+    for (const arch of ['x64', 'arm64']) {
+      const packages = nodePackages('linux', arch);
+      expect(packages.map(({ name }) => name)).toEqual(['nodejs20', 'nodejs22', 'nodejs24']);
+      for (const { npmPackage, integrity, version, name } of packages) {
+        expect(npmPackage).toBe(`node-linux-${arch}`);
+        expect(integrity).toMatch(/^sha512-[\w+/]{86}==$/);
+        expect(name).toBe(`nodejs${version.split('.')[0] ?? ''}`);
+      }
+    }
+    expect(nodePackages('darwin', 'arm64')).toEqual([]);
+    expect(nodePackages('linux', 'riscv64')).toEqual([]);
+  });
+
+  it('is noted when it is past its end of life', async () => {
+    const notes = async (runtime: string, at: string) => (await plan({ 'server.js': '' }, { runtime }, at)).notes;
+    expect(await notes('nodejs20', '2026-04-29')).toEqual([]);
+    expect(await notes('nodejs20', '2026-05-01')).toEqual([
+      'Node 20 is past its end of life (2026-04-30): it gets no security fixes; runtime: nodejs24 is current',
+    ]);
+    expect(await notes('nodejs', '2026-05-01')).toEqual([]);
   });
 });
 
@@ -134,7 +170,7 @@ describe('how a Node.js app is built', () => {
       const others = await Promise.all([
         keyOf({ ...base, 'package-lock.json': '{}' }),
         keyOf({ ...base, 'package.json': { scripts: start, dependencies: { express: '^4' } } }),
-        keyOf(base, { runtime: 'nodejs' }),
+        keyOf(base, { runtime: 'nodejs22' }),
       ]);
       expect(new Set([key, ...others]).size).toBe(4);
       expect((await plan(base)).buildOutputs).toEqual(['node_modules']);
