@@ -4,8 +4,10 @@
 // /tmp, a /proc of its own, its own control group and a minimal /dev. Nothing else of the host; all of it read-only but /tmp, /dev/shm and the
 // directory of the app's own socket (and the code directory of a build).
 //
-// Not here yet, and stated in docs/security.md: a filter of system calls (seccomp), and one user id per app, so that an
-// app that broke out would find itself as the user that runs the platform, without privileges.
+// Which system calls it may make is system-calls/rules.ts.
+//
+// Not here yet, and stated in docs/security.md: one user id per app, so that an app that broke out would find itself as the
+// user that runs the platform, without privileges.
 import { APP_SOCKET_DIRECTORY, CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
 
 export interface HostLayout {

@@ -1,7 +1,8 @@
 // The sandbox of Linux: bubblewrap, https://github.com/containers/bubblewrap, version 0.8 or newer (--disable-userns).
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { statfsSync } from 'node:fs';
+import { closeSync, openSync, statfsSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { type Readable, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { assert } from '../../sdk/support/assert.ts';
@@ -20,6 +21,7 @@ import {
 } from './port.ts';
 import { type ResourceGroup } from './resource-control.ts';
 import { signalQuietly } from './signal.ts';
+import { architectureOf, systemCallFilter } from './system-calls/filter.ts';
 
 const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
 
@@ -29,6 +31,7 @@ const OUTSIDE_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/
 const TMPFS_MAGIC = 0x01_02_19_94;
 const ARGUMENTS_DESCRIPTOR = 3;
 const STATUS_DESCRIPTOR = 4;
+const FILTER_DESCRIPTOR = 5;
 /** Shells and bubblewrap report "ended by signal N" as this plus N. */
 const SIGNAL_EXIT_BASE = 128;
 
@@ -44,6 +47,9 @@ export class BubblewrapSandbox implements Sandbox {
   }
 
   async start(): Promise<void> {
+    const architecture = architectureOf(process.arch);
+    if (architecture === undefined)
+      throw new PlatformError('INSTANCE_SPAWN_FAILED', `there is no filter of system calls for ${process.arch} yet`);
     this.#host = readHostLayout(this.#scratchDirectory, process.execPath);
     const spec: SandboxSpec = {
       command: ['true'],
@@ -53,23 +59,33 @@ export class BubblewrapSandbox implements Sandbox {
       tmpBytesMax: 65_536,
       network: false,
     };
+    writeFileSync(this.#filterFile, systemCallFilter(architecture));
+    const options = [...bubblewrapOptions(spec, this.#host), '--seccomp', String(FILTER_DESCRIPTOR), '--', ...spec.command];
     try {
-      await promisify(execFile)('bwrap', [...bubblewrapOptions(spec, this.#host), '--', ...spec.command], { env: OUTSIDE_ENVIRONMENT });
+      await promisify(execFile)('/bin/sh', ['-c', `exec bwrap "$@" ${FILTER_DESCRIPTOR}<"$0"`, this.#filterFile, ...options], {
+        env: OUTSIDE_ENVIRONMENT,
+      });
     } catch (cause) {
       throw new PlatformError('INSTANCE_SPAWN_FAILED', whyBubblewrapFails(cause), { cause });
     }
   }
 
+  get #filterFile(): string {
+    return join(this.#scratchDirectory, 'system-calls.bpf');
+  }
+
   prepare(group: ResourceGroup): PreparedSandbox {
     const host = this.#host;
     assert(host, 'the sandbox is started before it is used');
-    const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles)], {
+    const filter = openSync(this.#filterFile, 'r');
+    const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles, FILTER_DESCRIPTOR)], {
       env: OUTSIDE_ENVIRONMENT,
       cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
       // Out of reach of a Ctrl-C, which would end the app in the middle of a request: the host ends it in order.
       detached: true,
     });
+    closeSync(filter);
     // A failed spawn shows as an exit; without a listener it would end this process.
     child.on('error', () => undefined);
     const input = child.stdio[ARGUMENTS_DESCRIPTOR] as Writable;
@@ -84,6 +100,8 @@ export class BubblewrapSandbox implements Sandbox {
             String(ARGUMENTS_DESCRIPTOR),
             '--json-status-fd',
             String(STATUS_DESCRIPTOR),
+            '--seccomp',
+            String(FILTER_DESCRIPTOR),
             '--',
             ...spec.command,
           ]),
@@ -197,7 +215,7 @@ function numberAfter(text: string, key: string): number | undefined {
 
 function whyBubblewrapFails(cause: unknown): string {
   const { code, stderr } = cause as { readonly code?: unknown; readonly stderr?: string };
-  if (code === 'ENOENT') return `bubblewrap is not installed; install it with: ${BUBBLEWRAP_INSTALL}`;
+  if (code === 'ENOENT' || code === 127) return `bubblewrap is not installed; install it with: ${BUBBLEWRAP_INSTALL}`;
   const said = stderr?.trim() ?? '';
   if (said.includes('Unknown option')) return `this bubblewrap is too old, 0.8 or newer is needed: ${said}`;
   if (said.includes('Operation not permitted') || said.includes('Permission denied')) {

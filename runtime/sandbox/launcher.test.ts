@@ -15,7 +15,7 @@ afterEach(() => {
 });
 
 async function launch(joinFiles: readonly string[], input: string, extra: number[] = []) {
-  const child = spawn('/bin/sh', [...launcherArguments(joinFiles)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ignore', ...extra] });
+  const child = spawn('/bin/sh', [...launcherArguments(joinFiles, 4)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ignore', ...extra] });
   const [, stdout, stderr, arguments_] = child.stdio;
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const writable = arguments_ as NodeJS.WritableStream;

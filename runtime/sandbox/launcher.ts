@@ -7,18 +7,21 @@
 //   descriptor 3 := argument* '.' LF rest      rest is left for the program that the shell becomes
 //   argument     := '+' line LF ('-' line LF)* '!' LF      lines of one argument, joined by LF
 
-/** Arguments of /bin/sh; `0` is written to each of `joinFiles`. It exits with 125 when it cannot do its part. */
-export function launcherArguments(joinFiles: readonly string[]): readonly string[] {
-  return ['-c', JOIN, RECEIVE, ...joinFiles];
+/**
+ * Arguments of /bin/sh; `0` is written to each of `joinFiles`, and descriptors above `lastDescriptor`, one digit, are closed. It
+ * exits with 125 when it cannot do its part.
+ */
+export function launcherArguments(joinFiles: readonly string[], lastDescriptor: number): readonly string[] {
+  return ['-c', join(lastDescriptor), RECEIVE, ...joinFiles];
 }
 
 /** Gets RECEIVE as $0. */
-const JOIN = `
+const join = (lastDescriptor: number): string => `
 for file; do echo 0 > "$file" || exit 125; done
 set --
 for file in /proc/$$/fd/*; do
   case \${file##*/} in
-    [0-4]|'*') ;;
+    [0-${lastDescriptor}]|'*') ;;
     *) set -- "$@" "\${file##*/}" ;;
   esac
 done

@@ -45,7 +45,7 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   };
   inside['PATH'] = [...(spec.programDirectories ?? []), inside['PATH'] ?? ''].join(':');
   const environment = Object.fromEntries(Object.entries(inside).map(([name, value]) => [name, translate(value)]));
-  const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles)], {
+  const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles, 3)], {
     env: environment,
     cwd: spec.code.directory,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -37,6 +37,8 @@ if (path && port > 0) {
 }
 
 if (process.env.APPENGINE_SOCKETS) {
+  offerLoopback();
+
   // Each request passes here, whichever way it was made: http or https, with an agent or without, under its library.
   const { addRequest } = http.Agent.prototype;
   http.Agent.prototype.addRequest = function (request, options, ...rest) {
@@ -58,6 +60,29 @@ if (process.env.APPENGINE_SOCKETS) {
       return undefined;
     },
   });
+}
+
+/** The sandbox refuses netlink, by which Node lists interfaces; frameworks ask for them at their start, to print addresses. */
+function offerLoopback() {
+  const os = require('node:os');
+  const { networkInterfaces } = os;
+  os.networkInterfaces = function () {
+    try {
+      return networkInterfaces();
+    } catch (error) {
+      if (error.code !== 'ERR_SYSTEM_ERROR') throw error;
+      const lo = {
+        address: '127.0.0.1',
+        netmask: '255.0.0.0',
+        family: 'IPv4',
+        mac: '00:00:00:00:00:00',
+        internal: true,
+        cidr: '127.0.0.1/8',
+      };
+      return { lo: [lo] };
+    }
+  };
+  require('node:module').syncBuiltinESMExports();
 }
 
 /** Fetches made for a request that came by a fetch go on with its CDN-Loop, so that an app that fetches itself is told. */
