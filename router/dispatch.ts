@@ -219,7 +219,7 @@ export class Dispatcher {
   }
 
   #attempt(exchange: Exchange, head: RequestHead, decision: AppDecision, lease: InstanceLease): void {
-    exchange.useLease(lease);
+    exchange.useLease(lease, this.#clock);
     // The client may have left, or broken off its body, in the moment in which the lease was granted.
     const refused = exchange.isClosed ? 'CANCELLED' : exchange.connection.bodyError(exchange);
     if (refused) {

@@ -1,6 +1,7 @@
 // The router: from a request's Host header to an instance's socket, and back.
 // It must not start instances, read the datastore or know the control plane: it asks through the ports below.
 // Read next: route-table.ts (where does a request go), then dispatch.ts (the whole path of one request).
+import { type ColdStart, type StartPhases } from '../sdk/contract/cold-start.ts';
 import { type DispatchRule } from '../sdk/contract/dispatch-rule.ts';
 import { type UsageResource } from '../sdk/contract/usage.ts';
 
@@ -130,6 +131,8 @@ export interface InstanceLease {
   readonly socketPath: string;
   /** Whether this is the instance's first request. */
   readonly isLoadingRequest: boolean;
+  /** Of the loading request: how the instance started. */
+  readonly start?: StartPhases | undefined;
   /** Milliseconds that the request waited for this place. */
   readonly pendingMs: number;
   /** Gives the place back; exactly once. */
@@ -220,6 +223,8 @@ export interface RequestLogRow {
   readonly latencyMs: number;
   readonly pendingMs: number;
   readonly isLoadingRequest: boolean;
+  /** Of the instance's first request. */
+  readonly coldStart?: ColdStart;
   /** Bytes of the bodies; of a WebSocket, all that passed after the upgrade request. */
   readonly requestBytes: number;
   readonly responseBytes: number;

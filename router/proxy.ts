@@ -133,6 +133,7 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
 
   onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean {
     if (this.#isSettled) return false;
+    this.#exchange.answerBegins(this.#clock);
     if (status < 200) {
       this.#informational++;
       if (this.#informational > LIMITS.responseInformationalMax)

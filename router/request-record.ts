@@ -1,6 +1,8 @@
 // The facts about one request that its log row is made of, collected while it is served.
 import { type IncomingMessage } from 'node:http';
+import { coldStartOf, type StartPhases } from '../sdk/contract/cold-start.ts';
 import { type ErrorCode } from '../sdk/contract/errors.ts';
+import { type Clock } from '../sdk/support/clock.ts';
 import { type Visitor } from './access-rule.ts';
 import { type InstanceLease, type RequestLogRow } from './ports.ts';
 import { type RequestHead } from './request-guard.ts';
@@ -24,6 +26,13 @@ export const STATUS_CLIENT_LEFT = 499;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Of an instance's first request: how the instance started, and when it was given the request. */
+interface Loading {
+  readonly phases: StartPhases;
+  readonly sinceMs: number;
+  firstByteMs: number | undefined;
+}
+
 export class RequestRecord {
   readonly request: IncomingMessage;
   readonly start: RequestStart;
@@ -38,6 +47,7 @@ export class RequestRecord {
   pendingMs = 0;
   isLoadingRequest = false;
   instanceId: string | undefined;
+  #loading: Loading | undefined;
 
   constructor(request: IncomingMessage, peerAddress: string, start: RequestStart) {
     this.request = request;
@@ -45,10 +55,18 @@ export class RequestRecord {
     this.start = start;
   }
 
-  useLease(lease: InstanceLease): void {
+  useLease(lease: InstanceLease, clock: Clock): void {
     this.instanceId = lease.instanceId;
     this.isLoadingRequest = lease.isLoadingRequest;
     this.pendingMs += lease.pendingMs;
+    this.#loading = lease.isLoadingRequest
+      ? { phases: lease.start ?? {}, sinceMs: clock.monotonicMs(), firstByteMs: undefined }
+      : undefined;
+  }
+
+  /** The head of the answer has come. */
+  answerBegins(clock: Clock): void {
+    if (this.#loading) this.#loading.firstByteMs ??= clock.monotonicMs() - this.#loading.sinceMs;
   }
 
   /** `nowMs` is monotonic; bytes are those of the bodies. */
@@ -75,6 +93,7 @@ export class RequestRecord {
       retries: this.retries,
     };
     if (this.instanceId !== undefined) row.instanceId = this.instanceId;
+    if (this.#loading) row.coldStart = coldStartOf(this.#loading.phases, this.#loading.firstByteMs);
     if (headers['user-agent'] !== undefined) row.userAgent = headers['user-agent'];
     if (headers.referer !== undefined) row.referrer = headers.referer;
     if (this.errorCode !== undefined) row.errorCode = this.errorCode;

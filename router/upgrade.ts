@@ -117,7 +117,7 @@ export class Upgrades {
   ): Promise<number> {
     for (;;) {
       const lease = await this.#instances.acquire(route.target, { signal: connection.gone });
-      record.useLease(lease);
+      record.useLease(lease, this.#clock);
       let outcome: LeaseOutcome = 'failed';
       try {
         const upstream = await connectTo(lease.socketPath);

@@ -28,18 +28,22 @@ const handler = z.object({
   requireMatchingFile: z.boolean(),
 });
 
-const scaling = z.object({
-  kind: z.literal('automatic'),
-  minInstances: z.number(),
-  maxInstances: z.number(),
-  minIdleInstances: z.number(),
-  maxIdleInstances: z.number().exactOptional(),
-  maxConcurrentRequests: z.number(),
-  targetThroughputUtilization: z.number(),
-  targetCpuUtilization: z.number(),
-  minPendingLatencyMs: z.number().exactOptional(),
-  maxPendingLatencyMs: z.number().exactOptional(),
-});
+const scaling = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('automatic'),
+    minInstances: z.number(),
+    maxInstances: z.number(),
+    minIdleInstances: z.number(),
+    maxIdleInstances: z.number().exactOptional(),
+    maxConcurrentRequests: z.number(),
+    targetThroughputUtilization: z.number(),
+    targetCpuUtilization: z.number(),
+    minPendingLatencyMs: z.number().exactOptional(),
+    maxPendingLatencyMs: z.number().exactOptional(),
+  }),
+  z.object({ kind: z.literal('basic'), maxInstances: z.number(), idleTimeoutMs: z.number() }),
+  z.object({ kind: z.literal('manual'), instances: z.number() }),
+]);
 
 const launch = z.object({
   command: z.array(z.string()),

@@ -3,7 +3,7 @@
 import { type ShardBy } from '../../router/ports.ts';
 import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
 import { type QueueDefinition } from '../../sdk/contract/queue-definition.ts';
-import { type AutomaticScaling, type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
+import { type ManifestHandler, type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 
 export interface AppRecord {
   readonly kind: 'app';
@@ -43,7 +43,7 @@ export interface LaunchRecord {
   readonly tmpBytesMax: number;
   readonly cpuWeight: number;
   readonly readyMsMax: number;
-  readonly scaling: AutomaticScaling;
+  readonly scaling: Scaling;
   readonly warmup: boolean;
 }
 

@@ -4,7 +4,7 @@ import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { APP_YAML, readAppManifest } from '../../sdk/contract/app-manifest/app-yaml.ts';
 import { CRON_YAML, parseCronManifest } from '../../sdk/contract/app-manifest/cron-yaml.ts';
 import { INDEX_YAML, parseIndexManifest } from '../../sdk/contract/app-manifest/index-yaml.ts';
-import { DEFAULT_INSTANCE_CLASS, INSTANCE_CLASSES } from '../../sdk/contract/app-manifest/instance-class.ts';
+import { INSTANCE_CLASSES } from '../../sdk/contract/app-manifest/instance-class.ts';
 import { checkHostLabel } from '../../sdk/contract/app-manifest/label.ts';
 import { type AppManifest } from '../../sdk/contract/app-manifest/manifest.ts';
 import { QUEUE_YAML, readQueueManifest } from '../../sdk/contract/app-manifest/queue-yaml.ts';
@@ -71,7 +71,7 @@ export function checkNames(appId: string, service: string, version: string): voi
 
 /** How instances are started, from what the app wants and what its language says. */
 export function launchRecord(manifest: AppManifest, plan: LanguagePlan): LaunchRecord {
-  const instanceClass = INSTANCE_CLASSES.get(manifest.instanceClass) ?? INSTANCE_CLASSES.get(DEFAULT_INSTANCE_CLASS);
+  const instanceClass = INSTANCE_CLASSES.get(manifest.instanceClass);
   return {
     command: plan.command,
     environment: { ...plan.environment, ...manifest.environment, GAE_RUNTIME: manifest.runtime },

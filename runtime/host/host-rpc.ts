@@ -57,7 +57,12 @@ const instanceView: z.ZodType<InstanceView> = z.object({
   pid: z.number().exactOptional(),
   socketDirectory: z.string(),
   startedAtMs: z.number(),
-  phases: z.object({ spawnMs: z.number().exactOptional(), readyMs: z.number().exactOptional() }),
+  phases: z.object({
+    spawnMs: z.number().exactOptional(),
+    runtimeMs: z.number().exactOptional(),
+    loadMs: z.number().exactOptional(),
+    readyMs: z.number().exactOptional(),
+  }),
   cpuMicros: count.exactOptional(),
   memoryBytes: count.exactOptional(),
   exit: z

@@ -1,6 +1,7 @@
 // Instances as the rest of the runtime sees them: what the host is asked to start, and what it says of what runs.
 // The host owns every instance process. Others hold ids and watch; nobody else spawns, signals or meters.
 // Read next: instance-host.ts, then ../sandbox/port.ts.
+import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 
 /** Everything the host needs to start one instance, independent of any other process. */
 export interface InstanceSpec {
@@ -41,12 +42,6 @@ export interface InstanceExit {
   readonly stderrTail: string;
 }
 
-/** When each phase of a start ended, in milliseconds after the start was asked for. */
-export interface StartPhases {
-  readonly spawnMs?: number;
-  readonly readyMs?: number;
-}
-
 export interface InstanceView {
   readonly id: string;
   readonly appId: string;
@@ -68,6 +63,8 @@ export interface InstanceView {
 
 /** Names of the sockets within an instance's socket directory. */
 export const APP_SOCKET = 'app.sock';
+/** Within the app's own socket directory (APP_SOCKET_DIRECTORY): an empty file that says when the language's program ran. */
+export const RUNTIME_MARK = 'runtime';
 export const DATASTORE_SOCKET = 'datastore.sock';
 export const API_SOCKET = 'api.sock';
 /** HTTP that leaves the sandbox: a forward proxy (services/url-fetch). */

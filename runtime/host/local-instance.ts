@@ -9,6 +9,7 @@
 import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
@@ -17,7 +18,7 @@ import { AppSocket } from './app-socket.ts';
 import { type GroupMeter } from './group-meter.ts';
 import { instanceEnvironment } from './instance-environment.ts';
 import { InstanceLog, type InstanceLogSink } from './instance-log.ts';
-import { type InstanceExit, type InstanceSpec, type InstanceState, type InstanceView, type StartPhases } from './instance.ts';
+import { type InstanceExit, type InstanceSpec, type InstanceState, type InstanceView } from './instance.ts';
 import { type SpareSandbox } from './spare-sandboxes.ts';
 
 /** How long the last lines of an app that ended may take to come through. */

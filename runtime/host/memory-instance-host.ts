@@ -63,7 +63,7 @@ export class MemoryInstanceHost implements InstanceHost {
     this.#timers.after(this.readyMs, () => {
       if (this.#views.get(id)?.state !== 'starting') return;
       if (failure) this.#exit(id, failure);
-      else this.#move(id, 'ready', { phases: { spawnMs: 0, readyMs: this.readyMs } });
+      else this.#move(id, 'ready', { phases: { spawnMs: 0, loadMs: this.readyMs, readyMs: this.readyMs } });
     });
     return Promise.resolve({ id });
   }

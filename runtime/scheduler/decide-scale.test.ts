@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
-import { decideScale, type Load, type PoolState, type ScaleDecision, type ScaleSpec } from './decide-scale.ts';
+import { decideScale } from './decide-scale.ts';
+import { type Load, type PoolState, type ScaleDecision, type ScaleSpec } from './scale-decision.ts';
 
 const NOW_MS = 1_000_000;
 const KEEP_ALIVE_MS = 900_000;

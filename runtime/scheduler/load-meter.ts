@@ -1,4 +1,4 @@
-import { type Load, SCALE_RULES } from './decide-scale.ts';
+import { type Load, SCALE_RULES } from './scale-decision.ts';
 
 const BUCKET_MS = 1_000;
 const BUCKETS = SCALE_RULES.peakWindowMs / BUCKET_MS;

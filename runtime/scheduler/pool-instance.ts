@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { APP_SOCKET, type InstanceView } from '../host/instance.ts';
 import { type Candidate } from './choose-instance.ts';
@@ -33,6 +34,7 @@ export class PoolInstance implements Candidate {
   readonly isOwn: boolean;
   #state: PoolInstanceState = 'starting';
   #socketPath = '';
+  #start: StartPhases | undefined;
   #inFlight = 0;
   #idleSinceMs: number;
   #isSuspect = false;
@@ -63,6 +65,11 @@ export class PoolInstance implements Candidate {
 
   get socketPath(): string {
     return this.#socketPath;
+  }
+
+  /** How it started, once it listens. */
+  get start(): StartPhases | undefined {
+    return this.#start;
   }
 
   /** Monotonic time since which it is ready without a request. */
@@ -98,6 +105,7 @@ export class PoolInstance implements Candidate {
 
   listen(view: InstanceView): void {
     this.#socketPath = join(view.socketDirectory, APP_SOCKET);
+    this.#start = view.phases;
   }
 
   move(to: PoolInstanceState, nowMs: number): void {

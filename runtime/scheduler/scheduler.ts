@@ -1,4 +1,5 @@
 import { type InstanceLease, type InstanceSource, type InstanceTarget } from '../../router/ports.ts';
+import { type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Random, sleep, type Timers } from '../../sdk/support/clock.ts';
@@ -204,7 +205,7 @@ export class Scheduler implements InstanceSource {
     for (const deploymentId of this.#serving) {
       if (this.#pools.has(deploymentId)) continue;
       const plan = this.#plans.planOf(deploymentId);
-      if (plan && plan.scaling.minInstances + plan.scaling.minIdleInstances > 0) this.#poolOf(plan.spec).evaluate();
+      if (plan && isResident(plan.scaling)) this.#poolOf(plan.spec).evaluate();
     }
   }
 
@@ -294,4 +295,9 @@ export class Scheduler implements InstanceSource {
       await sleep(this.#timers, PLAN_POLL_MS);
     }
   }
+}
+
+/** Whether the version, when it has traffic, has instances before any request comes. */
+function isResident(scaling: Scaling): boolean {
+  return scaling.kind === 'automatic' ? scaling.minInstances + scaling.minIdleInstances > 0 : scaling.kind === 'manual';
 }

@@ -1,11 +1,11 @@
 import { type InstanceLease, type InstanceTarget, type LeaseOutcome } from '../../router/ports.ts';
-import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { type AutomaticScaling, type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type InstanceExit, type InstanceHost, type InstanceView } from '../host/instance.ts';
-import { decideScale, type IdleInstance, type PoolState, requestsPerInstance, SCALE_RULES, type ScaleDecision } from './decide-scale.ts';
+import { decideScale } from './decide-scale.ts';
 import { Fleet, type KnownInstance } from './fleet.ts';
 import { HoldQueue } from './hold-queue.ts';
 import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
@@ -13,9 +13,11 @@ import { LoadMeter } from './load-meter.ts';
 import { PlaceLease } from './place-lease.ts';
 import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
 import { type PoolInstance, type PoolInstanceState } from './pool-instance.ts';
+import { type IdleInstance, type PoolState, SCALE_RULES, type ScaleDecision } from './scale-decision.ts';
 import { type PoolView } from './scheduler-view.ts';
 import { StartBackoff } from './start-backoff.ts';
 import { failureOfExit, failureOfRefusal, type StartFailure } from './start-failure.ts';
+import { concurrentMaxOf, requestsPerInstance, residentsOf } from './version-bounds.ts';
 import { WakeTimer } from './wake-timer.ts';
 import { WarmWaiters } from './warm-waiters.ts';
 
@@ -124,7 +126,7 @@ export class VersionPool {
     if (refusal) return Promise.reject(refusal);
     // A version that is asked for again is no longer drained: under its own URL, or after a rollback.
     this.#endDrain();
-    const instance = this.#fleet.choose(this.#scaling().maxConcurrentRequests);
+    const instance = this.#fleet.choose(concurrentMaxOf(this.#scaling()));
     if (instance) {
       const lease = this.#place(instance, 0, nowMs);
       this.#measure(nowMs);
@@ -222,9 +224,9 @@ export class VersionPool {
     return this.isEmpty && !this.#isServing && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.peakWindowMs;
   }
 
-  /** Idle instances that may go when another version needs their room: all that min_instances does not hold. */
+  /** Idle instances that may go when another version needs their room: all but those that run without requests. */
   evictable(): readonly IdleInstance[] {
-    const spare = this.#fleet.ready - (this.#isServing ? this.#scaling().minInstances : 0);
+    const spare = this.#fleet.ready - residentsOf(this.#scaling(), this.#isServing);
     const idle = this.#fleet.idle().toSorted((a, b) => a.idleSinceMs - b.idleSinceMs);
     return idle.slice(0, Math.max(0, spare));
   }
@@ -340,7 +342,7 @@ export class VersionPool {
   #serve(): void {
     const nowMs = this.#clock.monotonicMs();
     while (this.#queue.length > 0) {
-      const instance = this.#fleet.choose(this.#scaling().maxConcurrentRequests);
+      const instance = this.#fleet.choose(concurrentMaxOf(this.#scaling()));
       if (!instance) break;
       this.#queue.grantHead(nowMs, (waitedMs) => this.#place(instance, waitedMs, nowMs));
     }
@@ -485,7 +487,7 @@ export class VersionPool {
     return this.#plans.planOf(this.target.deploymentId);
   }
 
-  #scaling(): AutomaticScaling {
+  #scaling(): Scaling {
     return this.#plan()?.scaling ?? SCALING_UNPLANNED;
   }
 

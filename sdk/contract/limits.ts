@@ -143,6 +143,7 @@ export const LIMIT_ROWS = {
   // Instances
   instancesPerHostMax: limit(200, 'Instances on one host'),
   instancesPerVersionMax: limit(20, 'App Engine: max_instances of new projects'),
+  residentConcurrentRequestsMax: limit(10, 'Requests at once on one instance of basic or manual scaling; App Engine: 10'),
   instanceReadyMs: limit(30_000, 'Time from start until the app listens'),
   instanceStopGraceMs: limit(3_000, 'From SIGTERM to SIGKILL, after draining'),
   instanceStartBackoffMsMax: limit(60_000, 'Between two tries to start a version whose instances fail to start; from 1 s, doubling'),

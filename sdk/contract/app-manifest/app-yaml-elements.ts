@@ -23,8 +23,6 @@ export const REFUSED_ELEMENTS: Readonly<Record<string, string>> = {
   application: 'is not allowed in the file; name the app with --app',
   project: 'is not allowed in the file; name the app with --app',
   version: 'is not allowed in the file; name the version with --version',
-  basic_scaling: 'is not supported in this release; use automatic_scaling with max_instances',
-  manual_scaling: 'is not supported in this release; use automatic_scaling with min_instances',
   main: 'is for Go, which this platform does not run; use entrypoint',
   skip_files: 'belongs to the first generation of runtimes; put its patterns into .gcloudignore',
   includes: 'belongs to the first generation of runtimes; write everything into one app.yaml',

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { LIMITS } from '../limits.ts';
 import { IGNORED_ELEMENTS } from './app-yaml-elements.ts';
-import { expirationSeconds, pendingLatencyMs } from './duration.ts';
-import { DEFAULT_INSTANCE_CLASS, INSTANCE_CLASSES } from './instance-class.ts';
+import { expirationSeconds } from './duration.ts';
+import { INSTANCE_CLASSES, instanceClassesFor } from './instance-class.ts';
 import { DEFAULT_SERVICE, checkService } from './label.ts';
-import { field, fraction, matching, oneOf, text, wholeNumber, yesOrNo } from './manifest-fields.ts';
+import { field, matching, oneOf, text, yesOrNo } from './manifest-fields.ts';
+import { SCALING_ELEMENTS, scalingElements, scalingOf, surplusScaling } from './scaling-yaml.ts';
 import { staticHeaderProblem } from './static-headers.ts';
 import { patternGroups, patternProblem } from './url-pattern.ts';
 
@@ -16,10 +17,7 @@ const COMMAND_CHARACTERS_MAX = 4_096;
 const VALUE_CHARACTERS_MAX = 32_768;
 const HEADERS_MAX = 100;
 const EXPIRATION = 'a time such as "10m", "4d 5h" or a number of seconds, at most 365 days';
-const LATENCY = '"automatic", or a time such as "30ms" or "0.5s"';
 const DEFAULT_EXPIRATION_SECONDS = 600;
-/** App Engine accepts up to 2147483647 and 0 for "no bound"; what the platform can do is less. */
-const INSTANCES_WRITTEN_MAX = 2_147_483_647;
 
 const list = <T>(item: z.ZodType<T>, max: number) =>
   z.array(item, { error: 'must be a list ("- " before each item)' }).max(max, { error: `must have at most ${max} items` });
@@ -157,48 +155,6 @@ function headerProblems(
   }
 }
 
-const idleInstances = field('a whole number up to 1000, or "automatic"', (value) => {
-  if (value === 'automatic') return 'automatic' as const;
-  return /^\d{1,4}$/.test(value) && Number(value) <= 1_000 ? Number(value) : undefined;
-});
-
-const latency = field(LATENCY, pendingLatencyMs);
-
-const automaticScaling = z
-  .strictObject(
-    {
-      min_instances: wholeNumber(0, 1_000).optional(),
-      max_instances: wholeNumber(0, INSTANCES_WRITTEN_MAX).optional(),
-      min_idle_instances: idleInstances.optional(),
-      max_idle_instances: idleInstances.optional(),
-      max_concurrent_requests: wholeNumber(1, 1_000).optional(),
-      target_cpu_utilization: fraction(0.5, 0.95).optional(),
-      target_throughput_utilization: fraction(0.5, 0.95).optional(),
-      min_pending_latency: latency.optional(),
-      max_pending_latency: latency.optional(),
-    },
-    { error: 'must be a mapping such as "max_instances: 5"' },
-  )
-  .superRefine((value, context) => {
-    const problem = (name: string, message: string): void => {
-      context.addIssue({ code: 'custom', path: [name], message });
-    };
-    const max = Math.min(value.max_instances === 0 ? Infinity : (value.max_instances ?? Infinity), LIMITS.instancesPerVersionMax);
-    for (const name of ['min_instances', 'min_idle_instances'] as const) {
-      const written = value[name];
-      if (typeof written === 'number' && written > max) problem(name, `is ${written}, and this version may have at most ${max} instances`);
-    }
-    const { min_idle_instances: minIdle, max_idle_instances: maxIdle } = value;
-    if (typeof minIdle === 'number' && typeof maxIdle === 'number' && minIdle > maxIdle) {
-      problem('min_idle_instances', `is ${minIdle}, more than max_idle_instances (${maxIdle})`);
-    }
-    if (maxIdle === 0) problem('max_idle_instances', 'must be at least 1, or "automatic"');
-    const { min_pending_latency: minPending, max_pending_latency: maxPending } = value;
-    if (typeof minPending === 'number' && typeof maxPending === 'number' && minPending > maxPending) {
-      problem('min_pending_latency', 'is longer than max_pending_latency');
-    }
-  });
-
 const INBOUND_SERVICES = ['warmup', 'mail', 'mail_bounce'] as const;
 
 const environment = field('"standard"', (value) => (['standard', '2'].includes(value) ? value : undefined));
@@ -222,19 +178,30 @@ export const appYamlSchema = z
       module: service.optional(),
       env: environment.optional(),
       entrypoint: text('a command', COMMAND_CHARACTERS_MAX).optional(),
-      instance_class: oneOf([...INSTANCE_CLASSES.keys()]).default(DEFAULT_INSTANCE_CLASS),
+      instance_class: oneOf([...INSTANCE_CLASSES.keys()]).optional(),
       env_variables: variables.optional(),
       build_env_variables: variables.optional(),
       handlers: list(handler, LIMITS.manifestHandlersMax).optional(),
       default_expiration: expiration.default(DEFAULT_EXPIRATION_SECONDS),
       inbound_services: list(oneOf(INBOUND_SERVICES), 20).optional(),
-      automatic_scaling: automaticScaling.optional(),
+      ...scalingElements,
     },
     { error: 'must be a mapping of elements such as "runtime: nodejs"' },
   )
   .superRefine((value, context) => {
     if (value.module !== undefined && value.service !== undefined) {
       context.addIssue({ code: 'custom', path: ['module'], message: 'is the old name of service; keep one of them' });
+    }
+    const surplus = surplusScaling(value);
+    if (surplus !== undefined) {
+      context.addIssue({ code: 'custom', path: [surplus], message: 'stands beside another way of scaling; keep one of them' });
+      return;
+    }
+    const { kind } = scalingOf(value);
+    const classes = instanceClassesFor(kind);
+    if (value.instance_class !== undefined && !classes.includes(value.instance_class)) {
+      const message = `is ${value.instance_class}, and ${kind} scaling takes one of ${classes.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['instance_class'], message });
     }
   })
   .transform(({ service: named, module, ...rest }) => ({
@@ -245,11 +212,9 @@ export const appYamlSchema = z
 
 export type AppYaml = z.infer<typeof appYamlSchema>;
 export type HandlerYaml = z.infer<typeof handler>;
-export type AutomaticScalingYaml = z.infer<typeof automaticScaling>;
 
 export const APP_YAML_NAMES: readonly string[] = [
   ...['runtime', 'service', 'env', 'entrypoint', 'instance_class', 'env_variables', 'build_env_variables', 'handlers'],
-  ...['default_expiration', 'inbound_services', 'automatic_scaling'],
+  ...['default_expiration', 'inbound_services', ...Object.keys(SCALING_ELEMENTS)],
 ];
 export const HANDLER_NAMES: readonly string[] = Object.keys(handler.shape);
-export const SCALING_NAMES: readonly string[] = Object.keys(automaticScaling.shape);

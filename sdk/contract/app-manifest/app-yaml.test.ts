@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../errors.ts';
 import { IGNORED_ELEMENTS, REFUSED_ELEMENTS, REFUSED_HANDLER_ELEMENTS, REFUSED_SCALING_ELEMENTS } from './app-yaml-elements.ts';
-import { APP_YAML_NAMES, HANDLER_NAMES, SCALING_NAMES } from './app-yaml-schema.ts';
+import { APP_YAML_NAMES, HANDLER_NAMES } from './app-yaml-schema.ts';
 import { parseAppManifest, readAppManifest } from './app-yaml.ts';
+import { INSTANCE_CLASSES } from './instance-class.ts';
+import { SCALING_ELEMENTS } from './scaling-yaml.ts';
 
 const problemOf = (text: string): string => {
   try {
@@ -137,6 +139,20 @@ automatic_scaling:
     });
   });
 
+  it.each([
+    ['basic_scaling: {max_instances: 11}', { kind: 'basic', maxInstances: 11, idleTimeoutMs: 300_000 }, 'B2'],
+    ['basic_scaling: {max_instances: 99, idle_timeout: 10m}', { kind: 'basic', maxInstances: 20, idleTimeoutMs: 600_000 }, 'B2'],
+    [
+      'basic_scaling: {max_instances: 1, idle_timeout: 45s}\ninstance_class: B8',
+      { kind: 'basic', maxInstances: 1, idleTimeoutMs: 45_000 },
+      'B8',
+    ],
+    ['manual_scaling: {instances: 3}', { kind: 'manual', instances: 3 }, 'B2'],
+    ['manual_scaling: {instances: 20}\ninstance_class: B1', { kind: 'manual', instances: 20 }, 'B1'],
+  ])('reads %j', (lines, scaling, instanceClass) => {
+    expect(parseAppManifest(`runtime: nodejs\n${lines}\n`, 'app.yaml')).toMatchObject({ scaling, instanceClass });
+  });
+
   it('points at an unknown element and names the nearest known one', () => {
     expect(problemOf('runtime: nodejs\nhandler:\n- url: /.*\n')).toBe(
       [
@@ -181,7 +197,26 @@ automatic_scaling:
     ['runtime: !danger x\n', /custom tags are not allowed/],
     ['runtime: *x\n', /the alias "\*x" has no anchor/],
     ['runtime: nodejs\nversion: v1\n', /"version" is not allowed in the file; name the version with --version/],
-    ['runtime: nodejs\nmanual_scaling: {instances: 1}\n', /"manual_scaling" is not supported in this release/],
+    ['runtime: nodejs\nmanual_scaling: {instances: 0}\n', /"instances" must be a whole number from 1 to 20, not "0"/],
+    ['runtime: nodejs\nmanual_scaling: {}\n', /"instances" is missing/],
+    ['runtime: nodejs\nbasic_scaling: {idle_timeout: 5m}\n', /"max_instances" is missing/],
+    ['runtime: nodejs\nbasic_scaling: {max_instances: 1, idle_timeout: 1.5m}\n', /"idle_timeout" must be a time such as "30s"/],
+    ['runtime: nodejs\nbasic_scaling: {max_instances: 1, idle_timeout: 0s}\n', /"idle_timeout" must be/],
+    [
+      'runtime: nodejs\nbasic_scaling: {max_instance: 1}\n',
+      /unknown element "max_instance" in "basic_scaling"; did you mean "max_instances"/,
+    ],
+    [
+      'runtime: nodejs\nbasic_scaling: {max_instances: 1}\nmanual_scaling: {instances: 1}\n',
+      /line 3, column 17: "manual_scaling" stands beside another way of scaling/,
+    ],
+    ['runtime: nodejs\nautomatic_scaling: {}\nbasic_scaling: {max_instances: 1}\n', /"basic_scaling" stands beside another/],
+    ['runtime: nodejs\ninstance_class: B2\n', /"instance_class" is B2, and automatic scaling takes one of F1, F2, F4, F4_1G/],
+    [
+      'runtime: nodejs\ninstance_class: F1\nmanual_scaling: {instances: 1}\n',
+      /"instance_class" is F1, and manual scaling takes one of B1, B2, B4, B4_1G, B8/,
+    ],
+    ['runtime: nodejs\ninstance_class: F8\n', /"instance_class" must be "F1"/],
     ['runtime: nodejs\nenv: flex\n', /"env" must be "standard"/],
     ['runtime: nodejs\nservice: Api\n', /"service" must be a service's name/],
     ['runtime: nodejs\nservice: ah-x\n', /"service" must be/],
@@ -301,7 +336,8 @@ describe('docs/app-yaml.md', () => {
   it('explains every element', () => {
     const page = readFileSync(new URL('../../../docs/app-yaml.md', import.meta.url), 'utf8');
     const names = [
-      ...[APP_YAML_NAMES, HANDLER_NAMES, SCALING_NAMES].flat(),
+      ...[APP_YAML_NAMES, HANDLER_NAMES, ...Object.values(SCALING_ELEMENTS)].flat(),
+      ...INSTANCE_CLASSES.keys(),
       ...[IGNORED_ELEMENTS, REFUSED_ELEMENTS, REFUSED_HANDLER_ELEMENTS, REFUSED_SCALING_ELEMENTS].flatMap((table) => Object.keys(table)),
     ];
     expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);

@@ -1,16 +1,10 @@
 // app.yaml's text → AppManifest: checked, its defaults filled in. Read next: manifest.ts (what comes out).
 import { LIMITS } from '../limits.ts';
 import { IGNORED_ELEMENTS, REFUSED_ELEMENTS, REFUSED_HANDLER_ELEMENTS, REFUSED_SCALING_ELEMENTS } from './app-yaml-elements.ts';
-import {
-  APP_YAML_NAMES,
-  type AppYaml,
-  appYamlSchema,
-  type AutomaticScalingYaml,
-  HANDLER_NAMES,
-  type HandlerYaml,
-  SCALING_NAMES,
-} from './app-yaml-schema.ts';
-import { type AppManifest, type AutomaticScaling, type ManifestHandler } from './manifest.ts';
+import { APP_YAML_NAMES, type AppYaml, appYamlSchema, HANDLER_NAMES, type HandlerYaml } from './app-yaml-schema.ts';
+import { defaultInstanceClass } from './instance-class.ts';
+import { type AppManifest, type ManifestHandler } from './manifest.ts';
+import { isScalingElement, SCALING_ELEMENTS, scalingOf } from './scaling-yaml.ts';
 import { checkAgainst, type KnownNames } from './schema-check.ts';
 import { YamlSource } from './yaml-source.ts';
 
@@ -40,7 +34,7 @@ export function readAppManifest(text: string, fileName: string): AppYamlReading 
 const NAMES: KnownNames = {
   known: (path) => {
     if (path[0] === 'handlers') return HANDLER_NAMES;
-    return path[0] === 'automatic_scaling' ? SCALING_NAMES : APP_YAML_NAMES;
+    return isScalingElement(path[0]) ? SCALING_ELEMENTS[path[0]] : APP_YAML_NAMES;
   },
   refusal: (path, name) => {
     const refused =
@@ -50,17 +44,18 @@ const NAMES: KnownNames = {
 };
 
 function manifestOf(yaml: AppYaml): AppManifest {
+  const scaling = scalingOf(yaml);
   return {
     runtime: yaml.runtime,
     service: yaml.service,
     ...(yaml.entrypoint === undefined ? {} : { entrypoint: yaml.entrypoint }),
-    instanceClass: yaml.instance_class,
+    instanceClass: yaml.instance_class ?? defaultInstanceClass(scaling.kind),
     environment: yaml.env_variables ?? {},
     buildEnvironment: yaml.build_env_variables ?? {},
     handlers: (yaml.handlers ?? []).map(handlerOf),
     defaultExpirationSeconds: yaml.default_expiration,
     warmup: yaml.inbound_services?.includes('warmup') ?? false,
-    scaling: scalingOf(yaml.automatic_scaling ?? {}),
+    scaling,
   };
 }
 
@@ -87,27 +82,11 @@ function targetOf(yaml: HandlerYaml): ManifestHandler['target'] {
   return { kind: 'script' };
 }
 
-function scalingOf(yaml: AutomaticScalingYaml): AutomaticScaling {
-  const written = yaml.max_instances === undefined || yaml.max_instances === 0 ? Infinity : yaml.max_instances;
-  return {
-    kind: 'automatic',
-    minInstances: yaml.min_instances ?? 0,
-    maxInstances: Math.min(written, LIMITS.instancesPerVersionMax),
-    minIdleInstances: typeof yaml.min_idle_instances === 'number' ? yaml.min_idle_instances : 0,
-    ...(typeof yaml.max_idle_instances === 'number' ? { maxIdleInstances: yaml.max_idle_instances } : {}),
-    maxConcurrentRequests: yaml.max_concurrent_requests ?? 10,
-    targetThroughputUtilization: yaml.target_throughput_utilization ?? 0.6,
-    targetCpuUtilization: yaml.target_cpu_utilization ?? 0.6,
-    ...(typeof yaml.min_pending_latency === 'number' ? { minPendingLatencyMs: yaml.min_pending_latency } : {}),
-    ...(typeof yaml.max_pending_latency === 'number' ? { maxPendingLatencyMs: yaml.max_pending_latency } : {}),
-  };
-}
-
 function notesOf(yaml: AppYaml, writtenNames: readonly string[]): string[] {
   const notes = writtenNames
     .filter((name) => Object.hasOwn(IGNORED_ELEMENTS, name))
     .map((name) => `"${name}" has no effect: ${IGNORED_ELEMENTS[name] ?? ''}`);
-  const written = yaml.automatic_scaling?.max_instances ?? 0;
+  const written = (yaml.automatic_scaling ?? yaml.basic_scaling)?.max_instances ?? 0;
   if (written > LIMITS.instancesPerVersionMax) {
     notes.push(`"max_instances" is ${written}; this platform runs at most ${LIMITS.instancesPerVersionMax} instances of a version`);
   }

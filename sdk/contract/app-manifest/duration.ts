@@ -1,7 +1,8 @@
-// The three ways in which app.yaml writes a time. Grammars: App Engine's app.yaml reference.
+// The four ways in which app.yaml writes a time. Grammars: App Engine's app.yaml reference.
 
 const EXPIRATION_PART = /^(\d{1,9})([dhms])$/i;
 const SECONDS = { d: 86_400, h: 3_600, m: 60, s: 1 } as const;
+const IDLE_TIMEOUT = /^(\d{1,9})(s|m)$/;
 const LATENCY = /^(\d{1,9})(?:\.(\d{1,3}))?(s|ms)$/;
 
 /** A year, as in HTTP's advice on freshness. */
@@ -33,4 +34,12 @@ export function pendingLatencyMs(text: string): number | 'automatic' | undefined
   const [, whole = '', fraction = '', unit] = match;
   if (unit === 'ms') return fraction === '' ? Number(whole) : undefined;
   return Number(whole) * 1_000 + Number(fraction.padEnd(3, '0'));
+}
+
+/** "30s", "10m" in milliseconds; undefined when it is neither, nothing, or more than a year. */
+export function idleTimeoutMs(text: string): number | undefined {
+  const match = IDLE_TIMEOUT.exec(text);
+  if (!match) return undefined;
+  const seconds = bounded(Number(match[1]) * (match[2] === 'm' ? SECONDS.m : SECONDS.s));
+  return seconds === undefined || seconds === 0 ? undefined : seconds * 1_000;
 }

@@ -14,7 +14,7 @@ export interface AppManifest {
   /** Seconds; App Engine's default is 10 minutes. */
   readonly defaultExpirationSeconds: number;
   readonly warmup: boolean;
-  readonly scaling: AutomaticScaling;
+  readonly scaling: Scaling;
 }
 
 export interface ManifestHandler {
@@ -35,6 +35,9 @@ export interface ManifestHandler {
   readonly requireMatchingFile: boolean;
 }
 
+/** How many instances a version has, and who decides it. */
+export type Scaling = AutomaticScaling | BasicScaling | ManualScaling;
+
 /** Defaults: App Engine's; pending latencies `automatic` become the scheduler's own numbers. */
 export interface AutomaticScaling {
   readonly kind: 'automatic';
@@ -49,4 +52,18 @@ export interface AutomaticScaling {
   readonly targetCpuUtilization: number;
   readonly minPendingLatencyMs?: number;
   readonly maxPendingLatencyMs?: number;
+}
+
+/** Instances start for requests and stop when they have had none for a while. */
+export interface BasicScaling {
+  readonly kind: 'basic';
+  readonly maxInstances: number;
+  /** App Engine's default is 5 minutes. */
+  readonly idleTimeoutMs: number;
+}
+
+/** So many instances run as long as the version does. */
+export interface ManualScaling {
+  readonly kind: 'manual';
+  readonly instances: number;
 }

@@ -16,8 +16,11 @@ export interface KnownNames {
 export function checkAgainst<T>(schema: z.ZodType<T>, source: YamlSource, names: KnownNames): T {
   const parsed = schema.safeParse(source.data);
   if (parsed.success) return parsed.data;
-  // A misspelt name also makes the right one missing, at the same place: the misspelling is the news.
-  const issues = parsed.error.issues.toSorted((a, b) => Number(b.code === 'unrecognized_keys') - Number(a.code === 'unrecognized_keys'));
+  // A misspelt name also makes the right one missing from the same mapping: the misspelling is the news.
+  const misspelt = new Set(parsed.error.issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => path.join('.')));
+  const issues = parsed.error.issues.filter(
+    ({ path }) => dataAt(source.data, path) !== undefined || !misspelt.has(path.slice(0, -1).join('.')),
+  );
   const problems = issues.flatMap((issue) => problemsOf(issue, source, names));
   const [first] = problems.sort((a, b) => placeOf(a) - placeOf(b));
   if (!first) throw source.errorAt([], 'the file does not fit');

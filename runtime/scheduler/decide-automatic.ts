@@ -1,0 +1,114 @@
+// automatic_scaling: every rule, as one pure function of plain data.
+import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { pacedStarts } from './paced-starts.ts';
+import {
+  type IdleInstance,
+  type Load,
+  NOTHING,
+  type PoolState,
+  SCALE_RULES,
+  type ScaleDecision,
+  type ScaleSpec,
+  type ScaleTarget,
+} from './scale-decision.ts';
+import { requestsPerInstance } from './version-bounds.ts';
+
+type AutomaticSpec = ScaleSpec<AutomaticScaling>;
+
+/**
+ * What to start and stop now. With N ready, B booting, I in flight, q queued, c = max_concurrent_requests,
+ * u = target_throughput_utilization:
+ *
+ * - `need = ceil((I + q) / (c·u))`. One instance is expected to carry at least one request, so that c = 1 does not start
+ *   two instances for the first one.
+ * - pending: `need > N + B`, and somebody in the queue would wait longer than min_pending_latency (App Engine, app.yaml
+ *   reference). Automatic: longer than a boot takes, since only then is a new instance the faster way.
+ * - max-pending: the head has waited for max_pending_latency: one more whatever the need, once in that time, and never
+ *   more booting than requests waiting.
+ * - throughput: the mean of I needs more than N + B: App Engine's target_throughput_utilization. Only while
+ *   min_pending_latency is automatic, for an app that sets it asks to let requests wait instead.
+ * - min-instances, min-idle (on top of need): only for versions with traffic (App Engine, app.yaml reference).
+ * - At most ×2 in 250 ms, max_instances (0: no limit of its own), the host's room, and nothing during back-off, save for
+ *   a deploy that waits for its first instance.
+ * - Down: one idle instance in 15 s, the longest idle first, to what the peak of the last 60 s needs plus min-idle, or to
+ *   max_idle_instances where set. The choice of the fullest instance is what drains those that go.
+ * - To zero: the last one goes when the version was idle for the keep-alive time.
+ */
+export function decideAutomatic(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number): ScaleDecision {
+  const wish = wishOf(load, spec, pool, nowMs);
+  const have = pool.ready + pool.booting;
+  if (wish.target && wish.target.instances > have) return pacedStarts(wish.target, spec.scaling, pool, nowMs);
+  const stop = stopsOf(load, spec, pool, nowMs);
+  return { ...NOTHING, stop, ...(wish.recheckMs === undefined ? {} : { recheckMs: wish.recheckMs }) };
+}
+
+/** The largest number of instances that any rule asks for, and when a rule that does not hold yet may. */
+function wishOf(
+  load: Load,
+  spec: AutomaticSpec,
+  pool: PoolState,
+  nowMs: number,
+): { readonly target?: ScaleTarget; readonly recheckMs?: number } {
+  const { scaling } = spec;
+  const have = pool.ready + pool.booting;
+  const need = Math.ceil((load.inFlight + load.queued) / requestsPerInstance(scaling));
+  const targets: ScaleTarget[] = [];
+  let recheckMs: number | undefined;
+
+  if (load.queued > 0 && need > have) {
+    const spareMs = minPendingMs(scaling, load) - longestWaitMs(load);
+    if (spareMs <= 0) targets.push({ instances: need, reason: 'pending' });
+    else recheckMs = Math.max(1, spareMs);
+  }
+  if (load.queued > pool.booting) {
+    const maxPendingMs = scaling.maxPendingLatencyMs ?? SCALE_RULES.maxPendingMsAutomatic;
+    const waitedMs = Math.min(load.headWaitMs, nowMs - (pool.startedAtMs ?? -Infinity));
+    if (waitedMs >= maxPendingMs) targets.push({ instances: have + 1, reason: 'max-pending' });
+    else recheckMs = Math.min(recheckMs ?? Infinity, Math.max(1, maxPendingMs - waitedMs));
+  }
+  if (scaling.minPendingLatencyMs === undefined) {
+    targets.push({ instances: Math.ceil(load.inFlightMean / requestsPerInstance(scaling)), reason: 'throughput' });
+    if (load.inFlight > requestsPerInstance(scaling) * have) recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
+  }
+  if (spec.isServing) {
+    if (scaling.minIdleInstances > 0) targets.push({ instances: need + scaling.minIdleInstances, reason: 'min-idle' });
+    targets.push({ instances: scaling.minInstances, reason: 'min-instances' });
+  }
+  if (pool.isWarming) targets.push({ instances: 1, reason: 'warm' });
+
+  let target: ScaleTarget | undefined;
+  for (const each of targets) if (!target || each.instances > target.instances) target = each;
+  return { ...(target ? { target } : {}), ...(recheckMs === undefined ? {} : { recheckMs }) };
+}
+
+function minPendingMs(scaling: AutomaticScaling, load: Load): number {
+  const automaticMs = Math.min(load.bootMs ?? 0, SCALE_RULES.minPendingMsAutomaticMax);
+  return Math.min(scaling.minPendingLatencyMs ?? automaticMs, scaling.maxPendingLatencyMs ?? Infinity);
+}
+
+/**
+ * The longest that anybody in the queue is expected to wait for the instances that are ready: with I requests in flight
+ * of mean service time s, a place comes free every s / I. The head waits for the first of them on top of what it has
+ * waited; the newest for q of them, and asking for the head alone would see a flood only a boot's time later.
+ */
+function longestWaitMs(load: Load): number {
+  if (load.inFlight === 0 || load.serviceMs === undefined) return Infinity;
+  const placeMs = load.serviceMs / load.inFlight;
+  return Math.max(load.headWaitMs + placeMs, load.queued * placeMs);
+}
+
+function stopsOf(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number): readonly string[] {
+  if (nowMs - (pool.stoppedAtMs ?? -Infinity) < SCALE_RULES.stopSpacingMs) return [];
+  const { scaling, isServing } = spec;
+  const { minInstances, maxIdleInstances } = scaling;
+  const minIdle = isServing ? scaling.minIdleInstances : 0;
+  const have = pool.ready + pool.booting;
+  const floor = Math.max(isServing ? minInstances : 0, nowMs - load.activeAtMs < spec.keepAliveMs ? 1 : 0, pool.isWarming ? 1 : 0);
+  const keep = Math.max(floor, Math.ceil(load.peak / requestsPerInstance(scaling)) + minIdle);
+  const isSurplus =
+    have > keep || (maxIdleInstances !== undefined && pool.idle.length > Math.max(maxIdleInstances, minIdle) && have > floor);
+  if (!isSurplus) return [];
+  let longest: IdleInstance | undefined;
+  for (const instance of pool.idle) if (!longest || instance.idleSinceMs < longest.idleSinceMs) longest = instance;
+  return longest ? [longest.id] : [];
+}

@@ -1,0 +1,37 @@
+// What a version's way of scaling bounds, whatever its load: requests on one instance, instances at all.
+import { type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
+
+/** Requests that one instance gets at the same time. */
+export function concurrentMaxOf(scaling: Scaling): number {
+  return scaling.kind === 'automatic' ? scaling.maxConcurrentRequests : LIMITS.residentConcurrentRequestsMax;
+}
+
+/** Requests that one instance is expected to carry: at least one, so that a bound of one does not ask for two at once. */
+export function requestsPerInstance(scaling: Scaling): number {
+  if (scaling.kind !== 'automatic') return LIMITS.residentConcurrentRequestsMax;
+  return Math.max(1, scaling.maxConcurrentRequests * scaling.targetThroughputUtilization);
+}
+
+export function instancesMaxOf(scaling: Scaling): number {
+  switch (scaling.kind) {
+    case 'automatic':
+      return scaling.maxInstances > 0 ? scaling.maxInstances : LIMITS.instancesPerHostMax;
+    case 'basic':
+      return scaling.maxInstances;
+    case 'manual':
+      return scaling.instances;
+  }
+}
+
+/** Instances that run without any request, and that nobody may take for another version. */
+export function residentsOf(scaling: Scaling, isServing: boolean): number {
+  switch (scaling.kind) {
+    case 'automatic':
+      return isServing ? scaling.minInstances : 0;
+    case 'basic':
+      return 0;
+    case 'manual':
+      return scaling.instances;
+  }
+}
