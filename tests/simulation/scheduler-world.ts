@@ -1,12 +1,11 @@
 import { type InstanceLease, type InstanceTarget } from '../../router/ports.ts';
-import { type LaunchPlan } from '../../runtime/scheduler/launch-plan.ts';
 import { MemoryInstanceHost } from '../../runtime/host/memory-instance-host.ts';
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { type Cancel } from '../../sdk/support/clock.ts';
 import { type Log, type LogFields } from '../../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { InstanceCount } from './instance-count.ts';
-import { ourScheduler, type ServingSource, type SourceFactory } from './serving-source.ts';
+import { ourScheduler, type ServingSource, type SimulatedPlan, type SourceFactory } from './serving-source.ts';
 import { type Arrival, type Traffic } from './traffic.ts';
 
 export interface WorldSpec {
@@ -113,7 +112,7 @@ class World {
     this.#host = new MemoryInstanceHost(this.#time, this.#time, { readyMs: spec.readyMs ?? 150, stopMs: 5 });
     this.#arrivals = spec.traffic.arrivals(this.#random);
     this.#count = new InstanceCount(this.#originMs, this.#originMs + spec.traffic.durationMs);
-    const plans = new Map<string, LaunchPlan>();
+    const plans = new Map<string, SimulatedPlan>();
     for (const { app } of this.#arrivals) {
       if (this.#targets.has(app)) continue;
       const target = { appId: app, service: 'default', version: 'v1', deploymentId: `deployment of ${app}` };
@@ -243,7 +242,7 @@ class World {
   }
 }
 
-function planOf(target: InstanceTarget, scaling: AutomaticScaling): LaunchPlan {
+function planOf(target: InstanceTarget, scaling: AutomaticScaling): SimulatedPlan {
   const limits = { memoryBytesMax: 1, pidsMax: 1, tmpBytesMax: 1, cpuWeight: 1, readyMsMax: 30_000 };
   const spec = { ...target, codeDirectory: '/code', command: ['node', 'app.js'], environment: {}, ...limits };
   return { spec, scaling, warmup: false };

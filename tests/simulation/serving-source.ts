@@ -2,6 +2,7 @@ import { type InstanceLease, type InstanceTarget } from '../../router/ports.ts';
 import { type InstanceHost } from '../../runtime/host/instance.ts';
 import { type LaunchPlan } from '../../runtime/scheduler/launch-plan.ts';
 import { Scheduler, type SchedulerOptions } from '../../runtime/scheduler/scheduler.ts';
+import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 
@@ -14,10 +15,15 @@ export interface ServingSource {
   close(): Promise<void>;
 }
 
+/** Peers scale by load alone, so everything here does. */
+export interface SimulatedPlan extends LaunchPlan {
+  readonly scaling: AutomaticScaling;
+}
+
 export interface SourceParts {
   readonly host: InstanceHost;
   /** Every deployment of the world has traffic from the beginning. */
-  readonly plans: ReadonlyMap<string, LaunchPlan>;
+  readonly plans: ReadonlyMap<string, SimulatedPlan>;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
