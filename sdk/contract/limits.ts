@@ -206,6 +206,8 @@ export const LIMIT_ROWS = {
   egressConnectionsMax: limit(256, 'Connections of one instance to its egress.sock'),
   egressIdleMs: limit(60_000, 'A connection to egress.sock that is not used is closed after this time'),
   egressStallMs: limit(600_000, 'A target that says nothing for this long is cut off; clients in apps have shorter times of their own'),
+  egressTunnelSentBytesMax: limit(11 * MiB, 'What an app sends through a tunnel (CONNECT) before its target answers: fetchRequestBytesMax and what TLS adds'),
+  egressTunnelReceivedBytesMax: limit(34 * MiB, 'What a target sends through a tunnel before the app says something: fetchAnswerBytesMax and what TLS adds'),
   // Usage, quotas, billing
   usageRowMs: limit(55_000, 'A usage row is closed after this time, then reported and written within 5 s: a power loss loses at most a minute of charges'),
   overQuotaRunMs: limit(10_000, 'What an app over its quota of CPU or instance time still runs is stopped after this time'),

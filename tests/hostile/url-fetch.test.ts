@@ -2,9 +2,10 @@
 // broker behind both of its doors.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OPEN_GATE, MemoryUsageMeter } from '../../runtime/api/usage-meter.ts';
@@ -45,6 +46,8 @@ interface Doors {
     url: string,
     options?: { method?: string; headers?: Record<string, string>; body?: string | Buffer },
   ) => Promise<EgressResult>;
+  /** By egress.sock, with CONNECT: `200`, or the status and the code that refused it. Bytes may follow in `text`. */
+  readonly tunnel: (authority: string) => Promise<{ readonly said: string; readonly socket: Socket }>;
   /** By api.sock. */
   readonly api: (url: string, options?: UrlFetchOptions) => Promise<UrlFetchResult>;
   /** Bytes as they are; resolves with the answer's. */
@@ -82,6 +85,16 @@ async function open(rules: AddressRules, resolve: Resolver = sampleResolver): Pr
   return {
     api: (url, options) => new UrlFetchClient(rpc).fetch(url, options),
     egress: (path, options = {}) => egressRequest(egressPath, path, options),
+    tunnel: (path) =>
+      new Promise((settle, reject) => {
+        const call = request({ socketPath: egressPath, path, method: 'CONNECT', agent: false });
+        call.once('connect', ({ statusCode = 0, statusMessage = '' }, socket: Socket) => {
+          closing.defer(() => void socket.destroy());
+          settle({ said: statusCode === 200 ? '200' : `${statusCode} ${statusMessage}`, socket });
+        });
+        call.once('error', reject);
+        call.end();
+      }),
     raw: (text) =>
       new Promise((settle) => {
         const socket = connect(egressPath);
@@ -135,6 +148,7 @@ async function counter(host: string): Promise<{ port: number; count: () => numbe
 }
 
 const refused = { code: 'FETCH_ADDRESS_REFUSED', status: 403 };
+const refusedTunnel = '403 FETCH_ADDRESS_REFUSED';
 const refusal = expect.objectContaining({ code: 'FETCH_ADDRESS_REFUSED' });
 
 describe('30 addresses that are not public', () => {
@@ -143,16 +157,18 @@ describe('30 addresses that are not public', () => {
     ...['192.0.2.1', '198.18.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'],
     ...['[::1]', '[::]', '[fe80::1]', '[fd00::1]', '[fc00::1]', '[ff02::1]', '[fec0::1]', '[2001:db8::1]', '[4000::1]'],
   ])('%s is refused by both doors', async (host) => {
-    const { api, egress } = await open(PUBLIC_ONLY);
+    const { api, egress, tunnel } = await open(PUBLIC_ONLY);
     expect(await egress(`http://${host}/`)).toMatchObject(refused);
+    expect((await tunnel(`${host}:443`)).said).toBe(refusedTunnel);
     await expect(api(`https://${host}/`)).rejects.toThrow(refusal);
   });
 
   test('nothing knocks at the door of what is refused', async () => {
-    const { egress } = await open(PUBLIC_ONLY);
+    const { egress, tunnel } = await open(PUBLIC_ONLY);
     const { port, count } = await counter('127.0.0.1');
     expect(await egress(`http://127.0.0.1:${port}/`)).toMatchObject(refused);
     expect(await egress(`https://127.0.0.1:${port}/`)).toMatchObject(refused);
+    expect((await tunnel(`127.0.0.1:${port}`)).said).toBe(refusedTunnel);
     expect(count()).toBe(0);
   });
 
@@ -164,8 +180,27 @@ describe('30 addresses that are not public', () => {
   });
 
   test.each([22, 25, 53, 443 + 10, 1_023])('port %d is none of the web', async (port) => {
-    const { egress } = await open(sampleRules(['127.0.0.0/8']));
+    const { egress, tunnel } = await open(sampleRules(['127.0.0.0/8']));
     expect(await egress(`http://127.0.0.1:${port}/`)).toMatchObject(refused);
+    expect((await tunnel(`127.0.0.1:${port}`)).said).toBe(refusedTunnel);
+  });
+
+  test.each([
+    ['SSH', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['HTTP', 'GET / HTTP/1.1\r\nHost: plain.test\r\n\r\n'],
+    ['something that begins almost as TLS does', '\x16\x02'],
+  ])('a tunnel carries no %s', async (_what, bytes) => {
+    let heard = 0;
+    const server = createServer((socket) => socket.on('error', () => undefined).on('data', (chunk) => (heard += chunk.length)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.defer(() => void server.close());
+    const { tunnel } = await open(sampleRules(['127.0.0.1/32']));
+    const { said, socket } = await tunnel(`plain.test:${(server.address() as { port: number }).port}`);
+    expect(said).toBe('200');
+    socket.on('error', () => undefined).resume();
+    socket.write(bytes, 'latin1');
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(heard).toBe(0);
   });
 });
 
@@ -174,10 +209,11 @@ test.each([
   ...['[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:ffff:7f00:0001]', '[::127.0.0.1]', '[64:ff9b::7f00:1]', '[64:ff9b:1::7f00:1]'],
   ...['[2002:7f00:1::]', '[2001:0:7f00:1::]', '[::ffff:0:127.0.0.1]', '[::ffff:a9fe:a9fe]', '169.254.43518', '2852039166'],
 ])('31 %s is one of them in another form', async (host) => {
-  const { api, egress } = await open(PUBLIC_ONLY);
+  const { api, egress, tunnel } = await open(PUBLIC_ONLY);
   const { port, count } = await counter('127.0.0.1');
   const url = `http://${host}:${port}/`;
   expect(await egress(url)).toMatchObject(refused);
+  expect((await tunnel(`${host}:${port}`)).said).toBe(refusedTunnel);
   await expect(api(url)).rejects.toThrow(refusal);
   expect(count()).toBe(0);
 });
@@ -186,7 +222,8 @@ describe('32 names', () => {
   test.each([['127.0.0.1'], ['::1'], ['::ffff:10.0.0.1'], ['169.254.169.254'], ['64:ff9b::a00:1']])(
     'one that leads to %s is refused',
     async (address) => {
-      const { api, egress } = await open(PUBLIC_ONLY, () => Promise.resolve([address]));
+      const { api, egress, tunnel } = await open(PUBLIC_ONLY, () => Promise.resolve([address]));
+      expect((await tunnel('innocent.example:443')).said).toBe(refusedTunnel);
       expect(await egress('http://innocent.example/')).toMatchObject({
         ...refused,
         message: expect.stringContaining(`innocent.example leads to ${address}`),
@@ -207,6 +244,10 @@ test('33 a name that changes between check and connection changes nothing', asyn
   expect(await egress(`http://rebind.example:${good}/`)).toMatchObject({ status: 200, text: 'good' });
   expect(lookups).toBe(1);
   expect(await egress(`http://rebind.example:${good}/`)).toMatchObject(refused);
+  const again = await open(sampleRules(['127.0.0.1/32']), rebinding());
+  expect((await again.tunnel(`rebind.example:${good}`)).said).toBe('200');
+  expect(lookups).toBe(1);
+  expect((await again.tunnel(`rebind.example:${good}`)).said).toBe(refusedTunnel);
 });
 
 let lookups = 0;
@@ -257,13 +298,14 @@ describe('34 redirects', () => {
 test('35 the platform itself, allowed or not', async () => {
   const port = await targets.http((_request, response) => response.end('console'));
   const rules = { ...sampleRules(['0.0.0.0/0', '::/0'], [port]), ownAddresses: () => ['203.0.113.5', 'fe80::5%eth0'] };
-  const { egress, api } = await open(rules, () => Promise.resolve(['127.0.0.1']));
+  const { egress, api, tunnel } = await open(rules, () => Promise.resolve(['127.0.0.1']));
   const hosts = ['127.0.0.1', 'localhost', '127.9.9.9', '0.0.0.0', '[::1]', '[::]', '[::ffff:127.0.0.1]', '203.0.113.5', 'console.example'];
   for (const host of hosts) {
     expect(await egress(`http://${host}:${port}/`)).toMatchObject({
       ...refused,
       message: expect.stringContaining('belongs to the platform'),
     });
+    expect((await tunnel(`${host}:${port}`)).said).toBe(refusedTunnel);
     await expect(api(`http://${host}:${port}/`)).rejects.toThrow(refusal);
   }
   const own = { ...sampleRules([]), ownAddresses: () => ['93.184.216.34'] };
@@ -310,6 +352,35 @@ describe('36 answers without measure', () => {
     const cut = await api(`http://plain.test:${port}/`, { allowTruncated: true });
     expect(cut).toMatchObject({ contentWasTruncated: true, content: { length: LIMITS.fetchContentBytesMax } });
     await expect.poll(() => stopped).toBe(3);
+  });
+
+  test('one without end through a tunnel is cut at its limit, and so is a request', async () => {
+    const port = await targets.https((incoming, response) => {
+      incoming.on('error', () => undefined).resume();
+      if (incoming.method === 'POST') return;
+      const more = (): void => {
+        if (!response.destroyed) response.write(Buffer.alloc(2 ** 20), () => setImmediate(more));
+      };
+      more();
+    });
+    const { tunnel } = await open(sampleRules(['127.0.0.1/32']));
+    const speak = async () => connectTls({ socket: (await tunnel(`secure.test:${port}`)).socket, ca: SAMPLE_CERTIFICATE, servername: 'secure.test' });
+    const reading = await speak();
+    let received = 0;
+    reading.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.length));
+    reading.write('GET / HTTP/1.1\r\nHost: secure.test\r\n\r\n');
+    await new Promise((resolve) => reading.once('close', resolve));
+    expect(received).toBeGreaterThanOrEqual(LIMITS.fetchAnswerBytesMax);
+    expect(received).toBeLessThanOrEqual(LIMITS.egressTunnelReceivedBytesMax);
+    const writing = await speak();
+    writing.on('error', () => undefined).resume();
+    writing.write('POST / HTTP/1.1\r\nHost: secure.test\r\nContent-Length: 99999999999\r\n\r\n');
+    const more = (): void => {
+      if (!writing.destroyed) writing.write(Buffer.alloc(2 ** 20), () => setImmediate(more));
+    };
+    more();
+    await new Promise((resolve) => writing.once('close', resolve));
+    expect(writing.bytesWritten).toBeGreaterThanOrEqual(LIMITS.fetchRequestBytesMax);
   });
 
   test('a decompression bomb is as large as the limit, no larger', async () => {
@@ -442,9 +513,9 @@ describe('37 CR, LF and NUL', () => {
     expect(found).toMatch(/^HTTP\/1\.1 400 [^]*FETCH_INVALID/);
   });
 
-  test('tunnels and upgrades are refused', async () => {
+  test('upgrades are refused, and tunnels to what is no host and port', async () => {
     const { raw } = await open(sampleRules(['127.0.0.1/32']));
-    expect(await raw('CONNECT plain.test:443 HTTP/1.1\r\nHost: x\r\n\r\n')).toContain('FETCH_INVALID');
+    expect(await raw('CONNECT plain.test:443/x HTTP/1.1\r\nHost: x\r\n\r\n')).toContain('FETCH_INVALID');
     expect(await raw('GET http://plain.test/ HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')).toContain(
       'FETCH_INVALID',
     );

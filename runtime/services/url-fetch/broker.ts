@@ -1,7 +1,8 @@
 // The one way out for apps: one request in, one answer out, to addresses that the guard lets pass. Both front doors use
 // it: fetch-service.ts (api.sock) and egress-server.ts (egress.sock). It never follows a redirect; who does comes back here
 // with each hop. It must not know who asks in which form.
-import { finished, type Readable } from 'node:stream';
+import { type Socket } from 'node:net';
+import { type Duplex, finished, type Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
@@ -14,6 +15,7 @@ import { headerOf } from './fetch-headers.ts';
 import { type FetchTarget } from './fetch-target.ts';
 import { guardedConnector, type Resolver } from './guarded-connector.ts';
 import { OpenFetches } from './open-fetches.ts';
+import { Tunnel } from './tunnel.ts';
 
 export interface FetchRequest {
   readonly appId: string;
@@ -58,6 +60,7 @@ export class FetchBroker {
   readonly #options: FetchBrokerOptions;
   readonly #open = new OpenFetches();
   readonly #agents = new Map<string, AppAgents>();
+  readonly #tunnels = new Set<Tunnel>();
   #closed = false;
 
   constructor(resolve: Resolver, rules: AddressRules, meter: UsageMeter, timers: Timers, options: FetchBrokerOptions = {}) {
@@ -101,13 +104,56 @@ export class FetchBroker {
     }
   }
 
+  /**
+   * Connects for a tunnel, by the same guard. What it returns begins to carry bytes when it is given the app's side, and
+   * must be. Throws FETCH_* and RPC_OVERLOADED.
+   */
+  async tunnel(appId: string, target: FetchTarget): Promise<(app: Duplex, head: Buffer) => Tunnel> {
+    if (this.#closed) throw new PlatformError('FETCH_FAILED', 'the platform is stopping');
+    const leave = this.#open.enter(appId);
+    let socket: Socket;
+    try {
+      socket = await this.#connect(target);
+    } catch (error) {
+      leave();
+      throw fetchError(error, target.hostname);
+    }
+    return (app, head) => {
+      const tunnel: Tunnel = new Tunnel(app, socket, {
+        head,
+        onBytes: (bytes) => {
+          this.#meter.add(appId, { urlFetchBytes: bytes });
+        },
+        onEnd: () => {
+          this.#tunnels.delete(tunnel);
+          leave();
+        },
+      });
+      this.#tunnels.add(tunnel);
+      tunnel.start();
+      return tunnel;
+    };
+  }
+
   /** Ends what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const tunnel of this.#tunnels) tunnel.destroy();
     const agents = [...this.#agents.values()];
     this.#agents.clear();
     for (const { cancelIdle } of agents) cancelIdle?.();
     await Promise.all(agents.flatMap(({ validating, trusting }) => [validating.destroy(), trusting.destroy()]));
+  }
+
+  /** Without TLS: the app does that itself. */
+  #connect({ hostname, port }: FetchTarget): Promise<Socket> {
+    const connect = guardedConnector(this.#resolve, this.#rules, this.#timers, { validateCertificate: false, authorities: [] });
+    return new Promise((resolve, reject) => {
+      connect({ hostname, port: String(port), protocol: 'http:' }, (error, socket) => {
+        if (socket) resolve(socket);
+        else reject(error);
+      });
+    });
   }
 
   #agentsOf(appId: string): AppAgents {

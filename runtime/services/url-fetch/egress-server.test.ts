@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { connect as connectTls } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemTimers } from '../../../sdk/support/clock.ts';
 import { CloseStack } from '../../../sdk/support/close-stack.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../../api/usage-meter.ts';
 import { FetchBroker } from './broker.ts';
 import { EgressServer } from './egress-server.ts';
+import { SAMPLE_CERTIFICATE } from './sample-certificate.ts';
 import { sampleResolver, sampleRules, SampleTargets } from './sample-targets.ts';
 
 let closing: CloseStack;
@@ -152,4 +154,84 @@ test('it can be closed twice, and listen again', async () => {
   await egress.start();
   const port = await targets.http((_request, response) => response.end('again'));
   expect(await ask(`http://plain.test:${port}/`)).toMatchObject({ text: 'again' });
+});
+
+/** What a client does that knows of a proxy. Resolves with the open tunnel; rejects with the line that refuses it. */
+function tunnel(authority: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, path: authority, method: 'CONNECT', agent: false });
+    call.once('connect', ({ statusCode, statusMessage }, socket: Socket) => {
+      if (statusCode === 200) resolve(socket);
+      else reject(new Error(`${String(statusCode)} ${String(statusMessage)}`));
+    });
+    call.once('error', reject);
+    call.end();
+  });
+}
+
+/** What comes until the connection closes. */
+async function allOf(socket: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of socket.setEncoding('latin1')) text += String(chunk);
+  return text;
+}
+
+describe('a tunnel', () => {
+  const secure = (socket: Socket) => connectTls({ socket, servername: 'secure.test', ca: SAMPLE_CERTIFICATE });
+
+  test('carries TLS that the app itself speaks, in both directions, and counts as one fetch', async () => {
+    const port = await targets.https((incoming, response) => {
+      let bytes = 0;
+      incoming.on('data', (chunk: Buffer) => (bytes += chunk.length));
+      incoming.on('end', () => response.setHeader('connection', 'close').end(`${bytes} ${'y'.repeat(3_000_000)}`));
+    });
+    const client = secure(await tunnel(`secure.test:${port}`));
+    client.write(`POST / HTTP/1.1\r\nHost: secure.test\r\nContent-Length: 2000000\r\n\r\n${'x'.repeat(2_000_000)}`);
+    const answer = await allOf(client);
+    expect(answer).toContain('\r\n\r\n2000000 yyy');
+    expect(answer.length).toBeGreaterThan(3_000_000);
+    await expect.poll(() => meter.totals.get('hello')?.urlFetchBytes).toBeGreaterThan(5_000_000);
+    expect(meter.totals.get('hello')).toMatchObject({ urlFetchCalls: 1 });
+  });
+
+  test('may be used for many requests', async () => {
+    const port = await targets.https((incoming, response) => response.end(incoming.url));
+    const client = secure(await tunnel(`secure.test:${port}`));
+    let text = '';
+    client.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    for (const path of ['/a', '/b', '/c']) {
+      client.write(`GET ${path} HTTP/1.1\r\nHost: secure.test\r\n\r\n`);
+      await expect.poll(() => text.endsWith(path)).toBe(true);
+    }
+    client.destroy();
+  });
+
+  test('that cannot be had is refused with the code in the first line', async () => {
+    await expect(tunnel('127.0.0.2:443')).rejects.toThrow('403 FETCH_ADDRESS_REFUSED');
+    await expect(tunnel('unknown.example:443')).rejects.toThrow('502 FETCH_FAILED');
+    for (const what of ['secure.test', 'secure.test:443/path', 'secure.test:443?q', 'a@secure.test:443', 'http://secure.test:443', ':443', 'a b:443'])
+      await expect(tunnel(what)).rejects.toThrow(/FETCH_INVALID|invalid characters|unescaped/i);
+  });
+
+  test('ends with the server that carries it', async () => {
+    const port = await targets.https(() => undefined);
+    const client = secure(await tunnel(`secure.test:${port}`));
+    const ended = allOf(client).catch(() => 'cut');
+    await new Promise((resolve) => client.once('secureConnect', resolve));
+    await egress.close();
+    expect(await ended).toMatch(/^(cut)?$/);
+  });
+
+  test('that its app drops while it is opened leaves nothing open', async () => {
+    const port = await targets.https((_incoming, response) => response.end());
+    for (let count = 0; count < 250; count++) {
+      const call = request({ socketPath, path: `secure.test:${port}`, method: 'CONNECT', agent: false });
+      call.on('error', () => undefined);
+      call.on('connect', (_response, socket: Socket) => socket.destroy());
+      call.on('socket', (socket) => socket.once('connect', () => setImmediate(() => count % 2 === 0 && call.destroy())));
+      call.end();
+      await new Promise((resolve) => call.once('close', resolve));
+    }
+    await expect.poll(() => tunnel(`secure.test:${port}`).then((socket) => Boolean(socket.destroy()), () => false)).toBe(true);
+  });
 });

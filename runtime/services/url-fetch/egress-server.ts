@@ -1,6 +1,7 @@
 // HTTP that leaves an instance: a forward proxy on its egress.sock, for apps that know nothing of it. A request comes in
 // absolute form, `GET https://example.com/x HTTP/1.1`; the broker does the TLS. Redirects, cookies and compression are the
-// app's own client's business, so both bodies pass as they are, with back-pressure.
+// app's own client's business, so both bodies pass as they are, with back-pressure. Clients that do the TLS themselves, as
+// those of other languages than Node do with a proxy, ask for a tunnel: `CONNECT example.com:443 HTTP/1.1` (tunnel.ts).
 //
 // A refusal of the platform carries X-Appengine-Fetch-Error with its code, which no target can send, and
 // `{"error":{"code","message","mend","details"}}`.
@@ -16,11 +17,11 @@ import { type QuotaGate, type UsageMeter } from '../../api/usage-meter.ts';
 import { type FetchBroker } from './broker.ts';
 import { fetchError } from './fetch-error.ts';
 import { incomingHeaders, outgoingHeaders } from './fetch-headers.ts';
-import { parseFetchTarget } from './fetch-target.ts';
+import { parseFetchTarget, parseTunnelTarget } from './fetch-target.ts';
 
 const FETCH_ERROR_HEADER = 'X-Appengine-Fetch-Error';
 
-const METHODS_REFUSED = new Set(['CONNECT', 'TRACE']);
+const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const NOTHING = Buffer.alloc(0);
 const PRINTABLE = /^[\x20-\x7e]*$/;
 const MEGACYCLES_PER_FETCH = 5;
@@ -31,6 +32,8 @@ export class EgressServer implements InstanceListener {
   readonly #broker: FetchBroker;
   readonly #gate: QuotaGate;
   readonly #meter: UsageMeter;
+  /** Connections that have been handed over to a tunnel, or wait for theirs: the server knows them no more. */
+  readonly #tunnels = new Set<Duplex>();
   #server: Server | undefined;
 
   constructor(path: string, { appId }: ApiCaller, broker: FetchBroker, gate: QuotaGate, meter: UsageMeter) {
@@ -53,11 +56,10 @@ export class EgressServer implements InstanceListener {
     });
     server.maxConnections = LIMITS.egressConnectionsMax;
     server.on('request', (request, response) => void this.#answer(request, response));
-    for (const event of ['connect', 'upgrade'] as const) {
-      server.on(event, (_request: IncomingMessage, socket: Duplex) => {
-        refuseRaw(socket, new PlatformError('FETCH_INVALID', 'tunnels (CONNECT) and upgrades (WebSocket) are not carried'));
-      });
-    }
+    server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => void this.#tunnel(request, socket, head));
+    server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
+      refuseRaw(socket, new PlatformError('FETCH_INVALID', 'upgrades (WebSocket) are not carried'));
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
       else refuseRaw(socket, new PlatformError('FETCH_INVALID', `the request is malformed (${error.code ?? error.message})`));
@@ -80,7 +82,29 @@ export class EgressServer implements InstanceListener {
       });
     });
     server.closeAllConnections();
+    for (const socket of this.#tunnels) socket.destroy();
     await stopped;
+  }
+
+  /** Counts as one fetch, however many requests the app sends through it. */
+  async #tunnel({ url = '' }: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => undefined);
+    this.#tunnels.add(socket);
+    socket.once('close', () => this.#tunnels.delete(socket));
+    try {
+      this.#charge();
+      const carry = await this.#broker.tunnel(this.#appId, parseTunnelTarget(url));
+      if (!socket.destroyed) socket.write(CONNECTED);
+      carry(socket, head);
+    } catch (error) {
+      refuseRaw(socket, fetchError(error, url.slice(0, 200)));
+    }
+  }
+
+  /** Throws QUOTA_EXCEEDED. */
+  #charge(): void {
+    this.#gate.check(this.#appId, 'urlFetchCalls');
+    this.#meter.add(this.#appId, { urlFetchCalls: 1, cpuMegacycles: MEGACYCLES_PER_FETCH });
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -93,9 +117,8 @@ export class EgressServer implements InstanceListener {
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     try {
-      this.#gate.check(this.#appId, 'urlFetchCalls');
-      this.#meter.add(this.#appId, { urlFetchCalls: 1, cpuMegacycles: MEGACYCLES_PER_FETCH });
-      if (METHODS_REFUSED.has(method)) throw new PlatformError('FETCH_INVALID', `the method ${method} is not carried`);
+      this.#charge();
+      if (method === 'TRACE') throw new PlatformError('FETCH_INVALID', `the method ${method} is not carried`);
       const target = parseFetchTarget(url);
       const answer = await this.#broker.open({
         appId: this.#appId,
@@ -150,7 +173,8 @@ function refuseRaw(socket: Duplex, error: PlatformError): void {
   const { status, headers, body } = refusal(error);
   const lines = Object.entries({ ...headers, Connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => undefined);
-  socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${body}`);
+  // Clients show of a refused tunnel no more than this line, so it names the code.
+  socket.end(`HTTP/1.1 ${status} ${error.code}\r\n${lines.join('')}\r\n${body}`);
 }
 
 function refusal(error: PlatformError): { readonly status: number; readonly headers: Record<string, string>; readonly body: string } {

@@ -43,6 +43,12 @@ export function parseFetchTarget(text: string): FetchTarget {
   return { isHttps, hostname: name, port, origin: url.origin, path, href: `${url.origin}${path}` };
 }
 
+/** Where a tunnel leads: `host:port` of a CONNECT. Throws FETCH_INVALID for anything else. */
+export function parseTunnelTarget(text: string): FetchTarget {
+  if (!/:\d{1,5}$/.test(text) || /[/?#]/.test(text)) throw refused('CONNECT takes host:port');
+  return parseFetchTarget(`https://${text}`);
+}
+
 function refused(reason: string): PlatformError {
   return new PlatformError('FETCH_INVALID', reason);
 }
