@@ -123,7 +123,13 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(sdk|gql|datastore|router|admin-console|runtime)/',
-        pathNot: ['^runtime/(host|sandbox|setup)/', '^sdk/cli/browser\\.ts$', '\\.test\\.ts$'],
+        // The forwarder runs inside the sandbox, as the first process of an instance.
+        pathNot: [
+          '^runtime/(host|sandbox|setup)/',
+          '^runtime/languages/forwarder/forwarder\\.cjs$',
+          '^sdk/cli/browser\\.ts$',
+          '\\.test\\.ts$',
+        ],
       },
       to: { path: '^(node:)?child_process$' },
     },

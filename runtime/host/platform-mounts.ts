@@ -1,4 +1,5 @@
 // What of the platform an app sees: the package `appengine`, and what a language loads into its processes.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGES_DIRECTORY, PLATFORM_DIRECTORY, type ReadOnlyMount } from '../sandbox/port.ts';
 
@@ -10,10 +11,18 @@ export interface PlatformFiles {
 }
 
 const NODEJS_FILES = ['preload.cjs', 'egress.cjs'];
+const FORWARDER_SCRIPT = 'forwarder.cjs';
+const FORWARDER = 'forwarder';
 
 export function platformMounts({ sdkDirectory, languagesDirectory }: PlatformFiles): readonly ReadOnlyMount[] {
+  const forwarder = join(languagesDirectory, FORWARDER);
+  // Compiled where the build found a compiler; the same in JavaScript elsewhere.
+  const compiled = join(forwarder, FORWARDER);
+  const script = join(forwarder, FORWARDER_SCRIPT);
   return [
     { from: sdkDirectory, to: `${PACKAGES_DIRECTORY}/appengine` },
     ...NODEJS_FILES.map((name) => ({ from: join(languagesDirectory, 'nodejs', name), to: `${PLATFORM_DIRECTORY}/nodejs/${name}` })),
+    { from: existsSync(compiled) ? compiled : script, to: `${PLATFORM_DIRECTORY}/forwarder/${FORWARDER}` },
+    { from: script, to: `${PLATFORM_DIRECTORY}/forwarder/${FORWARDER_SCRIPT}` },
   ];
 }

@@ -1,9 +1,10 @@
 // Every language that the platform knows. Adding one is its folder and a line here.
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { custom } from './custom/custom.ts';
 import { nodejs } from './nodejs/nodejs.ts';
 import { type Language } from './port.ts';
 
-const LANGUAGES: readonly Language[] = [nodejs];
+const LANGUAGES: readonly Language[] = [nodejs, custom];
 
 /** What the platform may fetch for them, and what it need not. */
 export const RUNTIME_TABLE = {

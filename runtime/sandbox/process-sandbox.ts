@@ -19,6 +19,9 @@ import {
 import { type ResourceGroup } from './resource-control.ts';
 import { signalQuietly } from './signal.ts';
 
+/** Tells programs that the loopback is not theirs alone: ports that are fixed elsewhere must be picked (languages/forwarder). */
+const SHARED_NETWORK = { APPENGINE_SHARED_NETWORK: '1' };
+
 export class ProcessSandbox implements Sandbox {
   readonly kind = 'process';
   readonly warnings: readonly string[] = [
@@ -42,6 +45,7 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
     PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
     HOME: '/tmp',
     ...spec.environment,
+    ...SHARED_NETWORK,
   };
   inside['PATH'] = [...(spec.programDirectories ?? []), inside['PATH'] ?? ''].join(':');
   const environment = Object.fromEntries(Object.entries(inside).map(([name, value]) => [name, translate(value)]));

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleConsole } from './console-bundle.mjs';
+import { compileForwarder } from './forwarder.mjs';
 import { bundleImageWorker } from './image-worker.mjs';
 import { root } from './steps.mjs';
 
@@ -43,11 +44,12 @@ writeFileSync(
   `${JSON.stringify({ name: 'appengine', version, type: 'module', exports: { '.': { require: './index.cjs', default: './index.js' } } }, null, 2)}\n`,
 );
 
-for (const asset of ['runtime/languages/nodejs/preload.cjs', 'runtime/languages/nodejs/egress.cjs']) {
-  const target = join(dist, asset);
+for (const asset of ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'forwarder/forwarder.cjs']) {
+  const target = join(dist, 'runtime', 'languages', asset);
   mkdirSync(join(target, '..'), { recursive: true });
-  cpSync(join(root, asset), target);
+  cpSync(join(root, 'runtime', 'languages', asset), target);
 }
+compileForwarder(join(dist, 'runtime', 'languages', 'forwarder'));
 
 // A directory deeper than its neighbours: where there is no sandbox, links for instances are made beside their code.
 await bundleImageWorker(join(dist, 'image-worker', 'code'));

@@ -364,7 +364,8 @@ describe('36 answers without measure', () => {
       more();
     });
     const { tunnel } = await open(sampleRules(['127.0.0.1/32']));
-    const speak = async () => connectTls({ socket: (await tunnel(`secure.test:${port}`)).socket, ca: SAMPLE_CERTIFICATE, servername: 'secure.test' });
+    const speak = async () =>
+      connectTls({ socket: (await tunnel(`secure.test:${port}`)).socket, ca: SAMPLE_CERTIFICATE, servername: 'secure.test' });
     const reading = await speak();
     let received = 0;
     reading.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.length));

@@ -29,7 +29,9 @@ const commands = async (files: Files) => (await plan(files)).buildSteps.map(({ c
 
 describe('language table', () => {
   it('names the runtimes that it knows when asked for another', () => {
-    expect(() => findLanguage('cobol')).toThrow('This runtime is not known: "cobol"; known are nodejs, nodejs20, nodejs22, nodejs24');
+    expect(() => findLanguage('cobol')).toThrow(
+      'This runtime is not known: "cobol"; known are nodejs, nodejs20, nodejs22, nodejs24, custom',
+    );
   });
 });
 

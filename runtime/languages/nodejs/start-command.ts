@@ -2,13 +2,12 @@
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
 import { type SourceTree } from '../port.ts';
+import { shellCommand } from '../shell-command.ts';
 import { type PackageJson } from './package-json.ts';
 
 const DEFAULT_MAIN = 'server.js';
 /** Words without anything that a shell would treat specially. */
 const PLAIN_NODE = /^node(\s+[\w@%+=:,./-]+)+$/;
-/** What `exec` cannot stand before: several commands, redirections that come first, or variables. */
-const NOT_ONE_COMMAND = /[;&|\n(){}<>]|^\s*(\w+=|exec\b|cd\b|set\b|export\b|if\b|for\b|while\b|!)/;
 
 /** Argument vector for the app's directory. Throws MANIFEST_INVALID when there is nothing to start. */
 export function startCommand(manifest: AppManifest, json: PackageJson, source: SourceTree): readonly string[] {
@@ -28,8 +27,7 @@ export function startCommand(manifest: AppManifest, json: PackageJson, source: S
 function commandOf(text: string): readonly string[] {
   const command = text.trim();
   if (PLAIN_NODE.test(command)) return command.split(/\s+/);
-  const last = NOT_ONE_COMMAND.test(command) ? command : `exec ${command}`;
-  return ['sh', '-c', `export PATH="$PWD/node_modules/.bin:$PATH"; ${last}`];
+  return shellCommand(command, ['node_modules/.bin']);
 }
 
 function mainFile({ main, scripts }: PackageJson, source: SourceTree): string | undefined {

@@ -209,7 +209,15 @@ describe('a tunnel', () => {
   test('that cannot be had is refused with the code in the first line', async () => {
     await expect(tunnel('127.0.0.2:443')).rejects.toThrow('403 FETCH_ADDRESS_REFUSED');
     await expect(tunnel('unknown.example:443')).rejects.toThrow('502 FETCH_FAILED');
-    for (const what of ['secure.test', 'secure.test:443/path', 'secure.test:443?q', 'a@secure.test:443', 'http://secure.test:443', ':443', 'a b:443'])
+    for (const what of [
+      'secure.test',
+      'secure.test:443/path',
+      'secure.test:443?q',
+      'a@secure.test:443',
+      'http://secure.test:443',
+      ':443',
+      'a b:443',
+    ])
       await expect(tunnel(what)).rejects.toThrow(/FETCH_INVALID|invalid characters|unescaped/i);
   });
 
@@ -232,6 +240,13 @@ describe('a tunnel', () => {
       call.end();
       await new Promise((resolve) => call.once('close', resolve));
     }
-    await expect.poll(() => tunnel(`secure.test:${port}`).then((socket) => Boolean(socket.destroy()), () => false)).toBe(true);
+    await expect
+      .poll(() =>
+        tunnel(`secure.test:${port}`).then(
+          (socket) => Boolean(socket.destroy()),
+          () => false,
+        ),
+      )
+      .toBe(true);
   });
 });
