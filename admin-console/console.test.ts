@@ -1,7 +1,8 @@
 import { request as httpRequest } from 'node:http';
 import request from 'supertest';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type DeployEvent, type LogRow, type VersionView } from '../sdk/contract/admin/admin.ts';
+import { type DeployEvent, type VersionView } from '../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../sdk/contract/admin/logs.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { systemTimers } from '../sdk/support/clock.ts';
@@ -376,7 +377,7 @@ describe('logs', () => {
     expect(apis.calls.at(-1)).toEqual([
       'read',
       'guestbook',
-      { lines: 5, source: 'app', version: 'v1', service: 'api', text: 'a B', follow: false },
+      { lines: 5, source: 'app', version: 'v1', service: 'api', text: 'a B', follow: false, marks: false },
     ]);
   });
 

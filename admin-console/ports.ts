@@ -8,11 +8,11 @@ import {
   type DeployBegun,
   type DeployEvent,
   type DeployRequest,
-  type LogRow,
   type StatusView,
   type TrafficRequest,
   type VersionView,
 } from '../sdk/contract/admin/admin.ts';
+import { type LogLine, type LogSeverity } from '../sdk/contract/admin/logs.ts';
 import {
   type EntityView,
   type EntityWrite,
@@ -159,21 +159,39 @@ export interface TtlApi {
   clear(appId: string, kind: string): Promise<void>;
 }
 
+/** What rows of a log are wanted: sdk/contract/admin/logs.ts says what each parameter means. */
 export interface LogQuery {
   /** Newest rows to begin with, 0 … logReadRowsMax. */
   readonly lines: number;
   /** Whether to go on with rows as they come, until the signal aborts. */
   readonly follow: boolean;
+  /** Whether the reader knows what to do with marks between rows. */
+  readonly marks: boolean;
   readonly source: 'app' | 'request' | 'all';
   readonly service?: string;
   readonly version?: string;
-  /** Only rows in whose text, or method, target, status, code or id of a request, this stands; in any case of letters. */
+  readonly instance?: string;
+  /** Id of a request, or of its trace. */
+  readonly request?: string;
+  /** This one and above. */
+  readonly severity?: LogSeverity;
+  /** Only rows in whose text and fields, or method, target, status, code or id of a request, this stands; in any case of letters. */
   readonly text?: string;
+  /** The same as a regular expression. */
+  readonly regex?: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  readonly status?: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly latencyMsMin?: number;
+  readonly before?: string;
+  readonly after?: string;
 }
 
 export interface LogApi {
-  /** Rows by time, oldest first. */
-  read(appId: string, query: LogQuery, options: { readonly signal: AbortSignal }): AsyncIterable<LogRow>;
+  /** Rows by time, oldest first, with marks where asked for. Throws INVALID_ARGUMENT at once. */
+  read(appId: string, query: LogQuery, options: { readonly signal: AbortSignal }): AsyncIterable<LogLine>;
 }
 
 /** An app's cache. Any call may throw CACHE_KEY_INVALID; keys longer than 250 bytes are hashed as the SDK does. */

@@ -8,7 +8,7 @@ import { parsePattern, type PatternNode } from './url-pattern-syntax.ts';
 const BACKTRACKS_MAX = 20_000;
 
 /** Attempts on a text of length n: factor · (n + 1)^degree. */
-interface BacktrackCost {
+export interface BacktrackCost {
   readonly factor: number;
   readonly degree: number;
 }
@@ -44,7 +44,7 @@ export class UrlPattern {
 }
 
 /** The pattern in JavaScript's syntax: written anew, since the dialects differ in details such as `[]]`. */
-function expressionSource(node: PatternNode): string {
+export function expressionSource(node: PatternNode): string {
   switch (node.kind) {
     case 'character':
       return `[${node.isNegated ? '^' : ''}${node.ranges.map(([low, high]) => `${codeUnit(low)}-${codeUnit(high)}`).join('')}]`;
@@ -73,7 +73,7 @@ function codeUnit(code: number): string {
 }
 
 /** How often a backtracking engine may come back to one place, at worst. */
-function backtrackCost(node: PatternNode): BacktrackCost {
+export function backtrackCost(node: PatternNode): BacktrackCost {
   switch (node.kind) {
     case 'character':
     case 'start':

@@ -1,6 +1,7 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
 import { isIP } from 'node:net';
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { LOG_LIMITS_DEFAULT, type LogLimits } from './observability/log-retention.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
 import { parseAddress } from './services/mail/mail-address.ts';
 import { parseAddressRange } from './services/url-fetch/address-guard.ts';
@@ -45,6 +46,7 @@ export interface ServeConfig {
   readonly quotasFile?: string;
   readonly pricesFile?: string;
   readonly mail: MailSettings;
+  readonly logLimits: LogLimits;
   /** postgres://USER:PASSWORD@HOST:PORT/DATABASE, a secret; absent: the datastore is in the data directory. */
   readonly storeUrl?: string;
 }
@@ -81,6 +83,8 @@ export interface ServeFlags {
   readonly mailDomain?: string;
   readonly mailSender?: readonly string[];
   readonly store?: string;
+  readonly logRetention?: string;
+  readonly logSize?: string;
 }
 
 export const PORT_DEFAULT = 8080;
@@ -124,6 +128,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     ...(flags.quotas === undefined ? {} : { quotasFile: flags.quotas }),
     ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
     mail: readMailSettings(flags, variables, domain),
+    logLimits: readLogLimits(flags),
     ...readStore(flags, variables),
   };
 }
@@ -132,6 +137,24 @@ function devIndexes(text: string): DevIndexes {
   const [, appId, path] = /^([a-z0-9-]+)=(.+)$/s.exec(text) ?? [];
   if (appId === undefined || path === undefined) throw usage('--dev-indexes', text, 'APP=FILE');
   return { appId, path };
+}
+
+const HOUR_MS = 3_600_000;
+const RETENTION_UNIT_MS: Readonly<Record<string, number>> = { h: HOUR_MS, d: 24 * HOUR_MS };
+const SIZE_UNIT_BYTES: Readonly<Record<string, number>> = { m: 1024 ** 2, g: 1024 ** 3 };
+/** Less would hold no more than a few seconds of a busy app. */
+const LOG_MEGABYTES_MIN = 1;
+
+function readLogLimits({ logRetention, logSize }: ServeFlags): LogLimits {
+  const [, time = '', timeUnit = ''] = /^([1-9]\d{0,4})([hd])$/.exec(logRetention ?? '') ?? [];
+  if (logRetention !== undefined && time === '') throw usage('--log-retention', logRetention, 'days or hours such as 30d or 12h');
+  const [, size = '', sizeUnit = ''] = /^([1-9]\d{0,4})([mg])b?$/i.exec(logSize ?? '') ?? [];
+  if (logSize !== undefined && size === '') throw usage('--log-size', logSize, `a size from ${LOG_MEGABYTES_MIN}m, such as 256m or 2g`);
+  return {
+    retentionMs: logRetention === undefined ? LOG_LIMITS_DEFAULT.retentionMs : Number(time) * (RETENTION_UNIT_MS[timeUnit] ?? 0),
+    // Half for what apps print, half for their requests: neither pushes the other out.
+    bytesMax: logSize === undefined ? LOG_LIMITS_DEFAULT.bytesMax : (Number(size) * (SIZE_UNIT_BYTES[sizeUnit.toLowerCase()] ?? 0)) / 2,
+  };
 }
 
 function readStore(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'storeUrl'> {

@@ -118,6 +118,8 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     )
     .option('--quotas <file>', 'YAML file of quotas (default: those of App Engine; see docs/billing.md)')
     .option('--prices <file>', 'YAML file of prices, if not in the file of quotas')
+    .option('--log-retention <time>', "keep apps' logs this long (default 30d)")
+    .option('--log-size <size>', 'and at most this much of each app (default 256m)')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -189,7 +191,11 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
     links.close();
   });
   const { startHost } = await import('./platform/host-role.ts');
-  const host = await startHost({ paths, runDirectory, sandbox: config.sandbox, variables: process.env }, links, world);
+  const host = await startHost(
+    { paths, runDirectory, sandbox: config.sandbox, logLimits: config.logLimits, variables: process.env },
+    links,
+    world,
+  );
   closing.defer(() => host.close());
   const warnings = [...host.warnings, ...(config.devLogin ? [DEV_LOGIN_WARNING] : [])];
   for (const warning of warnings) process.stderr.write(`\n  *** ${warning}\n`);
@@ -206,6 +212,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       consoleHosts: config.consoleHosts,
       trustedProxies: config.trustedProxies,
       mail: config.mail,
+      logLimits: config.logLimits,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
     ...(config.devIndexes ? { devIndexes: config.devIndexes } : {}),

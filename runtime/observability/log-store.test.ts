@@ -1,16 +1,18 @@
-import { appendFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LogQuery } from '../../admin-console/ports.ts';
-import { type LogRow } from '../../sdk/contract/admin/admin.ts';
+import { type LogLine, type LogRow, type RequestRow } from '../../sdk/contract/admin/logs.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { LogReader } from './log-store-reader.ts';
-import { InstanceLogStore, LogWriter, RequestLogStore } from './log-store-writer.ts';
+import { LOG_LIMITS_DEFAULT, type LogLimits } from './log-retention.ts';
+import { InstanceLogStore, RequestLogStore } from './log-sinks.ts';
+import { LogWriter } from './log-store-writer.ts';
 
-const ALL: LogQuery = { lines: 100, follow: false, source: 'all' };
+const ALL: LogQuery = { lines: 100, follow: false, marks: false, source: 'all' };
 
 const appRow = (atMs: number, text: string, changes: Partial<Extract<LogRow, { kind: 'app' }>> = {}): LogRow => ({
   kind: 'app',
@@ -22,7 +24,7 @@ const appRow = (atMs: number, text: string, changes: Partial<Extract<LogRow, { k
   text,
   ...changes,
 });
-const requestRow = (atMs: number, target: string): LogRow => ({
+const requestRow = (atMs: number, target: string): RequestRow => ({
   kind: 'request',
   atMs,
   service: 'default',
@@ -35,7 +37,10 @@ const requestRow = (atMs: number, target: string): LogRow => ({
   responseBytes: 10,
   isLoadingRequest: false,
 });
-const labelOf = (row: LogRow): string => (row.kind === 'app' ? row.text : row.target);
+const labelOf = (row: LogLine): string => (row.kind === 'app' ? row.text : row.kind === 'request' ? row.target : row.kind);
+/** Of 2 MiB each. */
+const ROUNDS = 48;
+const LIMITS_SMALL: LogLimits = { ...LOG_LIMITS_DEFAULT, bytesMax: 4 * LIMITS.logFileBytesMax };
 
 describe('the log store', () => {
   let directory: string;
@@ -46,9 +51,9 @@ describe('the log store', () => {
 
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'logs-'));
-    apps = new LogWriter(directory, 'app', systemClock, systemTimers, log);
-    requests = new LogWriter(directory, 'request', systemClock, systemTimers, log);
-    reader = new LogReader(directory, systemTimers);
+    apps = new LogWriter(directory, 'app', systemClock, systemTimers, log, LIMITS_SMALL);
+    requests = new LogWriter(directory, 'request', systemClock, systemTimers, log, LIMITS_SMALL);
+    reader = new LogReader(directory, systemClock, systemTimers);
   });
 
   afterEach(async () => {
@@ -70,7 +75,8 @@ describe('the log store', () => {
     apps.write('other', appRow(2, 'not ours'));
     await Promise.all([apps.flush(), requests.flush()]);
     expect(await read()).toEqual(['start', '/a', 'hällo\n"world"', '/b']);
-    expect(await read({ lines: 2 })).toEqual(['hällo\n"world"', '/b']);
+    expect(await read({ lines: 1 })).toEqual(['/b']);
+    expect(await read({ lines: 3 })).toEqual(['/a', 'hällo\n"world"', '/b']);
     expect(await read({ source: 'request' })).toEqual(['/a', '/b']);
     expect(await read({ source: 'app', lines: 1 })).toEqual(['hällo\n"world"']);
     expect(await read({ text: 'HÄLLO' })).toEqual(['hällo\n"world"']);
@@ -92,14 +98,9 @@ describe('the log store', () => {
 
   it('is empty for an app without a log, and refuses what is no app id', async () => {
     expect(await read()).toEqual([]);
-    await expect(
-      reader
-        .read('../x', ALL, { signal: AbortSignal.timeout(1_000) })
-        [Symbol.asyncIterator]()
-        .next(),
-    ).rejects.toMatchObject({
-      code: 'APP_ID_INVALID',
-    });
+    expect(() => reader.read('../x', ALL, { signal: AbortSignal.timeout(1_000) })).toThrow(
+      expect.objectContaining({ code: 'APP_ID_INVALID' }),
+    );
   });
 
   it('reads backwards over long lines and many chunks', async () => {
@@ -122,15 +123,17 @@ describe('the log store', () => {
 
   it('rotates at the limit and keeps the newest files', async () => {
     const half = 'x'.repeat(LIMITS.logFileBytesMax / 8);
-    for (let round = 0; round < 8 * (LIMITS.logFilesMax + 3); round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       apps.write('guestbook', appRow(round, `${round} ${half}`));
       await apps.flush();
     }
     const files = await readdir(join(directory, 'guestbook'));
-    expect(files.length).toBeLessThanOrEqual(LIMITS.logFilesMax + 1);
+    expect(files.length).toBeGreaterThan(2);
+    const sizes = await Promise.all(files.map(async (file) => (await stat(join(directory, 'guestbook', file))).size));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(LIMITS_SMALL.bytesMax);
     for (const file of files) expect((await stat(join(directory, 'guestbook', file))).size).toBeLessThan(LIMITS.logFileBytesMax * 1.2);
     const rows = await read({ lines: 12 });
-    const newest = 8 * (LIMITS.logFilesMax + 3);
+    const newest = ROUNDS;
     expect(rows.map((row) => Number(row.split(' ')[0]))).toEqual(Array.from({ length: 12 }, (_, index) => newest - 12 + index));
   });
 
@@ -172,6 +175,125 @@ describe('the log store', () => {
     await expect.poll(() => seen).toEqual(['whole', 'whole']);
     abort.abort();
     await following;
+  });
+
+  it('is read page by page, newest first, without a gap or a repeat, while it is rotated and goes on', async () => {
+    const chunk = 'x'.repeat(LIMITS.logFileBytesMax / 40);
+    for (let atMs = 0; atMs < 60; atMs++) {
+      apps.write('guestbook', appRow(atMs, `${atMs} ${chunk}`));
+      if (atMs % 7 === 0) requests.write('guestbook', { ...requestRow(atMs, `/${atMs}`), latencyMs: 0 });
+      await apps.flush();
+    }
+    await requests.flush();
+    const seen: string[] = [];
+    let before: string | undefined;
+    do {
+      const page: string[] = [];
+      let next: string | undefined;
+      const query = { ...ALL, lines: 9, marks: true, ...(before === undefined ? {} : { before }) };
+      for await (const line of reader.read('guestbook', query, { signal: AbortSignal.timeout(5_000) })) {
+        if (line.kind === 'more') next = line.cursor;
+        else page.push(labelOf(line).split(' ')[0] ?? '');
+      }
+      seen.unshift(...page);
+      before = next;
+      // What comes later moves every file by one and is not part of what was asked for.
+      for (let atMs = 900; atMs < 960; atMs++) apps.write('guestbook', appRow(atMs, `later ${chunk}`));
+      await apps.flush();
+    } while (before !== undefined && seen.length < 200);
+    const expected = Array.from({ length: 60 }, (_, atMs) => (atMs % 7 === 0 ? [`/${atMs}`, String(atMs)] : [String(atMs)])).flat();
+    // Some of the oldest may have been removed in between, for all that came.
+    expect(seen.length).toBeGreaterThan(40);
+    expect(seen).toEqual(expected.slice(-seen.length));
+  });
+
+  it('goes on after a place that it told, with no row lost or told twice', async () => {
+    const tail = async (
+      after: string | undefined,
+      until: number,
+    ): Promise<{ readonly labels: string[]; readonly place: string | undefined }> => {
+      const abort = new AbortController();
+      const labels: string[] = [];
+      let place = after;
+      const query = { ...ALL, marks: true, follow: true, ...(after === undefined ? {} : { after }) };
+      for await (const line of reader.read('guestbook', query, { signal: abort.signal })) {
+        if (line.kind === 'place') place = line.cursor;
+        else labels.push(labelOf(line));
+        if (line.kind === 'place' && labels.length >= until) abort.abort();
+      }
+      return { labels, place };
+    };
+    apps.write('guestbook', appRow(1, 'a'));
+    await apps.flush();
+    const first = await tail(undefined, 1);
+    expect(first.labels).toEqual(['a']);
+    apps.write('guestbook', appRow(2, 'b'));
+    requests.write('guestbook', requestRow(3, '/c'));
+    await Promise.all([apps.flush(), requests.flush()]);
+    const second = await tail(first.place, 2);
+    expect(second.labels).toEqual(['b', '/c']);
+    apps.write('guestbook', appRow(4, 'd'));
+    expect((await tail(second.place, 1)).labels).toEqual(['d']);
+  });
+
+  it.each(['', 'x', 'e30x', Buffer.from('{"app":[1]}').toString('base64url'), Buffer.from('{"other":[1,2]}').toString('base64url')])(
+    'refuses "%s" as a cursor',
+    (cursor) => {
+      const read = (query: Partial<LogQuery>) => () =>
+        reader.read('guestbook', { ...ALL, ...query }, { signal: new AbortController().signal });
+      for (const query of [{ before: cursor }, { after: cursor }])
+        expect(read(query)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    },
+  );
+
+  it('ties what was printed to its request, by the id that a line has and by the trace', async () => {
+    const traceId = 'fedcba9876543210fedcba9876543210';
+    const row = { ...requestRow(1_000, '/a'), traceId, instanceId: 'i1' };
+    requests.write('guestbook', row);
+    requests.write('guestbook', requestRow(1_001, '/other'));
+    apps.write('guestbook', appRow(1_000, 'by id', { requestId: row.requestId }));
+    apps.write('guestbook', appRow(1_001, 'by trace', { traceId }));
+    apps.write('guestbook', appRow(1_001, 'elsewhere', { traceId, instanceId: 'i2' }));
+    apps.write('guestbook', appRow(1_002, 'none'));
+    await Promise.all([apps.flush(), requests.flush()]);
+    expect(await read({ request: row.requestId })).toEqual(['/a', 'by id', 'by trace']);
+    expect(await read({ request: 'unknown' })).toEqual([]);
+  });
+
+  it('looks at no more than the time that was asked for', async () => {
+    for (let atMs = 0; atMs < 100; atMs++) apps.write('guestbook', appRow(atMs * 1_000, `${atMs}`));
+    await apps.flush();
+    expect(await read({ sinceMs: 40_000, untilMs: 43_000 })).toEqual(['40', '41', '42']);
+  });
+
+  it('removes what is past its time, also of an app that has long been silent', async () => {
+    apps.write('guestbook', appRow(1, 'old'));
+    apps.write('other', appRow(1, 'new'));
+    await apps.flush();
+    const pastMs = systemClock.nowMs() - LIMITS_SMALL.retentionMs - 60_000;
+    await utimes(join(directory, 'guestbook', 'app.jsonl'), pastMs / 1_000, pastMs / 1_000);
+    await apps.sweep();
+    expect(await readdir(join(directory, 'guestbook'))).toEqual([]);
+    expect(await readdir(join(directory, 'other'))).toEqual(['app.jsonl']);
+    apps.write('guestbook', appRow(2, 'again'));
+    await apps.flush();
+    expect(await read()).toEqual(['again']);
+  });
+
+  it('counts what the disk does not take, says so in the log once it does again, and once in the platform log', async () => {
+    const path = join(directory, 'guestbook');
+    await writeFile(path, 'in the way of the directory');
+    for (let round = 0; round < 3; round++) {
+      apps.write('guestbook', appRow(round, `lost ${round}`));
+      await apps.flush();
+    }
+    expect(apps.counts).toEqual({ written: 0, dropped: 3 });
+    expect(log.lines.filter(({ fields }) => fields['appId'] === 'guestbook')).toHaveLength(1);
+    await rm(path);
+    apps.write('guestbook', appRow(9, 'well'));
+    await apps.flush();
+    expect(await read({ lines: 2 })).toEqual(['well', '3 log rows were lost: the disk did not take them']);
+    expect(apps.counts).toEqual({ written: 1, dropped: 3 });
   });
 
   it('drops what the disk cannot take and says how much', async () => {

@@ -2,12 +2,13 @@
 //
 //   DIRECTORY/<appId>/app.jsonl        written by the host
 //   DIRECTORY/<appId>/request.jsonl    written by the router
-//   DIRECTORY/<appId>/app.1.jsonl …    rotated, 1 the newest, at most logFilesMax
+//   DIRECTORY/<appId>/app.1.jsonl …    rotated, 1 the newest; which go when: log-retention.ts
 //   file := (LogRow as JSON "\n")*     a last line without its end is still being written
 //
 // Read next: log-store-writer.ts, log-store-reader.ts.
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LogRow } from '../../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/logs.ts';
 
 export type LogKind = LogRow['kind'];
 
@@ -29,6 +30,21 @@ export function decodeLogRow(line: string): LogRow | undefined {
     return isLogRow(value) ? value : undefined;
   } catch {
     return undefined;
+  }
+}
+
+const FIRST_ROW_BYTES_MAX = 64 * 1024;
+
+/** Of the first row of a file; undefined when it has none. */
+export async function firstRowAtMs(path: string): Promise<number | undefined> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const buffer = Buffer.alloc(FIRST_ROW_BYTES_MAX);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
+    return decodeLogRow(buffer.toString('utf8', 0, bytesRead).split('\n', 1)[0] ?? '')?.atMs;
+  } finally {
+    await file.close();
   }
 }
 

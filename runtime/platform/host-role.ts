@@ -8,7 +8,9 @@ import { LocalInstanceHost } from '../host/instance-host.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
 import { RUNTIME_TABLE } from '../languages/language-table.ts';
-import { InstanceLogStore, LogWriter } from '../observability/log-store-writer.ts';
+import { type LogLimits } from '../observability/log-retention.ts';
+import { InstanceLogStore } from '../observability/log-sinks.ts';
+import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { startResourceControl } from '../sandbox/resource-control-choice.ts';
 import { type SandboxChoice, startSandbox } from '../sandbox/sandbox-choice.ts';
@@ -18,6 +20,7 @@ export interface HostSettings {
   readonly paths: DataPaths;
   readonly runDirectory: string;
   readonly sandbox: SandboxChoice;
+  readonly logLimits: LogLimits;
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
@@ -39,7 +42,8 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     warnings.push(...sandbox.warnings);
     if (resources.missing.length > 0)
       warnings.push(`Apps run without limits on ${resources.missing.join(', ')}: this machine's control groups cannot be used.`);
-    const logs = new LogWriter(settings.paths.logs, 'app', clock, timers, log);
+    const logs = new LogWriter(settings.paths.logs, 'app', clock, timers, log, settings.logLimits);
+    logs.start();
     closing.defer(() => logs.close());
     const meter = new BatchingUsageMeter('host', links.connect('control'), clock, timers, random, log);
     meter.start();

@@ -9,7 +9,8 @@ import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
-import { LogWriter, RequestLogStore } from '../observability/log-store-writer.ts';
+import { RequestLogStore } from '../observability/log-sinks.ts';
+import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type WarmUp } from '../scheduler/fleet.ts';
 import { RpcAccounts } from '../services/rpc-accounts.ts';
@@ -45,7 +46,8 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     closing.defer(() => {
       feed.close();
     });
-    const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log);
+    const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
+    logs.start();
     closing.defer(() => logs.close());
     closing.defer(await links.offer('router', [schedulerService(running)]));
     const blobs = new BlobStore(settings.paths.blobs, clock, random);

@@ -9,6 +9,7 @@ import { type Log } from '../../sdk/support/log.ts';
 import { type QuotaPolicy } from '../billing/quota-policy.ts';
 import { type DevIndexes, type MailSettings } from '../config.ts';
 import { type DataPaths } from '../host/data-directory.ts';
+import { type LogLimits } from '../observability/log-retention.ts';
 
 /** In the run directory: the router's private entrance for tasks and cron jobs, which control dispatches. */
 export const PLATFORM_SOCKET = 'router-platform.sock';
@@ -31,6 +32,8 @@ export interface PlatformSettings {
   readonly consoleHosts: readonly string[];
   readonly trustedProxies: readonly string[];
   readonly mail: MailSettings;
+  /** Of one app and kind of log. */
+  readonly logLimits: LogLimits;
   /** For the datastore role alone; absent: the datastore is in the data directory. */
   readonly store?: StoreSettings;
   /** What the host found out about this machine, for the status. */

@@ -1,5 +1,5 @@
 // The log of an app in `appengine dev`: what it prints and what it is asked, a short line each.
-import { type LogRow } from '../contract/admin/admin.ts';
+import { type LogRow } from '../contract/admin/logs.ts';
 import { sleep } from '../support/clock.ts';
 import { type CommandContext } from './command-context.ts';
 import { type Terminal, withoutControl } from './terminal.ts';

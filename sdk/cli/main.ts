@@ -1,6 +1,6 @@
 // The `appengine` command: reads its words, asks the admin API, prints. It starts no processes and reads no data.
 // `serve` is not here: bin/appengine.mjs hands that word to the runtime.
-// Read next: deploy.ts, listings.ts, log-tail.ts.
+// Read next: deploy.ts, listings.ts, log-commands.ts.
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
 import { accountCommands } from './accounts.ts';
@@ -13,7 +13,7 @@ import { datastoreCommands } from './datastore-commands.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
 import { devCommand } from './dev.ts';
 import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
-import { type LogFlags, tailLogs } from './log-tail.ts';
+import { logCommands } from './log-commands.ts';
 import { mailCommands } from './mail.ts';
 import { memcacheCommands } from './memcache.ts';
 import { taskCommands } from './tasks.ts';
@@ -120,22 +120,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .requiredOption('--app <id>', 'the app')
     .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => stopInstance(id, flags.app, context)));
 
-  const logs = program.command('logs').description("an app's log");
-  command(logs, 'tail', 'print the newest rows, then follow', [
-    'logs tail --app hello',
-    'logs tail --app hello --lines 200 --no-follow',
-    'logs tail --app hello --source request --json',
-    'logs tail --app hello --text "out of memory"',
-  ])
-    .requiredOption('--app <id>', 'the app')
-    .option('--lines <number>', 'rows to begin with', '20')
-    .option('--no-follow', 'end after them')
-    .option('--source <kind>', 'app (what it printed), request, or all', 'all')
-    .option('--service <name>', 'only this service')
-    .option('--version <name>', 'only this version')
-    .option('--text <text>', 'only rows that contain this, in any case of letters')
-    .action((flags: CommonFlags & LogFlags) => asked(flags, (context) => tailLogs(flags, context)));
-
+  logCommands(program, { command, asked });
   datastoreCommands(program, { command, asked });
 
   command(program, 'console', 'print a one-time link that signs a browser in to the console', [

@@ -155,6 +155,8 @@ export const LIMIT_ROWS = {
   instanceTmpBytesMax: limit(64 * MiB, '/tmp of one instance; counts as its memory'),
   instanceLogLineBytesMax: limit(16 * KiB, 'One line of an app\'s log; the rest of the line is cut'),
   instanceLogLinesPerSecondMax: limit(500, 'Lines an instance may log in a second on average; more are dropped and counted'),
+  instanceLogBytesPerSecondMax: limit(MiB, 'The same for their bytes: what reading and writing them costs the host'),
+  instanceLogJoinedLinesMax: limit(200, 'Lines of a stack trace that become one row'),
   instanceStderrTailBytesMax: limit(8 * KiB, 'What is kept of stderr to explain a failed start'),
   hostWatchEventsMax: limit(10_000, 'Changes of instances that a watcher has not taken; beyond, it must begin again'),
 
@@ -248,10 +250,17 @@ export const LIMIT_ROWS = {
 
   // Logs
   logFileBytesMax: limit(16 * MiB, 'A log file is rotated at this size'),
-  logFilesMax: limit(4, 'Rotated files kept per app and kind of log'),
+  logFilesMax: limit(64, 'Rotated files per app and kind of log; one more ends the oldest'),
+  logAppBytesDefault: limit(256 * MiB, 'Log of one app on disk without `serve --log-size`; half for what it prints, half for its requests'),
+  logRetentionMsDefault: limit(30 * 24 * 3_600_000, 'App Engine: how long a row is kept, without `serve --log-retention`'),
   logBufferBytesMax: limit(4 * MiB, 'Log rows of one app that wait for the disk; more are dropped and counted'),
   logReadRowsMax: limit(10_000, 'Rows that one reading of the log may ask for'),
-  logFilterCharactersMax: limit(200, 'Text that rows of a log are filtered by'),
+  logReadBytesMax: limit(32 * MiB, 'Rows that one reading of the log holds at a time; then it says where to go on'),
+  logScanMsMax: limit(2_000, 'How long one reading looks for rows that fit; then it says where to go on'),
+  logFilterCharactersMax: limit(200, 'Text or pattern that rows of a log are filtered by'),
+  logFieldsMax: limit(64, 'Members kept of an object or array of a structured line'),
+  logFieldDepthMax: limit(8, 'Nesting kept of a structured line'),
+  logTimeSlackMs: limit(10_000, 'How far the time that a structured line says may be from when it came; else the latter counts'),
 
   // Task queues and cron (App Engine: reference, sections 2.2 and 2.3)
   queuesPerAppMax: limit(100, 'App Engine: queues of one app'),

@@ -1,5 +1,6 @@
 // What the fake platform holds: enough of everything that each page has something to show.
-import { type AdminInstanceView, type AppView, type LogRow, type VersionView } from '../../sdk/contract/admin/admin.ts';
+import { type AdminInstanceView, type AppView, type VersionView } from '../../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/logs.ts';
 import { type EntityView, type JsonKey, type MailView, type MemcacheEntryView } from '../../sdk/contract/admin/data.ts';
 import { type IndexView } from '../../sdk/contract/admin/indexes.ts';
 import { type AccountView } from '../../sdk/contract/admin/session.ts';

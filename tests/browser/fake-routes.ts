@@ -1,5 +1,6 @@
 // The admin API over what fake-admin-data.ts made: every route that the console calls, and its refusals.
-import { type LogRow, type TrafficRequest } from '../../sdk/contract/admin/admin.ts';
+import { type TrafficRequest } from '../../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../../sdk/contract/admin/logs.ts';
 import { type EntityWrite, type GqlRequestView, type JsonKey, type MemcacheEntryWrite } from '../../sdk/contract/admin/data.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../../sdk/contract/admin/session.ts';
 import { type BillingChange, type InvoiceView } from '../../sdk/contract/admin/usage.ts';

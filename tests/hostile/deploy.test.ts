@@ -42,7 +42,7 @@ describe('hostile deploys', () => {
     directory = await mkdtemp(join(tmpdir(), 'hostile-'));
     sample = new SampleControl(join(directory, 'data'));
     await sample.start();
-    const logs = new LogReader(join(directory, 'data', 'logs'), systemTimers);
+    const logs = new LogReader(join(directory, 'data', 'logs'), systemClock, systemTimers);
     const mail = new MailViewer(new MemoryOutbox());
     const memcache = new MemcacheViewer(new MemoryCache(systemClock), systemClock);
     const accounts = new Accounts(new MemoryAccountStore(), new PlainPasswordHash(), systemClock, systemRandom);

@@ -1,6 +1,6 @@
 // A log as it grows: read once, or followed for as long as the page is open.
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { type LogRow } from '../../../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../../../sdk/contract/admin/logs.ts';
 import { after } from '../support/browser-clock.ts';
 import { ApiFailure } from './api-client.ts';
 import { useApi } from './resource.tsx';

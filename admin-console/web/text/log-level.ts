@@ -1,4 +1,4 @@
-import { type LogRow } from '../../../sdk/contract/admin/admin.ts';
+import { type LogRow } from '../../../sdk/contract/admin/logs.ts';
 
 export type LogLevel = 'info' | 'warning' | 'error';
 

@@ -1,5 +1,5 @@
 // The admin API: what the command line and the console speak with the control role, JSON over HTTP under /api/v1.
-// More of it: session.ts, data.ts, tasks.ts, usage.ts.
+// More of it: session.ts, logs.ts, data.ts, tasks.ts, usage.ts.
 // Every call carries `Authorization: Bearer TOKEN`, or a browser's session cookie (session.ts). Errors are `{ "error": ErrorBody }` with the row's HTTP status.
 //
 //   GET    /status                                      → StatusView              (no token needed)
@@ -10,8 +10,6 @@
 //   GET    /apps/A/instances                            → { instances: AdminInstanceView[] }
 //   DELETE /apps/A/instances/I                          → {}                      (it drains, then ends)
 //   PUT    /apps/A/services/S/traffic  TrafficRequest   → { versions: VersionView[] }
-//   GET    /apps/A/logs?follow=1&lines=N&source=app|request|all&version=V&service=S&text=T
-//                                                       → newline-delimited LogRow, open-ended with follow
 //   POST   /apps/A/deployments         DeployRequest    → DeployBegun
 //   PUT    /apps/A/deployments/D/blobs/SHA256  bytes    → {}                      (the content must have that hash)
 //   POST   /apps/A/deployments/D/finish                 → newline-delimited DeployEvent, the last one `done` or `failed`
@@ -110,32 +108,3 @@ export type DeployEvent =
       readonly promoted: boolean;
     }
   | { readonly kind: 'failed'; readonly step: DeployStep; readonly error: ErrorBody };
-
-export type LogRow =
-  | {
-      readonly kind: 'app';
-      readonly atMs: number;
-      readonly service: string;
-      readonly version: string;
-      readonly instanceId: string;
-      readonly stream: 'stdout' | 'stderr' | 'system';
-      readonly text: string;
-    }
-  | {
-      readonly kind: 'request';
-      readonly atMs: number;
-      readonly service: string;
-      readonly version: string;
-      readonly instanceId?: string;
-      readonly requestId: string;
-      readonly method: string;
-      readonly target: string;
-      readonly status: number;
-      readonly latencyMs: number;
-      readonly responseBytes: number;
-      readonly isLoadingRequest: boolean;
-      readonly errorCode?: string;
-      /** Of a task or cron job. */
-      readonly queueName?: string;
-      readonly taskName?: string;
-    };
