@@ -9,7 +9,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type BuildHost } from '../host/build.ts';
-import { type Language, type LanguagePlan, type SourceTree } from '../languages/port.ts';
+import { type BuildStep, type Language, type LanguagePlan, type SourceTree } from '../languages/port.ts';
 import { type InstanceWarmer } from '../scheduler/scheduler-rpc.ts';
 import { type AppRegistry } from './app-registry.ts';
 import { type AppUrls } from './app-urls.ts';
@@ -137,34 +137,34 @@ export class DeployRun {
     });
     await this.#tools.bundles.stage(deploymentId, files);
     await this.#fetchRuntime(plan);
-    if (plan.buildSteps.length === 0) {
-      this.#end('build', 'skipped', 'Nothing to build');
-      return;
-    }
+    const { buildSteps, finishSteps = [], buildCacheKey: key } = plan;
+    const isKept = key !== undefined && (await this.#restoreBuild(key, plan));
+    if (!isKept) await this.#runSteps(buildSteps, plan);
+    if (key !== undefined && !isKept) await this.#tools.buildCache.save(key, buildOutputs(plan), this.#tools.bundles.pathOf(deploymentId));
+    await this.#runSteps(finishSteps, plan);
+    const ran = [...(isKept ? [] : buildSteps), ...finishSteps].map(({ title }) => title);
+    const kept = isKept ? 'Unchanged since the last build' : 'Nothing to build';
+    if (ran.length === 0) this.#end('build', 'skipped', kept);
+    else this.#end('build', 'done', ran.join(', '));
+  }
+
+  async #restoreBuild(key: string, plan: LanguagePlan): Promise<boolean> {
     const { buildCache, bundles } = this.#tools;
-    const outputs = buildOutputs(plan);
-    const key = plan.buildCacheKey;
-    if (key !== undefined && (await buildCache.restore(key, outputs, bundles.pathOf(deploymentId)))) {
-      this.#end('build', 'skipped', 'Unchanged since the last build');
-      return;
-    }
-    await this.#runBuild(plan);
-    if (key !== undefined) await buildCache.save(key, outputs, bundles.pathOf(deploymentId));
-    this.#end('build', 'done', plan.buildSteps.map(({ title }) => title).join(', '));
+    return buildCache.restore(key, buildOutputs(plan), bundles.pathOf(this.#deployment.deploymentId));
   }
 
   async #fetchRuntime({ runtime }: LanguagePlan): Promise<void> {
     if (runtime === undefined) return;
-    const fetched = this.#tools.runtimes.ensure(runtime, (message) => {
-      this.#begin('build', message);
+    const fetched = this.#tools.runtimes.ensure(runtime, (line) => {
+      this.#onEvent({ kind: 'output', step: 'build', line });
     });
     await raceAbort(fetched, this.#signal);
   }
 
-  async #runBuild(plan: LanguagePlan): Promise<void> {
+  async #runSteps(steps: readonly BuildStep[], { runtime }: LanguagePlan): Promise<void> {
     const { appId, deploymentId } = this.#deployment;
     const output = new DeployOutput('build', this.#onEvent);
-    for (const step of plan.buildSteps) {
+    for (const step of steps) {
       this.#signal.throwIfAborted();
       this.#onEvent({ kind: 'step', step: 'build', state: 'running', message: step.title });
       const result = await this.#tools.buildHost.build(
@@ -173,7 +173,7 @@ export class DeployRun {
           directory: this.#tools.bundles.pathOf(deploymentId),
           command: step.command,
           environment: { ...step.environment, ...this.#read().app.buildEnvironment },
-          ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }),
+          ...(runtime === undefined ? {} : { runtime }),
           memoryBytesMax: LIMITS.buildMemoryBytesMax,
           timeoutMs: LIMITS.buildMs,
         },

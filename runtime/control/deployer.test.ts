@@ -174,6 +174,14 @@ describe('Deployer', () => {
     expect(await readdir(lossy.bundles.pathOf(record.deploymentId))).toContain('server.js');
   });
 
+  it('runs what depends on more than the lock file at every deploy', async () => {
+    const files = { ...APP, 'package-lock.json': '{}', 'server.ts': '' };
+    await sample.deploy('guestbook', files, { version: 'v1' });
+    const again = await sample.deploy('guestbook', files, { version: 'v2' });
+    expect(sample.buildHost.builds.map(({ command }) => command.join(' '))).toEqual(['npm ci', 'compile', 'compile']);
+    expect(again).toContainEqual({ kind: 'step', step: 'build', state: 'done', message: 'Compiling' });
+  });
+
   it('installs packages once for each lock file', async () => {
     sample.buildHost.onBuild = async ({ directory: bundle }) => {
       await mkdir(join(bundle, 'node_modules', '.bin'), { recursive: true });

@@ -76,6 +76,7 @@ export const sampleLanguage: Language = {
       buildSteps: lock === undefined ? [] : [{ title: 'Installing packages', command: ['npm', 'ci'], environment: { CI: '1' } }],
       ...(lock === undefined ? {} : { buildCacheKey: createHash('sha256').update(lock).digest('hex') }),
       buildOutputs: ['node_modules'],
+      finishSteps: source.paths.has('server.ts') ? [{ title: 'Compiling', command: ['compile'], environment: {} }] : [],
       command: ['node', 'server.js'],
       environment: { NODE_ENV: 'production' },
     };

@@ -32,6 +32,8 @@ export interface LanguagePlan {
   readonly buildCacheKey?: string;
   /** Directories within the app that the cached build steps make, kept by key: for example node_modules. */
   readonly buildOutputs: readonly string[];
+  /** Run after the build steps, or after their outputs came from the cache: what depends on more than the key says. */
+  readonly finishSteps?: readonly BuildStep[];
   /** Argument vector that starts the app within the sandbox, working directory the app's code. */
   readonly command: readonly string[];
   /** Variables that the language adds; the app's own win where App Engine lets them. */

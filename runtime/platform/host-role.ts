@@ -3,6 +3,7 @@ import { BatchingUsageMeter } from '../billing/batching-usage-meter.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { type DataPaths } from '../host/data-directory.ts';
 import { buildSettings } from '../host/build-environment.ts';
+import { buildToolMounts } from '../host/build-tool-mounts.ts';
 import { hostService } from '../host/host-rpc.ts';
 import { LocalInstanceHost } from '../host/instance-host.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
@@ -51,14 +52,19 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     const runtimes = new RuntimeDirectory(settings.paths.runtimes, RUNTIME_TABLE);
     await runtimes.removeReplaced();
     const root = packageRoot();
+    const languagesDirectory = join(root, 'dist', 'runtime', 'languages');
+    const operator = buildSettings(settings.variables);
     const host = new LocalInstanceHost(sandbox, resources, new InstanceLogStore(logs), clock, timers, random, {
       runDirectory: settings.runDirectory,
       readOnlyMounts: platformMounts({
         sdkDirectory: join(root, 'dist', 'app-sdk'),
-        languagesDirectory: join(root, 'dist', 'runtime', 'languages'),
+        languagesDirectory,
       }),
       runtimes,
-      buildSettings: buildSettings(settings.variables),
+      buildSettings: {
+        environment: operator.environment,
+        readOnlyMounts: [...operator.readOnlyMounts, ...buildToolMounts(languagesDirectory)],
+      },
       meter,
     });
     host.open();

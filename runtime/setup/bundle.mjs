@@ -44,7 +44,7 @@ writeFileSync(
   `${JSON.stringify({ name: 'appengine', version, type: 'module', exports: { '.': { require: './index.cjs', default: './index.js' } } }, null, 2)}\n`,
 );
 
-for (const asset of ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'forwarder/forwarder.cjs']) {
+for (const asset of ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'nodejs/compile-typescript.mjs', 'forwarder/forwarder.cjs']) {
   const target = join(dist, 'runtime', 'languages', asset);
   mkdirSync(join(target, '..'), { recursive: true });
   cpSync(join(root, 'runtime', 'languages', asset), target);

@@ -1,32 +1,49 @@
 // How an app's packages are installed and its own build script is run, as App Engine's Node.js buildpack does:
 // with a lock file exactly what it says; with a `gcp-build` script all packages, that script, then only those of production.
+// Read next: package-tool.ts.
 import { createHash } from 'node:crypto';
 import { type BuildStep, type LanguagePlan, type SourceTree } from '../port.ts';
 import { PACKAGE_JSON, type PackageJson } from './package-json.ts';
+import { packageTool, type PackageTool } from './package-tool.ts';
 import { HIDE_PLATFORM_PACKAGE, PLATFORM_PACKAGE, RESTORE_PACKAGE_FILES } from './platform-package.ts';
 
-const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'];
-/** Read by tools that we do not have; npm resolves the versions anew. */
-const FOREIGN_LOCK_FILES = ['yarn.lock', 'pnpm-lock.yaml'];
 /** Scripts of the app's own that npm runs while it installs: then the result depends on more than the lock file. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'preprepare', 'prepare', 'postprepare'];
-const QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--no-progress'];
+/** What else than package.json and lock file decides what the tools install. */
+const SETTINGS_FILES = ['.npmrc', '.yarnrc', '.yarnrc.yml', 'pnpm-workspace.yaml', '.pnpmfile.cjs'];
+const LOCAL_PACKAGE = /^(file:|link:|portal:|workspace:|patch:|\.|\/|~\/)/;
+const NPMRC = '.npmrc';
 const PACKAGES = 'node_modules';
 
-export type BuildPlan = Pick<LanguagePlan, 'buildSteps' | 'buildCacheKey' | 'buildOutputs'>;
+export type BuildPlan = Pick<LanguagePlan, 'buildSteps' | 'buildCacheKey' | 'buildOutputs' | 'finishSteps'>;
 
-export async function planBuild(runtime: string, nodeVersion: string, json: PackageJson, source: SourceTree): Promise<BuildPlan> {
-  const lockFile = LOCK_FILES.find((path) => source.paths.has(path));
+/** What the build runs on: packages may compile for it, or pick files by it. */
+export interface BuildNode {
+  readonly runtime: string;
+  readonly version: string;
+  /** Where the build finds Node's headers, for packages that compile native code; absent: they look for themselves. */
+  readonly headers?: string;
+}
+
+/** `compile`: what turns the app's sources into what starts, with all packages there. */
+export async function planBuild(
+  node: BuildNode,
+  json: PackageJson,
+  source: SourceTree,
+  compile: readonly BuildStep[] = [],
+): Promise<BuildPlan> {
   const hasBuild = json.scripts['gcp-build'] !== undefined;
   const installs = needsInstall(json, source, hasBuild);
-  const declaresPlatform = declared(json).some(([name]) => name === PLATFORM_PACKAGE);
-  const install = installs ? installSteps({ lockFile, declaresPlatform, withDevelopment: hasBuild, source }) : [];
+  const tool = await packageTool(json, source);
+  const environment = { ...(await installEnvironment(node, source)), ...tool.environment };
+  const install = { tool, environment, declaresPlatform: declared(json).some(([name]) => name === PLATFORM_PACKAGE) };
   const build: BuildStep[] = hasBuild ? [step('Building', ['npm', 'run', 'gcp-build'])] : [];
-  const prune: BuildStep[] = installs && hasBuild && Object.keys(json.devDependencies).length > 0 ? pruneSteps(declaresPlatform) : [];
-  const cacheKey =
-    installs && lockFile !== undefined && !hasBuild ? await installKey(runtime, nodeVersion, json, source, lockFile) : undefined;
+  const prunes = installs && hasBuild && Object.keys(json.devDependencies).length > 0;
+  const steps = [...(installs ? installSteps(install, hasBuild) : []), ...build, ...compile, ...(prunes ? pruneSteps(install) : [])];
+  const cacheKey = installs && !hasBuild ? await installKey(node, json, source, tool) : undefined;
   return {
-    buildSteps: [...install, ...build, ...prune],
+    buildSteps: cacheKey === undefined ? steps : installSteps(install, false),
+    finishSteps: cacheKey === undefined ? [] : compile,
     ...(cacheKey === undefined ? {} : { buildCacheKey: cacheKey }),
     buildOutputs: installs ? [PACKAGES] : [],
   };
@@ -42,25 +59,32 @@ function needsInstall(json: PackageJson, source: SourceTree, withDevelopment: bo
   return declared(json, withDevelopment).some(([name]) => name !== PLATFORM_PACKAGE);
 }
 
-interface InstallOptions {
-  readonly lockFile: string | undefined;
+interface Install {
+  readonly tool: PackageTool;
+  readonly environment: Readonly<Record<string, string>>;
   readonly declaresPlatform: boolean;
-  readonly withDevelopment: boolean;
-  readonly source: SourceTree;
 }
 
-function installSteps({ lockFile, declaresPlatform, withDevelopment, source }: InstallOptions): BuildStep[] {
-  const which = withDevelopment ? '--include=dev' : '--omit=dev';
-  const foreign = lockFile === undefined ? FOREIGN_LOCK_FILES.find((path) => source.paths.has(path)) : undefined;
-  const title = foreign === undefined ? 'Installing packages' : `Installing packages (${foreign} is not read: add a package-lock.json)`;
-  if (!declaresPlatform) return [step(title, ['npm', lockFile === undefined ? 'install' : 'ci', which, ...QUIET])];
-  // With one entry taken out, `npm ci` would refuse the lock file; `npm install` still takes all other versions from it.
-  return aroundPlatform(step(title, ['npm', 'install', which, ...QUIET]));
+/** With the platform's entry taken out nothing is exact; all other versions still come from the lock file. */
+function installSteps({ tool, environment, declaresPlatform }: Install, withDevelopment: boolean): BuildStep[] {
+  const title = tool.title === 'npm' ? 'Installing packages' : `Installing packages with ${tool.title}`;
+  const install = { title, command: tool.install({ withDevelopment, exact: !declaresPlatform }), environment };
+  return declaresPlatform ? aroundPlatform(install) : [install];
 }
 
-function pruneSteps(declaresPlatform: boolean): BuildStep[] {
-  const prune = step('Removing packages that only the build needed', ['npm', 'prune', '--omit=dev', ...QUIET]);
+function pruneSteps({ tool, environment, declaresPlatform }: Install): BuildStep[] {
+  const prune = { title: 'Removing packages that only the build needed', command: tool.prune(), environment };
   return declaresPlatform ? aroundPlatform(prune) : [prune];
+}
+
+/** A variable of the operator's wins over .npmrc at npm, but here the app's own choice is meant. */
+async function installEnvironment({ headers }: BuildNode, source: SourceTree): Promise<Record<string, string>> {
+  const npmrc = source.paths.has(NPMRC) ? await source.readText(NPMRC) : '';
+  const [, registry] = /^registry\s*=\s*"?([^\s"$]+)"?\s*$/m.exec(npmrc) ?? [];
+  return {
+    ...(registry === undefined ? {} : { npm_config_registry: registry }),
+    ...(headers === undefined ? {} : { npm_config_nodedir: headers }),
+  };
 }
 
 function aroundPlatform(inner: BuildStep): BuildStep[] {
@@ -72,21 +96,14 @@ function aroundPlatform(inner: BuildStep): BuildStep[] {
 }
 
 /** Undefined where more than the two files decides what is installed. */
-async function installKey(
-  runtime: string,
-  nodeVersion: string,
-  json: PackageJson,
-  source: SourceTree,
-  lockFile: string,
-): Promise<string | undefined> {
-  if (INSTALL_SCRIPTS.some((name) => json.scripts[name] !== undefined)) return undefined;
-  const isLocal = ([name, version]: readonly [string, string]): boolean =>
-    name !== PLATFORM_PACKAGE && /^(file:|link:|\.|\/|~\/)/.test(version);
-  if (declared(json).some(isLocal)) return undefined;
+async function installKey(node: BuildNode, json: PackageJson, source: SourceTree, tool: PackageTool): Promise<string | undefined> {
+  if (tool.lockFile === undefined || INSTALL_SCRIPTS.some((name) => json.scripts[name] !== undefined)) return undefined;
+  if (declared(json).some(([name, version]) => name !== PLATFORM_PACKAGE && LOCAL_PACKAGE.test(version))) return undefined;
   const hash = createHash('sha256');
-  // Packages may compile for, or pick files by, the Node and the machine that install them.
-  for (const part of ['1', runtime, nodeVersion, process.platform, process.arch]) hash.update(`${part}\0`);
-  for (const path of [PACKAGE_JSON, lockFile]) hash.update(`${path}\0${await source.readText(path)}\0`);
+  // Packages may compile for, or pick files by, the machine too.
+  for (const part of ['2', node.runtime, node.version, process.platform, process.arch, tool.title]) hash.update(`${part}\0`);
+  for (const path of [PACKAGE_JSON, tool.lockFile, ...SETTINGS_FILES.filter((name) => source.paths.has(name))])
+    hash.update(`${path}\0${await source.readText(path)}\0`);
   return hash.digest('hex');
 }
 

@@ -52,7 +52,17 @@ describe('how a Node.js app is started', () => {
     ['main without extension', { 'package.json': { main: 'lib' }, 'lib/index.js': '' }, {}, ['node', 'lib/index.js']],
     ['main that the build makes', { 'package.json': { main: 'dist/x.js', scripts: { 'gcp-build': 'tsc' } } }, {}, ['node', 'dist/x.js']],
     ['server.js where main is missing', { 'package.json': { main: 'gone.js' }, 'server.js': '' }, {}, ['node', 'server.js']],
-    ['server.js', { 'server.js': '' }, {}, ['node', 'server.js']],
+    ['server.js', { 'server.js': '', 'server.ts': '' }, {}, ['node', 'server.js']],
+    ['server.ts without server.js', { 'server.ts': `import 'a';` }, {}, ['node', 'server.mjs']],
+    ['main of TypeScript', { 'package.json': { main: './src/a.ts' }, 'src/a.ts': '' }, {}, ['node', 'src/a.js']],
+    ['main of TypeScript without extension', { 'package.json': { main: 'src' }, 'src/index.ts': '' }, {}, ['node', 'src/index.js']],
+    [
+      'start script of TypeScript',
+      { 'package.json': { type: 'module', scripts: { start: 'node a.ts' } }, 'a.ts': '' },
+      {},
+      ['node', 'a.js'],
+    ],
+    ['entrypoint of TypeScript', { 'a.cts': '' }, { entrypoint: 'node a.cts -v' }, ['node', 'a.cjs', '-v']],
   ])('%s', async (_name, files, change, command) => {
     expect((await plan(files, change)).command).toEqual(command);
   });
@@ -60,7 +70,7 @@ describe('how a Node.js app is started', () => {
   it('says what to add when there is nothing to start', async () => {
     await expect(plan({ 'index.html': '' })).rejects.toMatchObject({
       code: 'MANIFEST_INVALID',
-      message: expect.stringContaining('a file server.js'),
+      message: expect.stringContaining('a file server.js or server.ts'),
     });
   });
 
@@ -77,6 +87,11 @@ describe('how a Node.js app is started', () => {
   it('loads the preload', async () => {
     const { environment } = await plan({ 'server.js': '' });
     expect(environment).toEqual({ NODE_OPTIONS: '--require="/srv/platform/nodejs/preload.cjs"' });
+  });
+
+  it('names lines of TypeScript in stack traces', async () => {
+    const { environment } = await plan({ 'server.ts': '' });
+    expect(environment).toEqual({ NODE_OPTIONS: '--require="/srv/platform/nodejs/preload.cjs" --enable-source-maps' });
   });
 
   it('keeps the preload when the app has options of its own', async () => {
@@ -118,6 +133,15 @@ describe('the Node that an app runs on', () => {
     ]);
     expect(await notes('nodejs', '2026-05-01')).toEqual([]);
   });
+
+  it('is noted when package.json wants another', async () => {
+    const notes = async (node: unknown) =>
+      (await plan({ 'server.js': '', 'package.json': { engines: { node } } }, { runtime: 'nodejs24' })).notes;
+    expect(await notes('>=22')).toEqual([]);
+    expect(await notes('lts/*')).toEqual([]);
+    expect(await notes(24)).toEqual([]);
+    expect(await notes('^20.1')).toEqual([expect.stringContaining('package.json wants Node ^20.1')]);
+  });
 });
 
 describe('how a Node.js app is built', () => {
@@ -156,9 +180,37 @@ describe('how a Node.js app is built', () => {
     ]);
   });
 
-  it('says that a foreign lock file is not read', async () => {
+  it('installs with the tool of the lock file, and says which', async () => {
     const { buildSteps } = await plan({ 'package.json': { scripts: start, dependencies }, 'yarn.lock': '' });
-    expect(buildSteps[0]?.title).toContain('yarn.lock is not read');
+    expect(buildSteps[0]?.title).toBe('Installing packages with yarn 1.22.22');
+  });
+
+  it("asks the app's own registry, and gives packages that compile the headers of the app's Node", async () => {
+    const json = { scripts: start, dependencies };
+    const environmentOf = async (npmrc: string, runtime: string) =>
+      (await plan({ 'package.json': json, '.npmrc': npmrc }, { runtime })).buildSteps[0]?.environment;
+    const own = `nodejs${process.versions.node.split('.')[0] ?? ''}`;
+    const other = own === 'nodejs22' ? 'nodejs24' : 'nodejs22';
+    expect(await environmentOf('//r.example/:_authToken=${TOKEN}\nregistry = https://r.example/\n', own)).toEqual({
+      npm_config_registry: 'https://r.example/',
+    });
+    expect(await environmentOf('registry=${MINE}\n@mine:registry=https://r.example/\n', other)).toEqual({
+      npm_config_nodedir: `/opt/runtimes/${other}`,
+    });
+  });
+
+  it('compiles TypeScript with all packages there, and apart from what is shared', async () => {
+    const json = { scripts: { start: 'node a.ts' }, dependencies };
+    const typescript = { 'a.ts': '', ...lock };
+    const shared = await plan({ ...typescript, 'package.json': json }, { runtime: 'nodejs22' });
+    expect(shared.buildSteps.map(({ title }) => title)).toEqual(['Installing packages']);
+    expect(shared.finishSteps?.map(({ command }) => command[2])).toEqual(['node22']);
+    const own = { ...json, scripts: { ...json.scripts, 'gcp-build': 'x' }, devDependencies: { tool: '1' } };
+    const built = await plan({ ...typescript, 'package.json': own });
+    expect(built.buildSteps.map(({ title }) => title)).toEqual([
+      ...['Installing packages', 'Building', 'Compiling TypeScript', 'Removing packages that only the build needed'],
+    ]);
+    expect(built.finishSteps).toEqual([]);
   });
 
   describe('sharing', () => {
@@ -173,8 +225,10 @@ describe('how a Node.js app is built', () => {
         keyOf({ ...base, 'package-lock.json': '{}' }),
         keyOf({ ...base, 'package.json': { scripts: start, dependencies: { express: '^4' } } }),
         keyOf(base, { runtime: 'nodejs22' }),
+        keyOf({ ...base, '.npmrc': 'omit=optional' }),
+        keyOf({ 'package.json': base['package.json'] ?? '', 'yarn.lock': '' }),
       ]);
-      expect(new Set([key, ...others]).size).toBe(4);
+      expect(new Set([key, ...others]).size).toBe(6);
       expect((await plan(base)).buildOutputs).toEqual(['node_modules']);
     });
 
