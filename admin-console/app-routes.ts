@@ -14,6 +14,7 @@ const trafficRequest = z.strictObject({
     .record(z.string().max(63), z.number())
     .refine((split) => Object.keys(split).length <= LIMITS.versionsPerAppMax, `at most ${LIMITS.versionsPerAppMax} versions`),
   shardBy: z.enum(['ip', 'cookie', 'random']).exactOptional(),
+  migrateMs: z.number().min(LIMITS.migrationMsMin).max(LIMITS.migrationMsMax).exactOptional(),
 });
 
 export function appRoutes(apps: AppsApi): Router {

@@ -14,6 +14,7 @@ import { datastoreRoutes } from './datastore-routes.ts';
 import { datastoreSettingsRoutes } from './datastore-settings-routes.ts';
 import { tabletRoutes } from './datastore-tablet-routes.ts';
 import { ttlRoutes } from './datastore-ttl-routes.ts';
+import { settingsRoutes } from './settings-routes.ts';
 import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
@@ -34,6 +35,7 @@ import {
   type TabletsApi,
   type TasksApi,
   type TransferApi,
+  type SettingsApi,
   type TtlApi,
   type UsageApi,
 } from './ports.ts';
@@ -65,6 +67,8 @@ export interface ConsoleApis {
   readonly usage?: UsageApi;
   /** Absent: there are no such routes. */
   readonly ttl?: TtlApi;
+  /** Absent: there are no such routes. */
+  readonly settings?: SettingsApi;
 }
 
 export interface ConsoleOptions {
@@ -95,6 +99,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     tasks,
     usage,
     ttl,
+    settings,
   } = apis;
   const { access } = options;
   const app = express();
@@ -129,6 +134,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     ...(tasks ? [taskRoutes(tasks)] : []),
     ...(usage ? [usageRoutes(usage)] : []),
     ...(ttl ? [ttlRoutes(apps, ttl)] : []),
+    ...(settings ? [settingsRoutes(settings)] : []),
   ];
   for (const router of routers) {
     router.param('app', checking(checkAppId));

@@ -34,7 +34,7 @@ const version = (name: string): VersionView => ({
   instances: 2,
 });
 const account = { email: 'ada@example.com', createdAtMs: 1, adminOf: [] };
-const app = { id: 'guestbook', url: 'http://guestbook.localhost:8080/', createdAtMs: 1, services: [] };
+const app = { id: 'guestbook', url: 'http://guestbook.localhost:8080/', createdAtMs: 1, services: [], dispatch: [] };
 
 const MAIL = {
   ...{ id: '0mf3kq2a1-5b0c9d2e4f61', sentAtMs: 1, from: 'a@b', to: ['c@d'], cc: [], bcc: [], subject: 's', text: 't' },

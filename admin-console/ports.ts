@@ -30,6 +30,7 @@ import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
 import { type ExportLine, type ExportRequest, type ImportMode, type ImportResult } from '../sdk/contract/admin/transfer.ts';
 import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
+import { type SettingsApplied } from '../sdk/contract/admin/routing.ts';
 import { type TabletQuery, type TabletsView } from '../sdk/contract/admin/tablets.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../sdk/contract/admin/session.ts';
 import {
@@ -55,6 +56,12 @@ export interface AppsApi {
   deleteVersion(appId: string, service: string, version: string): Promise<void>;
   /** The service's versions afterwards. */
   setTraffic(appId: string, service: string, request: TrafficRequest): Promise<readonly VersionView[]>;
+}
+
+/** Settings of an app as a whole. */
+export interface SettingsApi {
+  /** `files` by name, all or none of them. Throws APP_NOT_FOUND, MANIFEST_INVALID, INVALID_ARGUMENT for a name that is no such file. */
+  apply(appId: string, files: Readonly<Record<string, string>>): Promise<SettingsApplied>;
 }
 
 export interface DeployApi {

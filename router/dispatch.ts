@@ -293,7 +293,7 @@ export class Dispatcher {
       response.destroy();
       return;
     }
-    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, error.details);
+    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, error.details, exchange.route?.errorPages);
     if (CLOSING_CODES.has(error.code)) this.#endConnection(exchange);
     const headers = start.isPlatformCall ? [...answer.headers, PLATFORM_ERROR_HEADER, error.code] : answer.headers;
     this.#answer(exchange, { status: answer.status, headers, body: request.method === 'HEAD' ? undefined : answer.body });

@@ -1,6 +1,7 @@
 // What a visitor sees when the platform answers instead of the app. The visitor is a stranger: no details, no
 // output of the app, no paths; the request id is what the app's owner finds the rest by.
 import { ERRORS, type ErrorBody, type ErrorCode, type ErrorDetails } from '../sdk/contract/errors.ts';
+import { type AppErrorPage, type AppErrorPages } from './app-error-pages.ts';
 import { escapeHtml, PAGE_STYLE, pageHtml, pageSecurityHeaders } from './page-frame.ts';
 import { ALLOWED_METHODS } from './request-guard.ts';
 
@@ -24,8 +25,19 @@ const RETRY_AFTER_SECONDS = 2;
 
 const SECURITY_HEADERS = pageSecurityHeaders(PAGE_STYLE, { formAction: "'none'", referrerPolicy: 'no-referrer' });
 
-/** HTML when the client's Accept asks for it by name, else JSON `{error}` as everywhere in the platform. */
-export function errorAnswer(code: ErrorCode, requestId: string, accept: string | undefined, details: ErrorDetails = {}): ErrorAnswer {
+/**
+ * The app's own page when it has one for this error; else HTML when the client's Accept asks for it by name, else JSON
+ * `{error}` as everywhere in the platform.
+ */
+export function errorAnswer(
+  code: ErrorCode,
+  requestId: string,
+  accept: string | undefined,
+  details: ErrorDetails = {},
+  pages?: AppErrorPages,
+): ErrorAnswer {
+  const own = pages?.pageFor(code);
+  if (own) return ownAnswer(code, own, details);
   if (code === 'QUOTA_EXCEEDED') return quotaAnswer(requestId, accept, details);
   const { httpStatus, message } = ERRORS[code];
   const mend = PUBLIC_MEND[code] ?? ERRORS[code].mend;
@@ -36,6 +48,27 @@ export function errorAnswer(code: ErrorCode, requestId: string, accept: string |
   const { allow } = details;
   const extra = code === 'ROUTE_METHOD_NOT_ALLOWED' ? ['Allow', typeof allow === 'string' ? allow : ALLOWED_METHODS] : [];
   return answer(httpStatus, isHtml, body, [...extra, ...(httpStatus === 503 ? ['Retry-After', String(RETRY_AFTER_SECONDS)] : [])]);
+}
+
+/** Without the platform's Content-Security-Policy: what the app's page loads is the app's affair. */
+function ownAnswer(
+  code: ErrorCode,
+  { mimeType, body }: AppErrorPage,
+  { retryAfterSeconds = RETRY_AFTER_SECONDS }: ErrorDetails,
+): ErrorAnswer {
+  const status = ERRORS[code].httpStatus;
+  const headers = [
+    'Content-Type',
+    mimeType,
+    'Content-Length',
+    String(body.length),
+    'Cache-Control',
+    'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+  ];
+  if (status === 503) headers.push('Retry-After', String(retryAfterSeconds));
+  return { status, headers, body };
 }
 
 /** Which quota, how much of it, and when it resets: what App Engine's owners had to look for in the console. */

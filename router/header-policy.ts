@@ -4,7 +4,7 @@ import { PlatformError } from '../sdk/contract/errors.ts';
 import { type Visitor } from './access-rule.ts';
 import { PLATFORM_CALL_HEADERS } from './platform-call.ts';
 import { withoutOurCookies } from './session-cookie.ts';
-import { SPLIT_COOKIE } from './traffic-split.ts';
+import { SPLIT_COOKIE, splitCookie } from './traffic-split.ts';
 
 /** What the router says about a request. */
 export interface RequestFacts {
@@ -172,7 +172,7 @@ export class HeaderPolicy {
     }
     const kept = named ? without(headers, named, 0) : headers;
     if (newBucket !== undefined && !setsBucket) {
-      kept.push('Set-Cookie', `${SPLIT_COOKIE}=${newBucket}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax`);
+      kept.push('Set-Cookie', splitCookie(newBucket));
       // One client's bucket must not reach another through a cache.
       if (!setsCacheControl) kept.push('Cache-Control', 'private');
     }

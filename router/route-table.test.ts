@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type DispatchRule } from '../sdk/contract/dispatch-rule.ts';
 import { type HandlerSpec, type RouteTableSpec, type ServiceRoutes, type VersionRoutes } from './ports.ts';
 import { RouteTable, type RouteClient } from './route-table.ts';
 
@@ -56,6 +57,10 @@ describe('hosts', () => {
     ['unknown-dot-shop.example.com', 'default/v1'],
     ['v7-dot-api-dot-shop.example.com', 'default/v1'],
     ['v1-dot-unknown-dot-shop.example.com', 'default/v1'],
+    ['v2-dot-latest-dot-shop.example.com', 'default/v2'],
+    ['v2-dot-default-dot-shop.example.com', 'default/v2'],
+    ['default-dot-shop.example.com', 'default/v1'],
+    ['unknown.shop.example.com', 'default/v1'],
     ['i-dot-v1-dot-api-dot-shop.example.com', 'ROUTE_UNKNOWN_HOST'],
     ['other.example.com', 'ROUTE_UNKNOWN_HOST'],
     ['example.com', 'ROUTE_UNKNOWN_HOST'],
@@ -92,6 +97,56 @@ describe('hosts', () => {
     expect(routes.resolve('shop.example.com', '/', { ...client, cookie: 'GOOGAPPUID=900' })).toMatchObject({
       route: { target: { version: 'b' } },
     });
+  });
+});
+
+describe('dispatch rules', () => {
+  const rule = (url: string, to: string): DispatchRule => {
+    const slash = url.indexOf('/');
+    return { url, host: url.slice(0, slash), path: url.slice(slash), service: to };
+  };
+  const dispatched = (rules: readonly DispatchRule[], url: string): string => {
+    const services = [
+      service('default', [version('v1'), version('v2')], { v1: 1 }),
+      service('api', [version('a1')], { a1: 1 }),
+      service('web', [version('w1')], { w1: 1 }),
+      service('idle', [version('i1')], {}),
+    ];
+    const routes = new RouteTable({ revision: 1, apps: [{ appId: 'shop', services, dispatch: rules }] }, 'example.com');
+    const slash = url.indexOf('/');
+    const decision = routes.resolve(url.slice(0, slash), url.slice(slash), client);
+    if (decision.kind === 'app') return `${decision.route.target.service}/${decision.route.target.version}`;
+    return decision.kind === 'refused' ? decision.code : decision.kind;
+  };
+
+  it.each([
+    ['the first that fits wins', [rule('*/a/*', 'api'), rule('*/a/b', 'web')], 'shop.example.com/a/b', 'api/a1'],
+    ['a path without * is whole', [rule('*/a', 'api')], 'shop.example.com/a/b', 'default/v1'],
+    ['a path without * fits', [rule('*/favicon.ico', 'web')], 'shop.example.com/favicon.ico', 'web/w1'],
+    ['/a/* leaves /a alone', [rule('*/a/*', 'api')], 'shop.example.com/a', 'default/v1'],
+    ['/a* takes what begins so', [rule('*/a*', 'api')], 'shop.example.com/abc', 'api/a1'],
+    ['*/* takes everything', [rule('*/*', 'api')], 'shop.example.com/', 'api/a1'],
+    ['a host without * is whole', [rule('shop.example.com/*', 'api')], 'web-dot-shop.example.com/', 'web/w1'],
+    ['a host fits in any case, with a port', [rule('shop.example.com/*', 'api')], 'SHOP.Example.com:8080/', 'api/a1'],
+    ['a host by its end', [rule('*-shop.example.com/*', 'api')], 'web-dot-shop.example.com/', 'api/a1'],
+    ['SERVICE-dot-ID may be overruled', [rule('*/*', 'api')], 'web-dot-shop.example.com/', 'api/a1'],
+    ['VERSION-dot-ID may be overruled', [rule('*/*', 'api')], 'v2-dot-shop.example.com/', 'api/a1'],
+    ['an unknown name may be overruled', [rule('*/*', 'api')], 'x-dot-y-dot-shop.example.com/', 'api/a1'],
+    ['VERSION-dot-SERVICE-dot-ID may not', [rule('*/*', 'api')], 'w1-dot-web-dot-shop.example.com/', 'web/w1'],
+    ['VERSION-dot-latest-dot-ID may not', [rule('*/*', 'api')], 'v2-dot-latest-dot-shop.example.com/', 'default/v2'],
+    ['what no rule fits goes by its host', [rule('*/a/*', 'api')], 'v2-dot-shop.example.com/', 'default/v2'],
+    ['reserved paths are not dispatched', [rule('*/*', 'api')], 'shop.example.com/_ah/start', 'ROUTE_PATH_RESERVED'],
+    ['nor is the log-in page', [rule('*/*', 'idle')], 'shop.example.com/_ah/login', 'sign-in'],
+    ['a service without traffic answers nothing', [rule('*/a', 'idle')], 'shop.example.com/a', 'ROUTE_NOTHING_SERVING'],
+    ['a service that is gone is not replaced by another', [rule('*/a', 'gone')], 'shop.example.com/a', 'ROUTE_NOTHING_SERVING'],
+  ])('%s', (_, rules, url, expected) => expect(dispatched(rules, url)).toBe(expected));
+
+  it('split the traffic of the service that they lead to', () => {
+    const services = [service('default', [version('v1')], { v1: 1 }), service('api', [version('a'), version('b')], { a: 0.5, b: 0.5 })];
+    const routes = new RouteTable({ revision: 1, apps: [{ appId: 'shop', services, dispatch: [rule('*/a', 'api')] }] }, 'example.com');
+    const decision = routes.resolve('shop.example.com', '/a', { ...client, cookie: 'GOOGAPPUID=900' });
+    expect(decision).toMatchObject({ route: { target: { service: 'api', version: 'b' }, defaultHostname: 'shop.example.com' } });
+    expect(routes.resolve('shop.example.com', '/a', client)).toMatchObject({ newBucket: 300 });
   });
 });
 

@@ -1,6 +1,7 @@
 // Which version of a service a request goes to when traffic is split.
-// A client's bucket (0–999) stays the same, so the same client keeps its version while the shares stay the same.
-import { type ShardBy } from './ports.ts';
+// A client's bucket (0–999) stays the same, so the same client keeps its version while that keeps the bucket.
+import { BUCKETS, movedBuckets } from './bucket-runs.ts';
+import { type BucketRun, type ShardBy } from './ports.ts';
 
 export interface SplitClient {
   /** Without port. */
@@ -18,55 +19,51 @@ export interface SplitChoice {
 }
 
 export const SPLIT_COOKIE = 'GOOGAPPUID';
-const BUCKETS = 1_000;
+
+/** As a Set-Cookie header: for a year, as App Engine's. */
+export function splitCookie(bucket: number): string {
+  return `${SPLIT_COOKIE}=${bucket}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax`;
+}
 
 export class TrafficSplit {
   readonly #shardBy: ShardBy;
-  /** Upper ends of the versions' shares, ascending; the last is 1. */
-  readonly #ends: readonly (readonly [version: string, end: number])[];
-
-  /** Shares of 0 or less count as none; the rest are scaled to add up to 1. */
-  constructor(shares: Readonly<Record<string, number>>, shardBy: ShardBy) {
-    this.#shardBy = shardBy;
-    const positive = Object.entries(shares).filter(([, share]) => share > 0);
-    // Sorted, so that the order in which shares were written moves nobody.
-    positive.sort(([left], [right]) => (left < right ? -1 : 1));
-    const total = positive.reduce((sum, [, share]) => sum + share, 0);
-    let end = 0;
-    this.#ends = positive.map(([version, share]) => {
-      end += share / total;
-      return [version, end];
-    });
-  }
-
   /** The only version when there is just one; no client needs a bucket then. */
-  get only(): string | undefined {
-    return this.#ends.length === 1 ? this.#ends[0]?.[0] : undefined;
+  readonly #only: string | undefined;
+  /** The version of each bucket; none when nothing serves. */
+  readonly #versions: readonly string[];
+
+  /**
+   * Shares of 0 or less count as none; the rest are scaled to add up to 1. `before`: who has which buckets; versions keep
+   * as many of theirs as their shares allow.
+   */
+  constructor(shares: Readonly<Record<string, number>>, shardBy: ShardBy, before: readonly BucketRun[] = []) {
+    this.#shardBy = shardBy;
+    const serving = Object.entries(shares).filter(([, share]) => share > 0);
+    this.#only = serving.length === 1 ? serving[0]?.[0] : undefined;
+    this.#versions =
+      serving.length > 1 ? movedBuckets(before, shares).flatMap(([version, count]) => new Array<string>(count).fill(version)) : [];
   }
 
   /** Undefined when nothing serves. */
   choose(client: SplitClient): SplitChoice | undefined {
-    const { only } = this;
-    if (only !== undefined) return { version: only };
-    if (this.#ends.length === 0) return undefined;
+    if (this.#only !== undefined) return { version: this.#only };
+    if (this.#versions.length === 0) return undefined;
     switch (this.#shardBy) {
       case 'ip':
-        return { version: this.#versionAt(addressBucket(client.address) / BUCKETS) };
+        return { version: this.#versionAt(addressBucket(client.address)) };
       case 'random':
-        return { version: this.#versionAt(client.fraction()) };
+        return { version: this.#versionAt(Math.floor(client.fraction() * BUCKETS)) };
       case 'cookie': {
         const known = cookieBucket(client.cookie);
-        if (known !== undefined) return { version: this.#versionAt(known / BUCKETS) };
+        if (known !== undefined) return { version: this.#versionAt(known) };
         const newBucket = Math.floor(client.fraction() * BUCKETS);
-        return { version: this.#versionAt(newBucket / BUCKETS), newBucket };
+        return { version: this.#versionAt(newBucket), newBucket };
       }
     }
   }
 
-  #versionAt(place: number): string {
-    // Shares that add up to 0.9999… must not leave the last sliver to nobody.
-    const found = this.#ends.find(([, end]) => place < end) ?? this.#ends.at(-1);
-    return found?.[0] ?? '';
+  #versionAt(bucket: number): string {
+    return this.#versions[bucket] ?? '';
   }
 }
 

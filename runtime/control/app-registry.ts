@@ -3,13 +3,23 @@ import { type ShardBy, type Unsubscribe } from '../../router/ports.ts';
 import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
-import { type ControlChange, type ControlRecord, type ControlStore, recordName, type VersionRecord } from './control-store.ts';
+import {
+  type ControlChange,
+  type ControlRecord,
+  type ControlStore,
+  type MigrationRecord,
+  recordName,
+  type VersionRecord,
+} from './control-store.ts';
 import {
   allVersions,
   type AppSettings,
   deletionChanges,
+  migrationBegin,
+  migrationChanges,
   type RegistryState,
   servingChanges,
+  settingsChanges,
   stagingChanges,
   stateOf,
   trafficChanges,
@@ -78,6 +88,11 @@ export class AppRegistry {
     return this.#change((state) => servingChanges(state, staged, options.promote, this.#clock.nowMs(), options.settings));
   }
 
+  /** Replaces what `settings` has of the app's settings; the rest stays. Throws APP_NOT_FOUND. */
+  applySettings(appId: string, settings: AppSettings): Promise<void> {
+    return this.#change((state) => settingsChanges(state, appId, settings, this.#clock.nowMs()));
+  }
+
   /** Removes a version that never served, and its app when that came with it; content when it is not there. */
   discard(staged: VersionRecord): Promise<void> {
     return this.#change((state) => {
@@ -89,6 +104,21 @@ export class AppRegistry {
 
   setTraffic(appId: string, service: string, weights: Readonly<Record<string, number>>, shardBy?: ShardBy): Promise<void> {
     return this.#change((state) => trafficChanges(state, appId, service, weights, shardBy, this.#clock.nowMs()));
+  }
+
+  /** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT when there is no traffic to move. */
+  beginMigration(
+    appId: string,
+    service: string,
+    to: string,
+    options: { readonly durationMs: number; readonly shardBy?: ShardBy },
+  ): Promise<void> {
+    return this.#change((state) => migrationBegin(state, appId, service, to, options, this.#clock.nowMs()));
+  }
+
+  /** Brings a migration from `before` to `next`; without effect when it is not at `before` any more. */
+  setMigration(appId: string, service: string, before: MigrationRecord, next: MigrationRecord): Promise<void> {
+    return this.#change((state) => migrationChanges(state, appId, service, before, next, this.#clock.nowMs()));
   }
 
   deleteVersion(appId: string, service: string, version: string): Promise<void> {

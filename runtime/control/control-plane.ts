@@ -16,12 +16,15 @@ import { type AppUrls } from './app-urls.ts';
 import { type VersionRecord } from './control-store.ts';
 import { type AppState, appIn, type RegistryState, type ServiceState, shareOf, versionIn, versionsOf } from './registry-state.ts';
 import { type Retirement } from './retirement.ts';
+import { type TrafficDesk } from './traffic-desk.ts';
+import { migrationView } from './traffic-migration.ts';
 
 export class ControlPlane implements AppsApi {
   readonly #registry: AppRegistry;
   readonly #retirement: Retirement;
   readonly #host: Pick<InstanceHost, 'list'>;
   readonly #stopper: InstanceStopper;
+  readonly #traffic: TrafficDesk;
   readonly #urls: AppUrls;
   readonly #status: () => StatusView;
 
@@ -30,6 +33,7 @@ export class ControlPlane implements AppsApi {
     retirement: Retirement,
     host: Pick<InstanceHost, 'list'>,
     stopper: InstanceStopper,
+    traffic: TrafficDesk,
     urls: AppUrls,
     status: () => StatusView,
   ) {
@@ -37,6 +41,7 @@ export class ControlPlane implements AppsApi {
     this.#retirement = retirement;
     this.#host = host;
     this.#stopper = stopper;
+    this.#traffic = traffic;
     this.#urls = urls;
     this.#status = status;
   }
@@ -90,22 +95,30 @@ export class ControlPlane implements AppsApi {
   }
 
   async setTraffic(appId: string, service: string, request: TrafficRequest): Promise<readonly VersionView[]> {
-    await this.#registry.setTraffic(appId, service, request.split, request.shardBy);
+    await this.#traffic.set(appId, service, request);
     const versions = await this.versions(appId);
     return versions.filter((version) => version.service === service);
   }
 
-  #appView({ record, services }: AppState): AppView {
+  #appView({ record, services, dispatch }: AppState): AppView {
     return {
       id: record.appId,
       url: this.#urls.service(record.appId, 'default'),
       createdAtMs: record.createdAtMs,
       services: [...services.values()].map((service) => this.#serviceView(record.appId, service)),
+      dispatch: (dispatch?.rules ?? []).map(({ url, service }) => ({ url, service })),
     };
   }
 
   #serviceView(appId: string, { service, versions, traffic }: ServiceState): ServiceView {
-    return { service, url: this.#urls.service(appId, service), split: traffic?.split ?? {}, versions: versions.size };
+    return {
+      service,
+      url: this.#urls.service(appId, service),
+      split: traffic?.split ?? {},
+      shardBy: traffic?.shardBy ?? 'ip',
+      ...(traffic?.migration ? { migration: migrationView(traffic.migration) } : {}),
+      versions: versions.size,
+    };
   }
 
   #versionView(state: RegistryState, record: VersionRecord, instances: readonly InstanceView[]): VersionView {

@@ -88,6 +88,19 @@ const cronJob = z.object({
   sinceMs: z.number(),
 });
 
+const migration = z.object({
+  to: z.string(),
+  from: shares,
+  state: z.enum(['running', 'done', 'rolled-back']),
+  steps: z.number(),
+  durationMs: z.number(),
+  startedAtMs: z.number(),
+  steppedAtMs: z.number(),
+  reason: z.string().exactOptional(),
+});
+
+const dispatchRule = z.object({ url: z.string(), host: z.string(), path: z.string(), service: z.string() });
+
 const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('app'), appId: z.string(), createdAtMs: z.number() }),
   z.object({
@@ -103,6 +116,9 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
     defaultExpirationSeconds: z.number(),
     launch,
     fileListSha256: z.string(),
+    errorPages: z
+      .array(z.object({ cause: z.enum(['default', 'over_quota', 'timeout']), mimeType: z.string(), sha256: z.string() }))
+      .exactOptional(),
     files: z.number(),
     bytes: z.number(),
   }),
@@ -112,6 +128,8 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
     service: z.string(),
     split: shares,
     shardBy: z.enum(['ip', 'cookie', 'random']),
+    buckets: z.array(z.tuple([z.string(), z.number()])).exactOptional(),
+    migration: migration.exactOptional(),
     changedAtMs: z.number(),
   }),
   z.object({
@@ -122,6 +140,7 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
     changedAtMs: z.number(),
   }),
   z.object({ kind: z.literal('cron'), appId: z.string(), jobs: z.array(cronJob), changedAtMs: z.number() }),
+  z.object({ kind: z.literal('dispatch'), appId: z.string(), rules: z.array(dispatchRule), changedAtMs: z.number() }),
 ]);
 
 const envelope = z.object({ form: z.literal(FORM), record });

@@ -1,7 +1,9 @@
-// What the control plane remembers, and the port through which it does: apps, versions, traffic, queues, cron jobs.
+// What the control plane remembers, and the port through which it does: apps, versions, traffic, queues, cron jobs,
+// dispatch rules.
 // Read next: app-registry.ts, the only reader and writer.
-import { type ShardBy } from '../../router/ports.ts';
+import { type BucketRun, type ErrorPageSpec, type ShardBy } from '../../router/ports.ts';
 import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
+import { type DispatchRule } from '../../sdk/contract/dispatch-rule.ts';
 import { type QueueDefinition } from '../../sdk/contract/queue-definition.ts';
 import { type ManifestHandler, type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 
@@ -28,8 +30,16 @@ export interface VersionRecord {
   readonly launch: LaunchRecord;
   /** Blob that lists the files: file-list.ts. */
   readonly fileListSha256: string;
+  /** Pages of `error_handlers`; absent: none. Their content is among the files. */
+  readonly errorPages?: readonly ErrorPageRecord[];
   readonly files: number;
   readonly bytes: number;
+}
+
+export interface ErrorPageRecord {
+  readonly cause: ErrorPageSpec['cause'];
+  readonly mimeType: string;
+  readonly sha256: string;
 }
 
 /** A LaunchPlan without names and paths, so that a data directory may move. */
@@ -54,7 +64,27 @@ export interface TrafficRecord {
   /** Shares by version; they add up to 1. */
   readonly split: Readonly<Record<string, number>>;
   readonly shardBy: ShardBy;
+  /** Who has which of the 1,000 buckets of visitors; absent in records of older releases. */
+  readonly buckets?: readonly BucketRun[];
+  /** The newest gradual move of traffic since the split was last set by hand. */
+  readonly migration?: MigrationRecord;
   readonly changedAtMs: number;
+}
+
+/** A gradual move of a service's traffic to one version. States: running → done | rolled-back; either is only remembered. */
+export interface MigrationRecord {
+  readonly to: string;
+  /** The split that it began with and goes back to when the new version fails. */
+  readonly from: Readonly<Record<string, number>>;
+  readonly state: 'running' | 'done' | 'rolled-back';
+  /** Steps taken: traffic-migration.ts. */
+  readonly steps: number;
+  readonly durationMs: number;
+  readonly startedAtMs: number;
+  /** When the last step was taken. */
+  readonly steppedAtMs: number;
+  /** Why it was rolled back, for people. */
+  readonly reason?: string;
 }
 
 /** The app's queue.yaml, as its last deploy had it. */
@@ -80,7 +110,15 @@ export interface CronRecord {
   readonly changedAtMs: number;
 }
 
-export type ControlRecord = AppRecord | VersionRecord | TrafficRecord | QueuesRecord | CronRecord;
+/** The app's dispatch.yaml, as its last deploy had it. */
+export interface DispatchRecord {
+  readonly kind: 'dispatch';
+  readonly appId: string;
+  readonly rules: readonly DispatchRule[];
+  readonly changedAtMs: number;
+}
+
+export type ControlRecord = AppRecord | VersionRecord | TrafficRecord | QueuesRecord | CronRecord | DispatchRecord;
 
 /** What names a record: unique within its kind. */
 export function recordName(record: ControlRecord): string {
@@ -88,6 +126,7 @@ export function recordName(record: ControlRecord): string {
     case 'app':
     case 'queues':
     case 'cron':
+    case 'dispatch':
       return record.appId;
     case 'traffic':
       return `${record.appId}/${record.service}`;

@@ -19,6 +19,7 @@ const KINDS = {
   traffic: 'Traffic',
   queues: 'Queues',
   cron: 'Cron',
+  dispatch: 'Dispatch',
 } as const satisfies Record<ControlRecord['kind'], string>;
 const RECORD = 'record';
 

@@ -3,6 +3,8 @@ import { posix } from 'node:path';
 import { type UploadFile } from '../../sdk/contract/admin/admin.ts';
 import { APP_YAML, readAppManifest } from '../../sdk/contract/app-manifest/app-yaml.ts';
 import { CRON_YAML, parseCronManifest } from '../../sdk/contract/app-manifest/cron-yaml.ts';
+import { DISPATCH_YAML, parseDispatchManifest } from '../../sdk/contract/app-manifest/dispatch-yaml.ts';
+import { errorPageFiles, type ErrorPageFile } from '../../sdk/contract/app-manifest/error-page-files.ts';
 import { INDEX_YAML, parseIndexManifest } from '../../sdk/contract/app-manifest/index-yaml.ts';
 import { INSTANCE_CLASSES } from '../../sdk/contract/app-manifest/instance-class.ts';
 import { checkHostLabel } from '../../sdk/contract/app-manifest/label.ts';
@@ -18,6 +20,7 @@ import { type AppSettings } from './registry-state.ts';
 
 export interface DeployManifests {
   readonly app: AppManifest;
+  readonly errorPages: readonly ErrorPageFile[];
   readonly indexes: readonly IndexDefinition[];
   /** Of the files that are there; what is not there stays as it was. */
   readonly settings: AppSettings;
@@ -25,8 +28,15 @@ export interface DeployManifests {
   readonly notes: readonly string[];
 }
 
-/** Reads the app's own description of itself. Throws MANIFEST_MISSING, MANIFEST_INVALID. */
-export async function readManifests(source: SourceTree, files: readonly UploadFile[]): Promise<DeployManifests> {
+/**
+ * Reads the app's own description of itself; `isService` says which services the app has so far.
+ * Throws MANIFEST_MISSING, MANIFEST_INVALID.
+ */
+export async function readManifests(
+  source: SourceTree,
+  files: readonly UploadFile[],
+  isService: (service: string) => boolean,
+): Promise<DeployManifests> {
   if (!source.paths.has(APP_YAML)) throw new PlatformError('MANIFEST_MISSING', 'among the files of this deploy');
   const { manifest, notes } = readAppManifest(await readBounded(source, files, APP_YAML), APP_YAML);
   // The router compiles the same patterns: what it could not read must not get that far.
@@ -34,10 +44,15 @@ export async function readManifests(source: SourceTree, files: readonly UploadFi
   const indexes = source.paths.has(INDEX_YAML) ? parseIndexManifest(await readBounded(source, files, INDEX_YAML), INDEX_YAML) : [];
   const queues = source.paths.has(QUEUE_YAML) ? readQueueManifest(await readBounded(source, files, QUEUE_YAML), QUEUE_YAML) : undefined;
   const cron = source.paths.has(CRON_YAML) ? parseCronManifest(await readBounded(source, files, CRON_YAML), CRON_YAML) : undefined;
+  const mayDispatch = (service: string): boolean => service === manifest.service || isService(service);
+  const dispatch = source.paths.has(DISPATCH_YAML)
+    ? parseDispatchManifest(await readBounded(source, files, DISPATCH_YAML), DISPATCH_YAML, mayDispatch)
+    : undefined;
   return {
     app: manifest,
+    errorPages: errorPageFiles(manifest, files),
     indexes,
-    settings: { ...(queues ? { queues: queues.manifest } : {}), ...(cron ? { cron } : {}) },
+    settings: { ...(queues ? { queues: queues.manifest } : {}), ...(cron ? { cron } : {}), ...(dispatch ? { dispatch } : {}) },
     notes: [...notes.map((note) => `${APP_YAML}: ${note}`), ...(queues?.notes ?? []).map((note) => `${QUEUE_YAML}: ${note}`)],
   };
 }

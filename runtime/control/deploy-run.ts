@@ -90,7 +90,9 @@ export class DeployRun {
   /** False when the app cannot be understood; then the outcome was told. */
   async readManifests(): Promise<boolean> {
     try {
-      this.#manifests = await readManifests(this.#source, this.#deployment.files);
+      const { appId, files } = this.#deployment;
+      const isService = (service: string): boolean => this.#tools.registry.state.get(appId)?.services.has(service) ?? false;
+      this.#manifests = await readManifests(this.#source, files, isService);
       return true;
     } catch (error) {
       await this.#fail(error);
@@ -217,7 +219,7 @@ export class DeployRun {
 
   async #stage(version: string, plan: LanguagePlan): Promise<VersionRecord> {
     const { appId, deploymentId, files } = this.#deployment;
-    const { app } = this.#read();
+    const { app, errorPages } = this.#read();
     this.#begin('stage', `Recording version ${version}`);
     const record: VersionRecord = {
       kind: 'version',
@@ -232,6 +234,7 @@ export class DeployRun {
       defaultExpirationSeconds: app.defaultExpirationSeconds,
       launch: launchRecord(app, plan),
       fileListSha256: await this.#tools.blobs.putText(encodeFileList(files)),
+      ...(errorPages.length === 0 ? {} : { errorPages: errorPages.map(({ cause, mimeType, sha256 }) => ({ cause, mimeType, sha256 })) }),
       files: files.length,
       bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
     };

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../sdk/contract/limits.ts';
-import { type ControlRecord } from './control-store.ts';
+import { type ControlChange, type ControlRecord, type TrafficRecord } from './control-store.ts';
 import {
   deletionChanges,
+  migrationBegin,
+  migrationChanges,
   type RegistryState,
+  runningMigrations,
   servingChanges,
   shareOf,
   stagingChanges,
@@ -11,7 +14,7 @@ import {
   trafficChanges,
   versionIn,
 } from './registry-state.ts';
-import { appRecord, cronRecord, queuesRecord, trafficRecord, versionRecord } from './sample-records.ts';
+import { appRecord, cronRecord, dispatchRecord, queuesRecord, trafficRecord, versionRecord } from './sample-records.ts';
 
 const stateWith = (...records: ControlRecord[]): RegistryState => stateOf([appRecord('a'), ...records]);
 const serving = (name: string, service = 'default') => versionRecord('a', service, name, { state: 'serving' });
@@ -59,8 +62,10 @@ describe('what belongs to the app as a whole', () => {
   const bare = [{ id: 'a1', description: 'd', url: '/tick', schedule: 'every 5 minutes', timezone: 'UTC', retry: queues.queues[0]!.retry }];
 
   it('holds once the deploy serves', () => {
-    const changes = servingChanges(stateWith(staged), staged, false, 9, { queues, cron: bare });
+    const { rules } = dispatchRecord('a');
+    const changes = servingChanges(stateWith(staged), staged, false, 9, { queues, cron: bare, dispatch: rules });
     expect(changes.slice(1).map(({ record }) => record)).toEqual([
+      { kind: 'dispatch', appId: 'a', rules, changedAtMs: 9 },
       { kind: 'queues', appId: 'a', ...queues, changedAtMs: 9 },
       { kind: 'cron', appId: 'a', jobs: [{ ...jobs[0], sinceMs: 9 }], changedAtMs: 9 },
     ]);
@@ -84,11 +89,11 @@ describe('what belongs to the app as a whole', () => {
   });
 
   it('is part of the picture, and goes with the app', () => {
-    const state = stateWith(serving('v1'), queuesRecord('a'), cronRecord('a'));
-    expect(state.get('a')).toMatchObject({ queues: queuesRecord('a'), cron: cronRecord('a') });
+    const state = stateWith(serving('v1'), queuesRecord('a'), cronRecord('a'), dispatchRecord('a'));
+    expect(state.get('a')).toMatchObject({ queues: queuesRecord('a'), cron: cronRecord('a'), dispatch: dispatchRecord('a') });
     expect(state.get('a')?.services.size).toBe(1);
     expect(deletionChanges(state, 'a', 'default', 'v1').map(({ op, record }) => `${op} ${record.kind}`)).toEqual([
-      ...['delete version', 'delete queues', 'delete cron', 'delete app'],
+      ...['delete version', 'delete queues', 'delete cron', 'delete dispatch', 'delete app'],
     ]);
   });
 });
@@ -133,6 +138,46 @@ describe('trafficChanges', () => {
     [{ constructor: 1 }, 'VERSION_NOT_FOUND'],
   ])('refuses %j', (weights, code) => {
     expect(() => splitOf(weights)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('a gradual move of traffic', () => {
+  const state = stateWith(serving('v1'), serving('v2'), versionRecord('a', 'default', 'new'), trafficRecord('a', 'default', { v1: 1 }));
+  const recordOf = (changes: readonly ControlChange[]): TrafficRecord => {
+    const record = changes[0]?.record;
+    if (record?.kind !== 'traffic') throw new Error('no traffic changes');
+    return record;
+  };
+  const after = (record: TrafficRecord): RegistryState => stateWith(serving('v1'), serving('v2'), record);
+  const begun = recordOf(migrationBegin(state, 'a', 'default', 'v2', { durationMs: 70_000, shardBy: 'cookie' }, 5));
+
+  it('begins with one percent, and keeps every other visitor where he is', () => {
+    expect(begun).toMatchObject({ split: { v1: 0.99, v2: 0.01 }, shardBy: 'cookie', migration: { to: 'v2', from: { v1: 1 }, steps: 1 } });
+    expect(begun.buckets).toEqual([
+      ['v1', 990],
+      ['v2', 10],
+    ]);
+  });
+
+  it('wants a version that serves, and traffic that can move', () => {
+    const begin = (to: string): unknown => migrationBegin(state, 'a', 'default', to, { durationMs: 70_000 }, 5);
+    expect(() => begin('new')).toThrow(expect.objectContaining({ code: 'VERSION_NOT_FOUND' }));
+    expect(() => begin('v9')).toThrow(expect.objectContaining({ code: 'VERSION_NOT_FOUND' }));
+    expect(() => begin('v1')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  it('goes on from where it stands, and not at all once somebody set the traffic', () => {
+    const { migration } = begun;
+    if (!migration) throw new Error('no migration');
+    const next = { ...migration, steps: 2, steppedAtMs: 10 };
+    const step = (from: RegistryState): ControlChange[] => migrationChanges(from, 'a', 'default', migration, next, 10);
+    expect(recordOf(step(after(begun)))).toMatchObject({ split: { v1: 0.95, v2: 0.05 }, migration: { steps: 2 }, shardBy: 'cookie' });
+    expect(step(after(recordOf(step(after(begun)))))).toEqual([]);
+    const byHand = recordOf(trafficChanges(after(begun), 'a', 'default', { v1: 1 }, undefined, 7));
+    expect(byHand).not.toHaveProperty('migration');
+    expect(step(after(byHand))).toEqual([]);
+    expect(runningMigrations(after(begun))).toHaveLength(1);
+    expect(runningMigrations(after(byHand))).toEqual([]);
   });
 });
 

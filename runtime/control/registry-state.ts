@@ -1,7 +1,9 @@
 // All records as one immutable picture, and every rule about changing it: pure functions from the picture to changes.
+import { movedBuckets } from '../../router/bucket-runs.ts';
 import { type ShardBy } from '../../router/ports.ts';
 import { type QueueManifest } from '../../sdk/contract/app-manifest/queue-yaml.ts';
 import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
+import { type DispatchRule } from '../../sdk/contract/dispatch-rule.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import {
@@ -9,11 +11,14 @@ import {
   type ControlChange,
   type ControlRecord,
   type CronRecord,
+  type DispatchRecord,
+  type MigrationRecord,
   type QueuesRecord,
   recordName,
   type TrafficRecord,
   type VersionRecord,
 } from './control-store.ts';
+import { beginMigration, migrationSplit } from './traffic-migration.ts';
 
 export interface ServiceState {
   readonly service: string;
@@ -29,6 +34,8 @@ export interface AppState {
   readonly queues?: QueuesRecord;
   /** Absent when the app never had a cron.yaml. */
   readonly cron?: CronRecord;
+  /** Absent when the app never had a dispatch.yaml. */
+  readonly dispatch?: DispatchRecord;
 }
 
 export type RegistryState = ReadonlyMap<string, AppState>;
@@ -43,6 +50,7 @@ export function stateOf(records: Iterable<ControlRecord>): RegistryState {
       services: Map<string, { service: string; versions: Map<string, VersionRecord>; traffic?: TrafficRecord }>;
       queues?: QueuesRecord;
       cron?: CronRecord;
+      dispatch?: DispatchRecord;
     }
   >();
   for (const record of sorted) if (record.kind === 'app') apps.set(record.appId, { record, services: new Map() });
@@ -51,7 +59,8 @@ export function stateOf(records: Iterable<ControlRecord>): RegistryState {
     if (!app || record.kind === 'app') continue;
     if (record.kind === 'queues') app.queues = record;
     else if (record.kind === 'cron') app.cron = record;
-    if (record.kind === 'queues' || record.kind === 'cron') continue;
+    else if (record.kind === 'dispatch') app.dispatch = record;
+    if (record.kind !== 'version' && record.kind !== 'traffic') continue;
     const service = app.services.get(record.service) ?? { service: record.service, versions: new Map<string, VersionRecord>() };
     app.services.set(record.service, service);
     if (record.kind === 'version') service.versions.set(record.version, record);
@@ -114,6 +123,7 @@ export function stagingChanges(state: RegistryState, record: VersionRecord): Con
 export interface AppSettings {
   readonly queues?: QueueManifest;
   readonly cron?: readonly CronJobDefinition[];
+  readonly dispatch?: readonly DispatchRule[];
 }
 
 /** A staged version begins to serve, with all of its service's traffic when it is promoted, and its app's settings hold. */
@@ -130,8 +140,12 @@ export function servingChanges(
   return [...changes, ...settingsChanges(state, record.appId, settings, nowMs)];
 }
 
-function settingsChanges(state: RegistryState, appId: string, { queues, cron }: AppSettings, nowMs: number): ControlChange[] {
+/** Settings alone, without a new version. Throws APP_NOT_FOUND. */
+export function settingsChanges(state: RegistryState, appId: string, settings: AppSettings, nowMs: number): ControlChange[] {
+  const { queues, cron, dispatch } = settings;
+  appIn(state, appId);
   const changes: ControlChange[] = [];
+  if (dispatch) changes.push({ op: 'put', record: { kind: 'dispatch', appId, rules: dispatch, changedAtMs: nowMs } });
   if (queues) changes.push({ op: 'put', record: { kind: 'queues', appId, ...queues, changedAtMs: nowMs } });
   if (cron) {
     const before = new Map(state.get(appId)?.cron?.jobs.map(({ id, sinceMs }) => [id, sinceMs]));
@@ -165,6 +179,56 @@ export function trafficChanges(
   return [{ op: 'put', record: trafficRecord(state, { appId, service }, roundedShares(named, total), shardBy, nowMs) }];
 }
 
+/** A gradual move of all traffic begins with its first step. Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT. */
+export function migrationBegin(
+  state: RegistryState,
+  appId: string,
+  service: string,
+  to: string,
+  options: { readonly durationMs: number; readonly shardBy?: ShardBy },
+  nowMs: number,
+): ControlChange[] {
+  const from = appIn(state, appId).services.get(service)?.traffic?.split ?? {};
+  if (versionIn(state, appId, service, to).state !== 'serving') {
+    throw new PlatformError('VERSION_NOT_FOUND', `"${to}" of the service "${service}" is still being deployed`);
+  }
+  if (Object.keys(from).every((version) => version === to)) {
+    throw new PlatformError('INVALID_ARGUMENT', `no version but "${to}" gets traffic, so there is none to move`);
+  }
+  const migration = beginMigration(to, from, options.durationMs, nowMs);
+  return migrationChange(state, { appId, service }, migration, options.shardBy, nowMs);
+}
+
+/** The next point of a migration; nothing when `before` is not how the migration stands any more. */
+export function migrationChanges(
+  state: RegistryState,
+  appId: string,
+  service: string,
+  before: MigrationRecord,
+  next: MigrationRecord,
+  nowMs: number,
+): ControlChange[] {
+  const current = state.get(appId)?.services.get(service)?.traffic?.migration;
+  const isSame = current?.state === 'running' && current.startedAtMs === before.startedAtMs && current.steps === before.steps;
+  return isSame ? migrationChange(state, { appId, service }, next, undefined, nowMs) : [];
+}
+
+function migrationChange(
+  state: RegistryState,
+  of: { readonly appId: string; readonly service: string },
+  migration: MigrationRecord,
+  shardBy: ShardBy | undefined,
+  nowMs: number,
+): ControlChange[] {
+  const shares = roundedShares(Object.entries(migrationSplit(migration)), 1);
+  return [{ op: 'put', record: { ...trafficRecord(state, of, shares, shardBy, nowMs), migration } }];
+}
+
+export function runningMigrations(state: RegistryState): TrafficRecord[] {
+  const traffic = [...state.values()].flatMap(({ services }) => [...services.values()].map((service) => service.traffic));
+  return traffic.filter((record) => record !== undefined).filter(({ migration }) => migration?.state === 'running');
+}
+
 /** Shares in thousandths, as fine as App Engine splits; the largest takes what rounding leaves. */
 function roundedShares(named: readonly (readonly [string, number])[], total: number): Readonly<Record<string, number>> {
   const thousandths = named.map(([version, weight]) => [version, Math.max(1, Math.round((weight / total) * 1_000))] as const);
@@ -189,7 +253,7 @@ export function deletionChanges(state: RegistryState, appId: string, service: st
   const changes: ControlChange[] = [{ op: 'delete', record }];
   if (serviceState?.versions.size === 1 && serviceState.traffic) changes.push({ op: 'delete', record: serviceState.traffic });
   if (isLastOfApp) {
-    for (const settings of [app.queues, app.cron, app.record]) if (settings) changes.push({ op: 'delete', record: settings });
+    for (const settings of [app.queues, app.cron, app.dispatch, app.record]) if (settings) changes.push({ op: 'delete', record: settings });
   }
   return changes;
 }
@@ -202,5 +266,6 @@ function trafficRecord(
   nowMs: number,
 ): TrafficRecord {
   const before = state.get(appId)?.services.get(service)?.traffic;
-  return { kind: 'traffic', appId, service, split, shardBy: shardBy ?? before?.shardBy ?? 'ip', changedAtMs: nowMs };
+  const buckets = movedBuckets(before?.buckets ?? movedBuckets([], before?.split ?? {}), split);
+  return { kind: 'traffic', appId, service, split, shardBy: shardBy ?? before?.shardBy ?? 'ip', buckets, changedAtMs: nowMs };
 }

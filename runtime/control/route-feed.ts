@@ -1,5 +1,6 @@
 // Tells routers where requests go and how instances are started: the serving side. The other side: rpc-route-feed.ts.
-import { type HandlerSpec, type StaticFile, type StaticOptions, type VersionRoutes } from '../../router/ports.ts';
+import { readFile } from 'node:fs/promises';
+import { type ErrorPageSpec, type HandlerSpec, type StaticFile, type StaticOptions, type VersionRoutes } from '../../router/ports.ts';
 import { type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
@@ -77,7 +78,7 @@ export class RouteFeed {
     return {
       kind: 'version',
       deploymentId: record.deploymentId,
-      routes: routesOf(record, await this.#staticFilesOf(record)),
+      routes: routesOf(record, await this.#staticFilesOf(record), await this.#errorPagesOf(record)),
       plan: planOf(record, this.#bundles.pathOf(record.deploymentId)),
     };
   }
@@ -91,6 +92,17 @@ export class RouteFeed {
       this.#log.error('The static files of a version cannot be listed', { appId: record.appId, version: record.version, error });
       return {};
     }
+  }
+  async #errorPagesOf(record: VersionRecord): Promise<readonly ErrorPageSpec[]> {
+    const pages: ErrorPageSpec[] = [];
+    for (const { cause, mimeType, sha256 } of record.errorPages ?? []) {
+      try {
+        pages.push({ cause, mimeType, content: await readFile(this.#blobs.pathOf(sha256)) });
+      } catch (error) {
+        this.#log.error('An error page of a version cannot be read', { appId: record.appId, version: record.version, cause, error });
+      }
+    }
+    return pages;
   }
 }
 
@@ -133,14 +145,16 @@ export function planOf({ launch, appId, service, version, deploymentId }: Versio
   return { spec: { appId, service, version, deploymentId, codeDirectory, ...start }, scaling, warmup };
 }
 
-function routesOf(record: VersionRecord, files: Readonly<Record<string, StaticFile>>): VersionRoutes {
-  const { version, deploymentId, handlers, defaultExpirationSeconds, launch } = record;
+function routesOf(record: VersionRecord, files: Readonly<Record<string, StaticFile>>, errorPages: readonly ErrorPageSpec[]): VersionRoutes {
+  const { version, deploymentId, handlers, defaultExpirationSeconds, createdAtMs, launch } = record;
   return {
     version,
     deploymentId,
     handlers: handlers.map((handler) => handlerSpec(handler, defaultExpirationSeconds)),
     files,
+    deployedAtMs: createdAtMs,
     requestDeadlineMs: requestDeadlineMs(launch.scaling.kind),
+    ...(errorPages.length === 0 ? {} : { errorPages }),
   };
 }
 
@@ -175,6 +189,7 @@ function tableOf(state: RegistryState): RouteTableEvent {
     apps: [...state.values()].map((app: AppState) => ({
       appId: app.record.appId,
       services: [...app.services.values()].map(serviceOf).filter(({ deployments }) => deployments.length > 0),
+      ...(app.dispatch && app.dispatch.rules.length > 0 ? { dispatch: [...app.dispatch.rules] } : {}),
     })),
     staged: allVersions(state)
       .filter((record) => record.state === 'staged')
@@ -188,6 +203,7 @@ function serviceOf({ service, versions, traffic }: ServiceState): RouteTableEven
     service,
     split: traffic?.split ?? {},
     shardBy: traffic?.shardBy ?? 'ip',
+    ...(traffic?.buckets ? { buckets: traffic.buckets.map(([version, count]): [string, number] => [version, count]) } : {}),
     deployments: serving.map(({ deploymentId }) => deploymentId),
   };
 }

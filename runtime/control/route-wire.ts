@@ -27,9 +27,11 @@ export const routeEventSchema = z.discriminatedUnion('kind', [
             service: z.string(),
             split: z.record(z.string(), z.number()),
             shardBy: z.enum(['ip', 'cookie', 'random']),
+            buckets: z.array(z.tuple([z.string(), z.number()])).exactOptional(),
             deployments: z.array(z.string()),
           }),
         ),
+        dispatch: z.array(z.object({ url: z.string(), host: z.string(), path: z.string(), service: z.string() })).exactOptional(),
       }),
     ),
     /** Deployments that may be started and not routed to: their deploys are under way. */

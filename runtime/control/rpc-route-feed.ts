@@ -106,12 +106,11 @@ export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
   #tableOf(event: RouteTableEvent): RouteTableSpec {
     return {
       revision: (this.#table?.revision ?? 0) + 1,
-      apps: event.apps.map(({ appId, services }) => ({
+      apps: event.apps.map(({ appId, services, dispatch }) => ({
         appId,
-        services: services.map(({ service, split, shardBy, deployments }) => ({
-          service,
-          split,
-          shardBy,
+        ...(dispatch ? { dispatch } : {}),
+        services: services.map(({ deployments, ...routed }) => ({
+          ...routed,
           versions: deployments.map((deploymentId) => this.#sent.get(deploymentId)?.routes).filter((routes) => routes !== undefined),
         })),
       })),

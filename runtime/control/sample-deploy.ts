@@ -10,6 +10,7 @@ import { type BuildHost, type BuildResult, type BuildSpec } from '../host/build.
 import { type InstanceView } from '../host/instance.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
 import { type Language, type RuntimePackage } from '../languages/port.ts';
+import { type InstanceWarmer } from '../scheduler/scheduler-rpc.ts';
 import { AppRegistry } from './app-registry.ts';
 import { AppUrls } from './app-urls.ts';
 import { BlobStore } from './blob-store.ts';
@@ -24,6 +25,7 @@ import { MemoryControlStore } from './memory-control-store.ts';
 import { OpenDeployments } from './open-deployments.ts';
 import { Retirement } from './retirement.ts';
 import { RuntimeInstaller } from './runtime-installer.ts';
+import { TrafficDesk } from './traffic-desk.ts';
 
 /** Runs no build: each is a call of `onBuild`. */
 export class ScriptedBuildHost implements BuildHost {
@@ -130,6 +132,13 @@ export class SampleControl {
       watch: () => () => undefined,
     };
     this.retirement = new Retirement(host, this.bundles, systemClock, systemTimers, this.log);
+    const warmer: InstanceWarmer = {
+      warm: async (deploymentId) => {
+        this.warmed.push(deploymentId);
+        await this.onWarm(deploymentId);
+      },
+      awaitServing: () => Promise.resolve(),
+    };
     const runner = new DeployRunner({
       registry: this.registry,
       blobs: this.blobs,
@@ -139,13 +148,7 @@ export class SampleControl {
       retirement: this.retirement,
       indexBuilder: this.indexBuilder,
       buildHost: this.buildHost,
-      warmer: {
-        warm: async (deploymentId) => {
-          this.warmed.push(deploymentId);
-          await this.onWarm(deploymentId);
-        },
-        awaitServing: () => Promise.resolve(),
-      },
+      warmer,
       findLanguage: sampleFindLanguage,
       urls,
       clock: systemClock,
@@ -153,7 +156,8 @@ export class SampleControl {
       log: this.log,
     });
     this.deployer = new Deployer(this.registry, this.blobs, this.bundles, this.#open, runner, this.retirement, this.log);
-    this.control = new ControlPlane(this.registry, this.retirement, host, { stopInstance: (id) => host.stop(id) }, urls, () => ({
+    const traffic = new TrafficDesk(this.registry, warmer, systemTimers);
+    this.control = new ControlPlane(this.registry, this.retirement, host, { stopInstance: (id) => host.stop(id) }, traffic, urls, () => ({
       release: '0.1.0',
       appUrlTemplate: urls.template,
       sandbox: 'process',

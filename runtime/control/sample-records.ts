@@ -1,7 +1,15 @@
 // Records for tests, complete and with every field easy to override.
 import { type ShardBy } from '../../router/ports.ts';
 import { DEFAULT_QUEUE } from '../../sdk/contract/queue-definition.ts';
-import { type AppRecord, type CronRecord, type QueuesRecord, type TrafficRecord, type VersionRecord } from './control-store.ts';
+import { movedBuckets } from '../../router/bucket-runs.ts';
+import {
+  type AppRecord,
+  type CronRecord,
+  type DispatchRecord,
+  type QueuesRecord,
+  type TrafficRecord,
+  type VersionRecord,
+} from './control-store.ts';
 
 export function appRecord(appId: string): AppRecord {
   return { kind: 'app', appId, createdAtMs: 1 };
@@ -13,11 +21,15 @@ export function trafficRecord(
   split: Readonly<Record<string, number>>,
   shardBy: ShardBy = 'ip',
 ): TrafficRecord {
-  return { kind: 'traffic', appId, service, split, shardBy, changedAtMs: 1 };
+  return { kind: 'traffic', appId, service, split, shardBy, buckets: movedBuckets([], split), changedAtMs: 1 };
 }
 
 export function queuesRecord(appId: string): QueuesRecord {
   return { kind: 'queues', appId, queues: [{ ...DEFAULT_QUEUE, name: 'mail', target: 'worker' }], resumePaused: true, changedAtMs: 1 };
+}
+
+export function dispatchRecord(appId: string): DispatchRecord {
+  return { kind: 'dispatch', appId, rules: [{ url: '*/a/*', host: '*', path: '/a/*', service: 'api' }], changedAtMs: 1 };
 }
 
 export function cronRecord(appId: string): CronRecord {

@@ -35,8 +35,12 @@ import { Retirement } from '../control/retirement.ts';
 import { allVersions, appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { RuntimeInstaller } from '../control/runtime-installer.ts';
+import { SettingsDesk } from '../control/settings-desk.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
+import { TrafficDesk } from '../control/traffic-desk.ts';
+import { TrafficMigrations } from '../control/traffic-migrations.ts';
 import { TtlReader } from '../control/ttl-reader.ts';
+import { RpcVersionCounts } from '../control/version-counts.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
 import { findLanguage, RUNTIME_TABLE } from '../languages/language-table.ts';
@@ -76,9 +80,10 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const urls = new AppUrls(() => `http://{id}.${settings.domain}:${settings.ports.router}/`);
     const retirement = new Retirement(host, bundles, clock, timers, log);
     const scheduler = new RpcSchedulerClient(links.connect('router'));
+    const indexBuilder = new DatastoreIndexBuilder(datastore);
     const runner = new DeployRunner({
       ...{ registry, blobs, bundles, buildCache, runtimes, retirement, urls, clock, timers, log, findLanguage },
-      indexBuilder: new DatastoreIndexBuilder(datastore),
+      indexBuilder,
       buildHost: host,
       warmer: scheduler,
     });
@@ -95,6 +100,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     overQuota.start();
     closing.defer(() => {
       overQuota.close();
+    });
+    const migrations = new TrafficMigrations(registry, new RpcVersionCounts(links.connect('router')), clock, timers, log);
+    migrations.start();
+    closing.defer(() => {
+      migrations.close();
     });
     const routes = new RouteFeed(registry, blobs, bundles, log);
     const access = new ConsoleAccess(
@@ -118,7 +128,8 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const services = await startApiServices(settings, { host, datastore, registry, accounts, meter, quotas }, world);
     closing.defer(() => services.close());
 
-    const apps = new ControlPlane(registry, retirement, host, scheduler, urls, () => ({
+    const traffic = new TrafficDesk(registry, scheduler, timers);
+    const apps = new ControlPlane(registry, retirement, host, scheduler, traffic, urls, () => ({
       release: settings.release,
       appUrlTemplate: urls.template,
       sandbox: settings.sandbox,
@@ -126,6 +137,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     }));
     const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
     const apis = {
+      settings: new SettingsDesk(registry, indexBuilder),
       ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, clock, timers) },
       usage: billing,
       datastore: new DatastoreViewer(datastore),

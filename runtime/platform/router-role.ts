@@ -8,6 +8,7 @@ import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
+import { CountedRequestLog } from '../control/version-counts.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { RequestLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
@@ -49,23 +50,17 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
     logs.start();
     closing.defer(() => logs.close());
-    closing.defer(await links.offer('router', [schedulerService(running)]));
+    const requestLog = new CountedRequestLog(new MeteredRequestLog(new RequestLogStore(logs), meter), clock);
+    closing.defer(await links.offer('router', [schedulerService(running), requestLog.service()]));
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
     const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');
-    const server = new RouterServer(
-      { routes: feed, instances: running, requestLog: new MeteredRequestLog(new RequestLogStore(logs), meter), blobs, accounts, quotas },
-      clock,
-      timers,
-      random,
-      log,
-      {
-        domain: settings.domain,
-        trustedProxies: settings.trustedProxies,
-        platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
-        sessionKey,
-      },
-    );
+    const server = new RouterServer({ routes: feed, instances: running, requestLog, blobs, accounts, quotas }, clock, timers, random, log, {
+      domain: settings.domain,
+      trustedProxies: settings.trustedProxies,
+      platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
+      sessionKey,
+    });
     await server.start({ host: settings.bind, port: settings.ports.router });
     closing.defer(() => server.close());
     return { close: () => closing.close() };

@@ -3,10 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DeployBegun, type DeployEvent, type DeployRequest, type DeployStep } from '../contract/admin/admin.ts';
 import { APP_YAML, parseAppManifest } from '../contract/app-manifest/app-yaml.ts';
-import { CRON_YAML, parseCronManifest } from '../contract/app-manifest/cron-yaml.ts';
-import { INDEX_YAML, parseIndexManifest } from '../contract/app-manifest/index-yaml.ts';
+import { errorPageFiles } from '../contract/app-manifest/error-page-files.ts';
 import { checkAppId, checkVersion } from '../contract/app-manifest/label.ts';
-import { QUEUE_YAML, readQueueManifest } from '../contract/app-manifest/queue-yaml.ts';
+import { SETTINGS_FILES } from '../contract/app-manifest/settings-files.ts';
 import { errorFromBody, PlatformError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { type AppDirectory, readAppDirectory } from './app-directory.ts';
@@ -113,15 +112,7 @@ export async function runDeploy(
   };
 }
 
-const MANIFEST_CHECKS: ReadonlyMap<string, (text: string, path: string) => unknown> = new Map<
-  string,
-  (text: string, path: string) => unknown
->([
-  [APP_YAML, parseAppManifest],
-  [INDEX_YAML, parseIndexManifest],
-  [QUEUE_YAML, readQueueManifest],
-  [CRON_YAML, parseCronManifest],
-]);
+const MANIFEST_CHECKS = new Map<string, (text: string, path: string) => unknown>([[APP_YAML, parseAppManifest], ...SETTINGS_FILES]);
 
 /** The server checks again; here a mistake costs no upload and the message names the file as the developer knows it. */
 async function checkManifests(tree: AppDirectory): Promise<void> {
@@ -131,7 +122,9 @@ async function checkManifests(tree: AppDirectory): Promise<void> {
     if (bytes > LIMITS.manifestBytesMax) {
       throw new PlatformError('MANIFEST_INVALID', `${path} has ${bytes} bytes, at most ${LIMITS.manifestBytesMax} are allowed`);
     }
-    check(await readFile(join(tree.directory, path), 'utf8'), path);
+    const text = await readFile(join(tree.directory, path), 'utf8');
+    check(text, path);
+    if (path === APP_YAML) errorPageFiles(parseAppManifest(text, path), tree.files);
   }
 }
 

@@ -1,5 +1,5 @@
 // Commands that ask once and print a table, or with --json the API's own answer.
-import { type AdminInstanceView, type AppView, type StatusView, type TrafficRequest, type VersionView } from '../contract/admin/admin.ts';
+import { type AdminInstanceView, type AppView, type StatusView, type VersionView } from '../contract/admin/admin.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommandContext } from './command-context.ts';
 import { formatBytes, formatTable, formatTime } from './table.ts';
@@ -51,20 +51,6 @@ export async function deleteVersion(
   else terminal.print(`Deleted version ${version} of service ${flags.service}.`);
 }
 
-export async function setTraffic(
-  flags: { app: string; service: string; split: string; by?: string },
-  { client, terminal, json }: CommandContext,
-): Promise<void> {
-  const request: TrafficRequest = {
-    split: parseSplit(flags.split),
-    ...(flags.by === undefined ? {} : { shardBy: parseShardBy(flags.by) }),
-  };
-  const path = `/apps/${encodeURIComponent(flags.app)}/services/${encodeURIComponent(flags.service)}/traffic`;
-  const answer = await client.call<{ versions: VersionView[] }>('PUT', path, { json: request });
-  if (json) terminal.printJson(answer);
-  else terminal.print(versionTable(answer.versions));
-}
-
 export async function listInstances(app: string, { client, terminal, json, clock }: CommandContext): Promise<void> {
   const answer = await client.call<{ instances: AdminInstanceView[] }>('GET', `/apps/${encodeURIComponent(app)}/instances`);
   if (json) {
@@ -95,7 +81,7 @@ export async function stopInstance(id: string, app: string, { client, terminal, 
   else terminal.print(`Instance ${id} takes no more requests and ends when those that it has are done.`);
 }
 
-function versionTable(versions: readonly VersionView[]): string {
+export function versionTable(versions: readonly VersionView[]): string {
   const rows = versions.map((version) => [
     version.service,
     version.version,
@@ -114,13 +100,13 @@ export function parseSplit(text: string): Record<string, number> {
   for (const part of text.split(',')) {
     const match = SPLIT_PATTERN.exec(part.trim());
     if (!match?.[1] || !match[2])
-      throw new PlatformError('USAGE', `--split has the part "${part}", want VERSION=SHARE such as v1=0.9,v2=0.1`);
+      throw new PlatformError('USAGE', `the split has the part "${part}", want VERSION=SHARE such as v1=0.9,v2=0.1`);
     split[match[1]] = Number(match[2]);
   }
   return split;
 }
 
-function parseShardBy(text: string): 'ip' | 'cookie' | 'random' {
+export function parseShardBy(text: string): 'ip' | 'cookie' | 'random' {
   if (text === 'ip' || text === 'cookie' || text === 'random') return text;
-  throw new PlatformError('USAGE', `--by is "${text}", want ip, cookie or random`);
+  throw new PlatformError('USAGE', `"${text}" is nothing to split by, want ip, cookie or random`);
 }

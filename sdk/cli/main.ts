@@ -12,10 +12,12 @@ import { type CommandMaker } from './command-maker.ts';
 import { datastoreCommands } from './datastore-commands.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
 import { devCommand } from './dev.ts';
-import { deleteVersion, listApps, listInstances, listVersions, setTraffic, showStatus, stopInstance } from './listings.ts';
+import { deleteVersion, listApps, listInstances, listVersions, showStatus, stopInstance } from './listings.ts';
 import { logCommands } from './log-commands.ts';
 import { mailCommands } from './mail.ts';
 import { memcacheCommands } from './memcache.ts';
+import { serviceCommands, setTraffic } from './services.ts';
+import { deploySettings, readDeployWords } from './settings-deploy.ts';
 import { taskCommands } from './tasks.ts';
 
 const INTERRUPTED = 130;
@@ -69,13 +71,19 @@ function buildProgram(world: CommandWorld, release: string): Command {
     'deploy --app hello',
     'deploy ./shop --app shop --version v2 --no-promote',
     'deploy --app hello --json',
+    'deploy dispatch.yaml cron.yaml --app shop',
   ])
-    .argument('[dir]', 'directory with app.yaml', '.')
+    .argument('[paths...]', 'directory with app.yaml (default: this one), or dispatch.yaml, queue.yaml, cron.yaml, index.yaml alone')
     .requiredOption('--app <id>', 'id of the app; it is made on its first deploy')
     .option('--version <name>', 'name of the new version; default: from the time')
     .option('--no-promote', 'give the new version no traffic yet; it answers at its own URL')
     .option('--quiet', 'print only the URL')
-    .action((directory: string, flags: DeployFlags & CommonFlags) => asked(flags, (context) => deploy(directory, flags, context)));
+    .action((words: readonly string[], flags: DeployFlags & CommonFlags) =>
+      asked(flags, (context) => {
+        const named = readDeployWords(words);
+        return named.kind === 'app' ? deploy(named.directory, flags, context) : deploySettings(named.paths, flags, context);
+      }),
+    );
 
   devCommand(program, world);
 
@@ -107,8 +115,9 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .option('--service <name>', 'the service', 'default')
     .option('--by <what>', 'ip, cookie or random')
     .action((flags: CommonFlags & { app: string; service: string; split: string; by?: string }) =>
-      asked(flags, (context) => setTraffic(flags, context)),
+      asked(flags, (context) => setTraffic({ ...flags, splits: flags.split, splitBy: flags.by }, context)),
     );
+  serviceCommands(program, { command, asked });
 
   const instances = program.command('instances').description('running instances');
   command(instances, 'list', 'list the instances of an app, with CPU and memory', ['instances list --app hello'])

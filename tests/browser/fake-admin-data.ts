@@ -260,9 +260,10 @@ export function fakeApp(id: string, nowMs: number): FakeApp {
       url: `http://${id}.localhost:8080/`,
       createdAtMs: nowMs - 30 * DAY_MS,
       services: [
-        { service: 'default', url: `http://${id}.localhost:8080/`, split: { v2: 0.25, v3: 0.75 }, versions: 3 },
-        { service: 'worker', url: `http://worker-dot-${id}.localhost:8080/`, split: { w1: 1 }, versions: 1 },
+        { service: 'default', url: `http://${id}.localhost:8080/`, shardBy: 'cookie', split: { v2: 0.25, v3: 0.75 }, versions: 3 },
+        { service: 'worker', url: `http://worker-dot-${id}.localhost:8080/`, shardBy: 'cookie', split: { w1: 1 }, versions: 1 },
       ],
+      dispatch: [],
     },
     versions,
     instances: ['ready', 'ready', 'starting', 'draining'].map((state, index) => ({

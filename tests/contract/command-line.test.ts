@@ -28,7 +28,8 @@ const APP: AppView = {
   id: 'shop',
   url: 'http://shop.localhost:8080/',
   createdAtMs: Date.UTC(2026, 0, 2, 3, 4, 5),
-  services: [{ service: 'default', url: 'http://shop.localhost:8080/', split: { v1: 1 }, versions: 1 }],
+  services: [{ service: 'default', url: 'http://shop.localhost:8080/', split: { v1: 1 }, shardBy: 'ip', versions: 1 }],
+  dispatch: [],
 };
 const VERSION: VersionView = {
   appId: 'shop',

@@ -30,7 +30,7 @@ export async function startConsoleCommands(
   const apps: Partial<AppsApi> = {
     app: (id) =>
       (options.apps ?? ['shop']).includes(id)
-        ? Promise.resolve({ id, url: `http://${id}.localhost/`, createdAtMs: 0, services: [] })
+        ? Promise.resolve({ id, url: `http://${id}.localhost/`, createdAtMs: 0, services: [], dispatch: [] })
         : Promise.reject(new PlatformError('APP_NOT_FOUND', id)),
   };
   const server = new ConsoleServer({ apps, ...apis } as ConsoleApis, systemTimers, new MemoryLog(), { ownerToken: TOKEN });

@@ -1,5 +1,5 @@
 // The admin API: what the command line and the console speak with the control role, JSON over HTTP under /api/v1.
-// More of it: session.ts, logs.ts, data.ts, tasks.ts, usage.ts.
+// More of it: routing.ts, session.ts, logs.ts, data.ts, tasks.ts, usage.ts.
 // Every call carries `Authorization: Bearer TOKEN`, or a browser's session cookie (session.ts). Errors are `{ "error": ErrorBody }` with the row's HTTP status.
 //
 //   GET    /status                                      → StatusView              (no token needed)
@@ -13,7 +13,9 @@
 //   POST   /apps/A/deployments         DeployRequest    → DeployBegun
 //   PUT    /apps/A/deployments/D/blobs/SHA256  bytes    → {}                      (the content must have that hash)
 //   POST   /apps/A/deployments/D/finish                 → newline-delimited DeployEvent, the last one `done` or `failed`
+import { type DispatchRule } from '../dispatch-rule.ts';
 import { type ErrorBody } from '../errors.ts';
+import { type MigrationView } from './routing.ts';
 
 export interface StatusView {
   readonly release: string;
@@ -28,6 +30,8 @@ export interface AppView {
   readonly url: string;
   readonly createdAtMs: number;
   readonly services: readonly ServiceView[];
+  /** The rules of dispatch.yaml, in their order. */
+  readonly dispatch: readonly Pick<DispatchRule, 'url' | 'service'>[];
 }
 
 export interface ServiceView {
@@ -35,6 +39,10 @@ export interface ServiceView {
   readonly url: string;
   /** Shares by version; they add up to 1. */
   readonly split: Readonly<Record<string, number>>;
+  /** By what a visitor stays at a version. */
+  readonly shardBy: 'ip' | 'cookie' | 'random';
+  /** Absent when the split was set at once. */
+  readonly migration?: MigrationView;
   readonly versions: number;
 }
 
@@ -68,6 +76,8 @@ export interface AdminInstanceView {
 export interface TrafficRequest {
   readonly split: Readonly<Record<string, number>>;
   readonly shardBy?: 'ip' | 'cookie' | 'random';
+  /** Moves traffic to the one version of `split` step by step within this time, and back when that version fails. */
+  readonly migrateMs?: number;
 }
 
 export interface UploadFile {

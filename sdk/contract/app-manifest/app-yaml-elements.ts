@@ -6,7 +6,6 @@ export const IGNORED_ELEMENTS: Readonly<Record<string, string>> = {
   api_version: 'runtimes of the second generation have none',
   app_engine_apis: "the platform's services are always there",
   app_engine_bundled_services: "the platform's services are always there",
-  error_handlers: "the platform's own error pages are shown",
   runtime_channel: 'the runtime that this platform has is used',
   service_account: 'instances have no cloud identity',
   standard_websocket: 'WebSockets always work',

@@ -13,6 +13,9 @@ import { patternGroups, patternProblem } from './url-pattern.ts';
 const RUNTIME = /^[a-z][a-z0-9.-]{0,29}$/;
 const VARIABLE = /^[a-zA-Z_][a-zA-Z0-9_]{0,254}$/;
 const MIME_TYPE = /^[A-Za-z0-9!#$&^_.+-]{1,64}\/[A-Za-z0-9!#$&^_.+-]{1,128}(?:\s*;\s*[\x20-\x7e]{1,128})?$/;
+const MEDIA_TYPE = 'a media type such as "text/html; charset=utf-8"';
+/** App Engine's; nothing here denies service for the last one. */
+const ERROR_CODES = ['default', 'over_quota', 'timeout', 'dos_api_denial'] as const;
 const COMMAND_CHARACTERS_MAX = 4_096;
 const VALUE_CHARACTERS_MAX = 32_768;
 const HEADERS_MAX = 100;
@@ -82,7 +85,7 @@ const handler = z
       static_dir: appPath.optional(),
       static_files: appPath.optional(),
       upload: filePattern.optional(),
-      mime_type: matching('a media type such as "text/html; charset=utf-8"', MIME_TYPE).optional(),
+      mime_type: matching(MEDIA_TYPE, MIME_TYPE).optional(),
       expiration: expiration.optional(),
       http_headers: z
         .record(
@@ -155,6 +158,24 @@ function headerProblems(
   }
 }
 
+const errorHandler = z.strictObject(
+  {
+    error_code: oneOf(ERROR_CODES).optional(),
+    file: appPath,
+    mime_type: matching(MEDIA_TYPE, MIME_TYPE).optional(),
+  },
+  { error: 'must be an error page, with "file:"' },
+);
+
+const errorHandlers = list(errorHandler, ERROR_CODES.length).superRefine((pages, context) => {
+  const seen = new Set<string>();
+  pages.forEach(({ error_code: code = 'default' }, index) => {
+    const path = [index, ...(pages[index]?.error_code === undefined ? [] : ['error_code'])];
+    if (seen.has(code)) context.addIssue({ code: 'custom', path, message: `has a second page for "${code}"; keep one` });
+    seen.add(code);
+  });
+});
+
 const INBOUND_SERVICES = ['warmup', 'mail', 'mail_bounce'] as const;
 
 const environment = field('"standard"', (value) => (['standard', '2'].includes(value) ? value : undefined));
@@ -182,6 +203,7 @@ export const appYamlSchema = z
       env_variables: variables.optional(),
       build_env_variables: variables.optional(),
       handlers: list(handler, LIMITS.manifestHandlersMax).optional(),
+      error_handlers: errorHandlers.optional(),
       default_expiration: expiration.default(DEFAULT_EXPIRATION_SECONDS),
       inbound_services: list(oneOf(INBOUND_SERVICES), 20).optional(),
       ...scalingElements,
@@ -211,10 +233,12 @@ export const appYamlSchema = z
   }));
 
 export type AppYaml = z.infer<typeof appYamlSchema>;
+export type ErrorHandlerYaml = z.infer<typeof errorHandler>;
 export type HandlerYaml = z.infer<typeof handler>;
 
 export const APP_YAML_NAMES: readonly string[] = [
   ...['runtime', 'service', 'env', 'entrypoint', 'instance_class', 'env_variables', 'build_env_variables', 'handlers'],
-  ...['default_expiration', 'inbound_services', ...Object.keys(SCALING_ELEMENTS)],
+  ...['default_expiration', 'error_handlers', 'inbound_services', ...Object.keys(SCALING_ELEMENTS)],
 ];
+export const ERROR_HANDLER_NAMES: readonly string[] = Object.keys(errorHandler.shape);
 export const HANDLER_NAMES: readonly string[] = Object.keys(handler.shape);

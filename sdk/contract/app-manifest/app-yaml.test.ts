@@ -28,6 +28,7 @@ describe('parseAppManifest', () => {
       buildEnvironment: {},
       handlers: [],
       defaultExpirationSeconds: 600,
+      errorPages: [],
       warmup: false,
       scaling: {
         kind: 'automatic',
@@ -50,6 +51,10 @@ entrypoint: node server.js --fast
 instance_class: F2
 default_expiration: "4d 5h"
 inbound_services: [warmup]
+error_handlers:
+- file: errors/any.html
+- {error_code: over_quota, file: quota.json, mime_type: application/json}
+- {error_code: timeout, file: slow.html}
 env_variables:
   ONE: 1.0
   TRUTH: yes
@@ -91,6 +96,11 @@ automatic_scaling:
       environment: { ONE: '1.0', TRUTH: 'yes', OCTAL: '0644', TEXT: 'a: b' },
       buildEnvironment: { NODE_OPTIONS: '--max-old-space-size=512' },
       defaultExpirationSeconds: 4 * 86_400 + 5 * 3_600,
+      errorPages: [
+        { cause: 'default', file: 'errors/any.html', mimeType: 'text/html; charset=utf-8' },
+        { cause: 'over_quota', file: 'quota.json', mimeType: 'application/json' },
+        { cause: 'timeout', file: 'slow.html', mimeType: 'text/html; charset=utf-8' },
+      ],
       warmup: true,
       handlers: [
         {
@@ -218,6 +228,14 @@ automatic_scaling:
     ],
     ['runtime: nodejs\ninstance_class: F8\n', /"instance_class" must be "F1"/],
     ['runtime: nodejs\nenv: flex\n', /"env" must be "standard"/],
+    ['runtime: nodejs\nerror_handlers:\n- error_code: 404\n  file: x.html\n', /line 3, column 15: "error_code" must be "default"/],
+    ['runtime: nodejs\nerror_handlers:\n- error_code: timeout\n', /"file" is missing/],
+    ['runtime: nodejs\nerror_handlers:\n- file: ../x.html\n', /"file" must be a path within the app/],
+    [
+      'runtime: nodejs\nerror_handlers:\n- file: a.html\n- error_code: default\n  file: b.html\n',
+      /line 4, column 15: "error_code" has a second page/,
+    ],
+    ['runtime: nodejs\nerror_handlers:\n- fiel: a.html\n', /did you mean "file"/],
     ['runtime: nodejs\nservice: Api\n', /"service" must be a service's name/],
     ['runtime: nodejs\nservice: ah-x\n', /"service" must be/],
     ['runtime: nodejs\nenv_variables: {GAE_X: 1}\n', /"GAE_X" begins with "GAE"/],

@@ -1,9 +1,17 @@
 // app.yaml's text → AppManifest: checked, its defaults filled in. Read next: manifest.ts (what comes out).
 import { LIMITS } from '../limits.ts';
 import { IGNORED_ELEMENTS, REFUSED_ELEMENTS, REFUSED_HANDLER_ELEMENTS, REFUSED_SCALING_ELEMENTS } from './app-yaml-elements.ts';
-import { APP_YAML_NAMES, type AppYaml, appYamlSchema, HANDLER_NAMES, type HandlerYaml } from './app-yaml-schema.ts';
+import {
+  APP_YAML_NAMES,
+  type AppYaml,
+  appYamlSchema,
+  ERROR_HANDLER_NAMES,
+  type ErrorHandlerYaml,
+  HANDLER_NAMES,
+  type HandlerYaml,
+} from './app-yaml-schema.ts';
 import { defaultInstanceClass } from './instance-class.ts';
-import { type AppManifest, type ManifestHandler } from './manifest.ts';
+import { type AppManifest, type ManifestErrorPage, type ManifestHandler } from './manifest.ts';
 import { isScalingElement, SCALING_ELEMENTS, scalingOf } from './scaling-yaml.ts';
 import { checkAgainst, type KnownNames } from './schema-check.ts';
 import { YamlSource } from './yaml-source.ts';
@@ -34,6 +42,7 @@ export function readAppManifest(text: string, fileName: string): AppYamlReading 
 const NAMES: KnownNames = {
   known: (path) => {
     if (path[0] === 'handlers') return HANDLER_NAMES;
+    if (path[0] === 'error_handlers') return ERROR_HANDLER_NAMES;
     return isScalingElement(path[0]) ? SCALING_ELEMENTS[path[0]] : APP_YAML_NAMES;
   },
   refusal: (path, name) => {
@@ -54,6 +63,7 @@ function manifestOf(yaml: AppYaml): AppManifest {
     buildEnvironment: yaml.build_env_variables ?? {},
     handlers: (yaml.handlers ?? []).map(handlerOf),
     defaultExpirationSeconds: yaml.default_expiration,
+    errorPages: (yaml.error_handlers ?? []).flatMap(errorPageOf),
     warmup: yaml.inbound_services?.includes('warmup') ?? false,
     scaling,
   };
@@ -74,6 +84,18 @@ function handlerOf(yaml: HandlerYaml): ManifestHandler {
   };
 }
 
+/** Whose error the platform never makes has no page. */
+function errorPageOf({
+  error_code: cause = 'default',
+  file,
+  mime_type: mimeType = ERROR_PAGE_TYPE,
+}: ErrorHandlerYaml): ManifestErrorPage[] {
+  return cause === 'dos_api_denial' ? [] : [{ cause, file, mimeType }];
+}
+
+/** App Engine: text/html. */
+const ERROR_PAGE_TYPE = 'text/html; charset=utf-8';
+
 const REDIRECTS = { '301': 301, '302': 302, '303': 303, '307': 307 } as const;
 
 function targetOf(yaml: HandlerYaml): ManifestHandler['target'] {
@@ -93,6 +115,9 @@ function notesOf(yaml: AppYaml, writtenNames: readonly string[]): string[] {
   if (yaml.usesModule) notes.push('"module" is the old name of "service"');
   for (const name of ['mail', 'mail_bounce'] as const) {
     if (yaml.inbound_services?.includes(name)) notes.push(`"inbound_services: ${name}" has no effect in this release`);
+  }
+  if (yaml.error_handlers?.some((page) => page.error_code === 'dos_api_denial')) {
+    notes.push('"error_code: dos_api_denial" has no effect: there is no blacklist here that could deny service');
   }
   if (yaml.handlers?.some((handler) => handler.application_readable !== undefined)) {
     notes.push('"application_readable" has no effect: static files are always readable to the app');

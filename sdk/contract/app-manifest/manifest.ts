@@ -13,6 +13,7 @@ export interface AppManifest {
   readonly handlers: readonly ManifestHandler[];
   /** Seconds; App Engine's default is 10 minutes. */
   readonly defaultExpirationSeconds: number;
+  readonly errorPages: readonly ManifestErrorPage[];
   readonly warmup: boolean;
   readonly scaling: Scaling;
 }
@@ -33,6 +34,14 @@ export interface ManifestHandler {
   readonly expirationSeconds?: number;
   readonly httpHeaders?: Readonly<Record<string, string>>;
   readonly requireMatchingFile: boolean;
+}
+
+/** What visitors see instead of the platform's page for an error of the platform's own. */
+export interface ManifestErrorPage {
+  readonly cause: 'default' | 'over_quota' | 'timeout';
+  /** Path within the app. */
+  readonly file: string;
+  readonly mimeType: string;
 }
 
 /** How many instances a version has, and who decides it. */
