@@ -51,6 +51,8 @@ export interface ServeAddresses {
 
 /** Runs `serve …`, or `role NAME` inside a role process; resolves with the exit code when everything has ended. */
 export async function runServer(words: readonly string[]): Promise<number> {
+  // Apps are other users than this one, and read their code and the platform's files; what is private lies below modes of 0700.
+  process.umask(0o022);
   if (words[0] === 'role') return runRole(words[1]);
   try {
     await runPlatform(words.slice(1), announce);

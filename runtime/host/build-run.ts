@@ -1,6 +1,7 @@
 // One build: a command in a sandbox of its own, with the network and a writable directory, its output passed on by lines.
 import { type Timers } from '../../sdk/support/clock.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit } from '../sandbox/port.ts';
 import { type BuildResult, type BuildSpec } from './build.ts';
 import { readLines } from './instance-log.ts';
@@ -10,6 +11,8 @@ export interface BuildRunOptions {
   readonly onOutput: (line: string) => void;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   readonly programDirectories?: readonly string[];
+  /** Whom it runs as: the owner of the directory. */
+  readonly user?: AppUser;
   readonly signal?: AbortSignal;
 }
 
@@ -31,6 +34,7 @@ export async function runBuild(spec: BuildSpec, spare: SpareSandbox, timers: Tim
     programDirectories: options.programDirectories ?? [],
     tmpBytesMax: LIMITS.buildTmpBytesMax,
     network: true,
+    ...(options.user === undefined ? {} : { user: options.user }),
   });
   const onLine = limitLines(options.onOutput);
   const output = Promise.all([readLines(running.stdout, onLine), readLines(running.stderr, onLine)]);

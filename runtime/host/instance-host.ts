@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type HostMeter } from '../api/usage-meter.ts';
+import { type AppUsers, SharedUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
 import { type ResourceControl } from '../sandbox/resource-control.ts';
 import { type BuildSettings } from './build-environment.ts';
-import { runBuild } from './build-run.ts';
+import { type BuildRunOptions, runBuild } from './build-run.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
 import { type InstanceLogSink } from './instance-log.ts';
 import { type InstanceWatchListener, InstanceWatchers } from './instance-watchers.ts';
@@ -27,6 +28,8 @@ export interface LocalInstanceHostOptions {
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   /** Where the runtimes are that instances and builds may name. */
   readonly runtimes?: RuntimeDirectory;
+  /** Who apps are on this machine; closed by who made it. Default: whoever runs the platform. */
+  readonly users?: AppUsers;
   /** Added to every build, under its own variables: see build-environment.ts. */
   readonly buildSettings?: BuildSettings;
   readonly instancesMax?: number;
@@ -48,6 +51,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
   readonly #logs: InstanceLogSink;
   readonly #options: LocalInstanceHostOptions;
   readonly #spares: SpareSandboxes;
+  readonly #users: AppUsers;
   readonly #instances = new Map<string, LocalInstance>();
   readonly #watchers = new InstanceWatchers(() => [...this.#instances.values()].map((instance) => instance.view));
   readonly #closing = new CloseStack();
@@ -71,6 +75,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     this.#timers = timers;
     this.#logs = logs;
     this.#options = options;
+    this.#users = options.users ?? new SharedUser();
     this.#spares = new SpareSandboxes(sandbox, resources, random, { count: options.sparesCount ?? SPARES_DEFAULT });
   }
 
@@ -93,27 +98,19 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     await this.#closing.close();
   }
 
-  start(spec: InstanceSpec): Promise<{ readonly id: string }> {
+  async start(spec: InstanceSpec): Promise<{ readonly id: string }> {
+    const runtime = this.#runtimeOf(spec.runtime);
+    const user = await this.#users.userOf(spec.appId);
     const max = this.#options.instancesMax ?? LIMITS.instancesPerHostMax;
     if (this.#instances.size >= max || this.#closed) {
-      return Promise.reject(new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`));
+      throw new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`);
     }
-    let runtime: RuntimeMounts;
-    try {
-      runtime = this.#runtimeOf(spec.runtime);
-    } catch (error) {
-      return Promise.reject(toPlatformError(error));
-    }
-    let spare: SpareSandbox;
-    try {
-      spare = this.#spares.take();
-    } catch (cause) {
-      return Promise.reject(new PlatformError('INSTANCE_SPAWN_FAILED', 'no resource group', { cause }));
-    }
+    const spare = this.#takeSpare();
     const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
       directory: join(this.#instancesDirectory, spare.id),
       readOnlyMounts: [...this.#options.readOnlyMounts, ...runtime.readOnlyMounts],
       programDirectories: runtime.programDirectories,
+      ...(user === undefined ? {} : { user }),
       onChange: (view) => {
         this.#onChange(view);
       },
@@ -126,9 +123,9 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       this.#instances.delete(spare.id);
       spare.prepared.discard();
       void spare.group.close();
-      return Promise.reject(new PlatformError('INSTANCE_SPAWN_FAILED', undefined, { cause }));
+      throw new PlatformError('INSTANCE_SPAWN_FAILED', undefined, { cause });
     }
-    return Promise.resolve({ id: spare.id });
+    return { id: spare.id };
   }
 
   stop(id: string, options: { readonly graceMs: number }): Promise<void> {
@@ -148,16 +145,30 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     spec: BuildSpec,
     options: { readonly onOutput: (line: string) => void; readonly signal?: AbortSignal },
   ): Promise<BuildResult> {
-    const settings = this.#options.buildSettings;
     const runtime = this.#runtimeOf(spec.runtime);
     await this.#buildSlot();
-    let sample = (): void => undefined;
     try {
-      const environment = { CI: '1', ...settings?.environment, ...spec.environment };
-      const spare = this.#spares.take();
-      const { meter } = this.#meterOf(spec.appId);
-      sample = () => meter?.cpu(spare.group.usage().cpuMicros);
-      this.#buildSamples.add(sample);
+      const user = await this.#users.userOf(spec.appId);
+      await this.#users.give(spec.directory, spec.appId);
+      try {
+        return await this.#runBuild(spec, runtime, { ...options, ...(user === undefined ? {} : { user }) });
+      } finally {
+        await this.#users.takeBack(spec.directory);
+      }
+    } finally {
+      this.#buildsRunning--;
+      this.#buildsWaiting.shift()?.();
+    }
+  }
+
+  async #runBuild(spec: BuildSpec, runtime: RuntimeMounts, options: Omit<BuildRunOptions, 'readOnlyMounts'>): Promise<BuildResult> {
+    const settings = this.#options.buildSettings;
+    const environment = { CI: '1', ...settings?.environment, ...spec.environment };
+    const spare = this.#spares.take();
+    const { meter } = this.#meterOf(spec.appId);
+    const sample = (): void => meter?.cpu(spare.group.usage().cpuMicros);
+    this.#buildSamples.add(sample);
+    try {
       return await runBuild({ ...spec, environment }, spare, this.#timers, {
         ...options,
         readOnlyMounts: [...this.#options.readOnlyMounts, ...runtime.readOnlyMounts, ...(settings?.readOnlyMounts ?? [])],
@@ -166,8 +177,14 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     } finally {
       this.#buildSamples.delete(sample);
       sample();
-      this.#buildsRunning--;
-      this.#buildsWaiting.shift()?.();
+    }
+  }
+
+  #takeSpare(): SpareSandbox {
+    try {
+      return this.#spares.take();
+    } catch (cause) {
+      throw new PlatformError('INSTANCE_SPAWN_FAILED', 'no resource group', { cause });
     }
   }
 

@@ -6,12 +6,13 @@
 //         ready    → stopping   SIGTERM was sent
 //         ready    → exited     it died
 //         stopping → exited
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
+import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
 import { type ResourceUsage } from '../sandbox/resource-control.ts';
 import { AppSocket } from './app-socket.ts';
@@ -37,6 +38,8 @@ export interface LocalInstanceOptions {
   readonly directory: string;
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   readonly programDirectories?: readonly string[];
+  /** Whom it runs as. */
+  readonly user?: AppUser;
   /** Called on each change of state; the view is the newest. */
   readonly onChange: (view: InstanceView) => void;
   /** Told what it used, to the last. */
@@ -116,7 +119,8 @@ export class LocalInstance {
 
   start(): void {
     const { memoryBytesMax, pidsMax, cpuWeight, tmpBytesMax, codeDirectory, command, readyMsMax } = this.#spec;
-    mkdirSync(join(this.#options.directory, 'app'), { recursive: true, mode: 0o700 });
+    const { user } = this.#options;
+    this.#makeDirectory();
     this.#spare.group.limit({ memoryBytesMax, pidsMax, cpuWeight });
     const running = this.#spare.prepared.run({
       command,
@@ -127,6 +131,7 @@ export class LocalInstance {
       programDirectories: this.#options.programDirectories ?? [],
       tmpBytesMax,
       network: false,
+      ...(user === undefined ? {} : { user }),
     });
     this.#process = running;
     this.#socket.start();
@@ -140,6 +145,13 @@ export class LocalInstance {
     });
     this.#exited = running.exited.then((exit) => this.#finish(exit));
     this.#options.onChange(this.view);
+  }
+
+  /** The app, another user than ours, may go through it; what is above it is ours alone (data-directory.ts). */
+  #makeDirectory(): void {
+    const { directory } = this.#options;
+    mkdirSync(join(directory, 'app'), { recursive: true, mode: 0o700 });
+    chmodSync(directory, 0o755);
   }
 
   stop(graceMs: number): void {

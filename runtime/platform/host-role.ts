@@ -13,6 +13,7 @@ import { type LogLimits } from '../observability/log-retention.ts';
 import { InstanceLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
+import { startAppUsers } from '../sandbox/app-users-choice.ts';
 import { startResourceControl } from '../sandbox/resource-control-choice.ts';
 import { type SandboxChoice, startSandbox } from '../sandbox/sandbox-choice.ts';
 import { packageRoot, type PlatformWorld, type RunningRole } from './settings.ts';
@@ -40,7 +41,12 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     const sandbox = await startSandbox(settings.sandbox, log, { scratchDirectory: settings.runDirectory });
     const resources = await startResourceControl(settings.paths.root, timers, log);
     closing.defer(() => resources.close());
-    warnings.push(...sandbox.warnings);
+    const users = await startAppUsers(sandbox, log, {
+      dataDirectory: settings.paths.root,
+      recordFile: join(settings.paths.root, 'app-users'),
+    });
+    closing.defer(() => users.close());
+    warnings.push(...sandbox.warnings, ...users.warnings);
     if (resources.missing.length > 0)
       warnings.push(`Apps run without limits on ${resources.missing.join(', ')}: this machine's control groups cannot be used.`);
     const logs = new LogWriter(settings.paths.logs, 'app', clock, timers, log, settings.logLimits);
@@ -66,6 +72,7 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
         readOnlyMounts: [...operator.readOnlyMounts, ...buildToolMounts(languagesDirectory)],
       },
       meter,
+      users,
     });
     host.open();
     closing.defer(() => host.close());

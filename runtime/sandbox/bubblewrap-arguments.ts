@@ -4,10 +4,7 @@
 // /tmp, a /proc of its own, its own control group and a minimal /dev. Nothing else of the host; all of it read-only but /tmp, /dev/shm and the
 // directory of the app's own socket (and the code directory of a build).
 //
-// Which system calls it may make is system-calls/rules.ts.
-//
-// Not here yet, and stated in docs/security.md: one user id per app, so that an app that broke out would find itself as the
-// user that runs the platform, without privileges.
+// Which system calls it may make is system-calls/rules.ts. Who it is outside is app-users.ts.
 import { APP_SOCKET_DIRECTORY, CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
 
 export interface HostLayout {
@@ -24,6 +21,8 @@ export interface HostLayout {
 }
 
 export const SANDBOX_USER_ID = 10_001;
+/** Where bubblewrap finds the user namespace of `spec.user`. */
+export const NAMESPACE_DESCRIPTOR = 6;
 /** Where Node appears when the host has it outside /usr. */
 const NODE_PREFIX = '/opt/node';
 
@@ -35,7 +34,9 @@ const GENERATED_ETC = ['passwd', 'group', 'nsswitch.conf'];
 export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
   const size = String(spec.tmpBytesMax);
   return [
-    ...['--unshare-user', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--disable-userns'],
+    // A namespace that was made for the app forbids further ones by itself.
+    ...(spec.user === undefined ? ['--unshare-user', '--disable-userns'] : ['--userns', String(NAMESPACE_DESCRIPTOR)]),
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
     ...(spec.network ? [] : ['--unshare-net']),
     ...['--uid', String(SANDBOX_USER_ID), '--gid', String(SANDBOX_USER_ID), '--cap-drop', 'ALL'],
     ...['--die-with-parent', '--new-session', '--hostname', 'localhost'],

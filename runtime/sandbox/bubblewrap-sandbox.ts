@@ -20,7 +20,9 @@ import {
   type SandboxSpec,
 } from './port.ts';
 import { type ResourceGroup } from './resource-control.ts';
+import { processLimits } from './process-limits.ts';
 import { signalQuietly } from './signal.ts';
+import { becomeUser } from './user-namespace.ts';
 import { architectureOf, systemCallFilter } from './system-calls/filter.ts';
 
 const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
@@ -93,8 +95,9 @@ export class BubblewrapSandbox implements Sandbox {
     return {
       run: (spec) => {
         const running = new BubblewrapProcess(child);
-        input.write(
-          launcherInput([
+        const command = launcherInput(
+          [
+            ...(spec.user === undefined ? [] : becomeUser(spec.user.uid)),
             'bwrap',
             '--args',
             String(ARGUMENTS_DESCRIPTOR),
@@ -104,8 +107,10 @@ export class BubblewrapSandbox implements Sandbox {
             String(FILTER_DESCRIPTOR),
             '--',
             ...spec.command,
-          ]),
+          ],
+          { limits: processLimits(spec), ...(spec.user === undefined ? {} : { namespace: spec.user.namespace }) },
         );
+        input.write(command);
         const readOnlyMounts = [...spec.readOnlyMounts, ...group.visible];
         input.end(bubblewrapOptions({ ...spec, readOnlyMounts }, host).join('\0') + '\0');
         return running;

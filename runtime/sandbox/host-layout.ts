@@ -1,5 +1,5 @@
 // Reads what bubblewrap-arguments.ts needs to know of this machine, and writes the files made for the sandbox.
-import { existsSync, lstatSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type HostLayout, SANDBOX_USER_ID } from './bubblewrap-arguments.ts';
 
@@ -32,7 +32,12 @@ const GENERATED = {
 export function readHostLayout(scratchDirectory: string, nodePath: string): HostLayout {
   const generatedEtc = join(scratchDirectory, 'etc');
   mkdirSync(generatedEtc, { recursive: true });
-  for (const [name, text] of Object.entries(GENERATED)) writeFileSync(join(generatedEtc, name), text);
+  chmodSync(generatedEtc, 0o755);
+  for (const [name, text] of Object.entries(GENERATED)) {
+    writeFileSync(join(generatedEtc, name), text);
+    // For users other than ours to read, whatever the operator's umask.
+    chmodSync(join(generatedEtc, name), 0o644);
+  }
   const nodePrefix = prefixOf(nodePath);
   return {
     topDirectories: TOP_DIRECTORIES.filter((path) => existsSync(path)).map((path) =>

@@ -4,8 +4,10 @@
 // It also closes descriptors that this process inherited from whoever started it: an app gets 0 to 2 and no other. A plain
 // shell can only close those up to 9, so bash does it in the rare case that there are any.
 //
-//   descriptor 3 := argument* '.' LF rest      rest is left for the program that the shell becomes
+//   descriptor 3 := setting* argument* '.' LF rest      rest is left for the program that the shell becomes
+//   setting      := '=' letters of ulimit ' ' number LF | '<' path of what is opened as NAMESPACE_DESCRIPTOR LF
 //   argument     := '+' line LF ('-' line LF)* '!' LF      lines of one argument, joined by LF
+import { NAMESPACE_DESCRIPTOR } from './bubblewrap-arguments.ts';
 
 /**
  * Arguments of /bin/sh; `0` is written to each of `joinFiles`, and descriptors above `lastDescriptor`, one digit, are closed. It
@@ -37,6 +39,8 @@ break='
 '
 while IFS= read -r line <&3; do
   case $line in
+    =*) ulimit -\${line#=} 2>/dev/null ;;
+    '<'*) exec ${NAMESPACE_DESCRIPTOR}<"\${line#<}" || exit 125 ;;
     +*) argument=\${line#+} ;;
     -*) argument=$argument$break\${line#-} ;;
     !) set -- "$@" "$argument" ;;
@@ -46,7 +50,15 @@ done
 exit 125
 `;
 
+export interface LauncherSettings {
+  /** Limits as `ulimit` takes them, such as `c 0`. One that this shell does not know, or may not set that high, is passed over. */
+  readonly limits?: readonly string[];
+  /** A file to be opened as NAMESPACE_DESCRIPTOR. */
+  readonly namespace?: string;
+}
+
 /** What to write to descriptor 3 before `rest`. Arguments hold no NUL. */
-export function launcherInput(command: readonly string[]): string {
-  return `${command.map((argument) => `+${argument.split('\n').join('\n-')}\n!\n`).join('')}.\n`;
+export function launcherInput(command: readonly string[], { limits = [], namespace }: LauncherSettings = {}): string {
+  const settings = [...limits.map((limit) => `=${limit}\n`), ...(namespace === undefined ? [] : [`<${namespace}\n`])];
+  return `${settings.join('')}${command.map((argument) => `+${argument.split('\n').join('\n-')}\n!\n`).join('')}.\n`;
 }

@@ -2,6 +2,7 @@
 // when to start, stop or restart is the host's to decide, and limits on memory and CPU are resource-control.ts.
 // Read next: bubblewrap-sandbox.ts, then ../host/instance-host.ts.
 import { type Readable } from 'node:stream';
+import { type AppUser } from './app-users.ts';
 import { type ResourceGroup } from './resource-control.ts';
 
 /** Where things are inside. An adapter that cannot mount replaces these paths in argument vector and environment. */
@@ -40,6 +41,8 @@ export interface SandboxSpec {
   readonly tmpBytesMax: number;
   /** Whether it may reach the network as this machine does. False: a loopback of its own, nothing else. */
   readonly network: boolean;
+  /** Whom it runs as on this host; absent: whoever runs the platform. An adapter that cannot does not. */
+  readonly user?: AppUser;
 }
 
 export interface SandboxExit {

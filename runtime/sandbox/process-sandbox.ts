@@ -16,6 +16,7 @@ import {
   type SandboxSpec,
   SOCKETS_DIRECTORY,
 } from './port.ts';
+import { processLimits } from './process-limits.ts';
 import { type ResourceGroup } from './resource-control.ts';
 import { signalQuietly } from './signal.ts';
 
@@ -61,7 +62,8 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   assert(input && 'write' in input, 'descriptor 3 is a pipe');
   input.on('error', () => undefined);
   // The launcher would leave descriptor 3 to the app, so the command closes it first.
-  input.end(launcherInput(['/bin/sh', '-c', 'exec "$@" 3<&-', 'close', ...spec.command.map(translate)]));
+  const command = ['/bin/sh', '-c', 'exec "$@" 3<&-', 'close', ...spec.command.map(translate)];
+  input.end(launcherInput(command, { limits: processLimits({ code: spec.code }) }));
   return new PlainProcess(child, spec.socketDirectory);
 }
 

@@ -10,6 +10,8 @@ import { LocalInstanceHost, type LocalInstanceHostOptions } from '../../runtime/
 import { MemoryInstanceLogSink } from '../../runtime/host/instance-log.ts';
 import { type InstanceExit, type InstanceSpec, type InstanceState, type InstanceView } from '../../runtime/host/instance.ts';
 import { platformMounts } from '../../runtime/host/platform-mounts.ts';
+import { type AppUsers } from '../../runtime/sandbox/app-users.ts';
+import { startAppUsers } from '../../runtime/sandbox/app-users-choice.ts';
 import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
 import { ProcessSandbox } from '../../runtime/sandbox/process-sandbox.ts';
 import { type ResourceControl } from '../../runtime/sandbox/resource-control.ts';
@@ -34,6 +36,7 @@ export interface StartedApp {
 export class HostFixture {
   readonly directory: string;
   readonly resources: ResourceControl;
+  readonly users: AppUsers;
   readonly logs = new MemoryInstanceLogSink();
   readonly host: LocalInstanceHost;
   readonly #closing: CloseStack;
@@ -42,16 +45,19 @@ export class HostFixture {
   private constructor(
     directory: string,
     resources: ResourceControl,
+    users: AppUsers,
     sandbox: BubblewrapSandbox | ProcessSandbox,
     closing: CloseStack,
     options: Partial<LocalInstanceHostOptions>,
   ) {
     this.directory = directory;
     this.resources = resources;
+    this.users = users;
     this.#closing = closing;
     this.host = new LocalInstanceHost(sandbox, resources, this.logs, systemClock, systemTimers, systemRandom, {
       runDirectory: join(directory, 'run'),
       readOnlyMounts: platformMounts({ sdkDirectory: join(directory, 'sdk'), languagesDirectory: join(repository, 'runtime/languages') }),
+      users,
       ...options,
     });
   }
@@ -66,7 +72,9 @@ export class HostFixture {
     closing.defer(() => resources.close());
     const sandbox = kind === 'process' ? new ProcessSandbox() : new BubblewrapSandbox({ scratchDirectory: join(directory, 'scratch') });
     await sandbox.start();
-    const fixture = new HostFixture(directory, resources, sandbox, closing, options);
+    const users = await startAppUsers(sandbox, new MemoryLog(), { dataDirectory: directory, recordFile: join(directory, 'app-users') });
+    closing.defer(() => users.close());
+    const fixture = new HostFixture(directory, resources, users, sandbox, closing, options);
     fixture.host.open();
     closing.defer(() => fixture.host.close());
     return fixture;
