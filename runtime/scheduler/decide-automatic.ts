@@ -1,16 +1,7 @@
 // automatic_scaling: every rule, as one pure function of plain data.
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { pacedStarts } from './paced-starts.ts';
-import {
-  type IdleInstance,
-  type Load,
-  NOTHING,
-  type PoolState,
-  SCALE_RULES,
-  type ScaleDecision,
-  type ScaleSpec,
-  type ScaleTarget,
-} from './scale-decision.ts';
+import { type Load, NOTHING, type PoolState, SCALE_RULES, type ScaleDecision, type ScaleSpec, type ScaleTarget } from './scale-decision.ts';
 import { requestsPerInstance } from './version-bounds.ts';
 
 type AutomaticSpec = ScaleSpec<AutomaticScaling>;
@@ -25,13 +16,16 @@ type AutomaticSpec = ScaleSpec<AutomaticScaling>;
  *   reference). Automatic: longer than a boot takes, since only then is a new instance the faster way.
  * - max-pending: the head has waited for max_pending_latency: one more whatever the need, once in that time, and never
  *   more booting than requests waiting.
- * - throughput: the mean of I needs more than N + B: App Engine's target_throughput_utilization. Only while
- *   min_pending_latency is automatic, for an app that sets it asks to let requests wait instead.
+ * - throughput: the mean of I over 10 s needs more than N + B: App Engine's target_throughput_utilization. Or the mean of
+ *   I + q over half a second is more than N + B can hold, which a steep rise reaches first. Only while min_pending_latency
+ *   is automatic, for an app that sets it asks to let requests wait instead.
  * - min-instances, min-idle (on top of need): only for versions with traffic (App Engine, app.yaml reference).
  * - At most ×2 in 250 ms, max_instances (0: no limit of its own), the host's room, and nothing during back-off, save for
  *   a deploy that waits for its first instance.
- * - Down: one idle instance in 15 s, the longest idle first, to what the peak of the last 60 s needs plus min-idle, or to
- *   max_idle_instances where set. The choice of the fullest instance is what drains those that go.
+ * - Down: half of the surplus in 15 s, idle instances only, the longest idle first, to what would have held 19 of 20 requests of the last 60 s at
+ *   once, and no less than the throughput rule would start; plus min-idle, or to max_idle_instances where set. None within
+ *   60 s of a start, so that no instance comes and goes at the border of a rule. The choice of the fullest instance is what
+ *   drains those that go.
  * - To zero: the last one goes when the version was idle for the keep-alive time.
  */
 export function decideAutomatic(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number): ScaleDecision {
@@ -67,8 +61,11 @@ function wishOf(
     else recheckMs = Math.min(recheckMs ?? Infinity, Math.max(1, maxPendingMs - waitedMs));
   }
   if (scaling.minPendingLatencyMs === undefined) {
-    targets.push({ instances: Math.ceil(load.inFlightMean / requestsPerInstance(scaling)), reason: 'throughput' });
-    if (load.inFlight > requestsPerInstance(scaling) * have) recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
+    targets.push({ instances: throughputNeed(load, scaling), reason: 'throughput' });
+    const room = scaling.maxConcurrentRequests * have;
+    if (have > 0 && load.demandMean > room)
+      targets.push({ instances: Math.ceil(load.demandMean / requestsPerInstance(scaling)), reason: 'throughput' });
+    if (load.inFlight + load.queued > room) recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
   }
   if (spec.isServing) {
     if (scaling.minIdleInstances > 0) targets.push({ instances: need + scaling.minIdleInstances, reason: 'min-idle' });
@@ -79,6 +76,12 @@ function wishOf(
   let target: ScaleTarget | undefined;
   for (const each of targets) if (!target || each.instances > target.instances) target = each;
   return { ...(target ? { target } : {}), ...(recheckMs === undefined ? {} : { recheckMs }) };
+}
+
+/** What the mean load asks for; one instance may be idle, so it asks for none unless it asks for more than one. */
+function throughputNeed(load: Load, scaling: AutomaticScaling): number {
+  const need = load.inFlightMean / requestsPerInstance(scaling);
+  return need > 1 ? Math.ceil(need) : 0;
 }
 
 function minPendingMs(scaling: AutomaticScaling, load: Load): number {
@@ -104,11 +107,14 @@ function stopsOf(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number
   const minIdle = isServing ? scaling.minIdleInstances : 0;
   const have = pool.ready + pool.booting;
   const floor = Math.max(isServing ? minInstances : 0, nowMs - load.activeAtMs < spec.keepAliveMs ? 1 : 0, pool.isWarming ? 1 : 0);
-  const keep = Math.max(floor, Math.ceil(load.peak / requestsPerInstance(scaling)) + minIdle);
-  const isSurplus =
-    have > keep || (maxIdleInstances !== undefined && pool.idle.length > Math.max(maxIdleInstances, minIdle) && have > floor);
-  if (!isSurplus) return [];
-  let longest: IdleInstance | undefined;
-  for (const instance of pool.idle) if (!longest || instance.idleSinceMs < longest.idleSinceMs) longest = instance;
-  return longest ? [longest.id] : [];
+  const held = Math.ceil(Math.max(load.inFlight + load.queued, load.demandUsual) / scaling.maxConcurrentRequests);
+  const keep = Math.max(floor, Math.max(held, throughputNeed(load, scaling)) + minIdle);
+  const isNewlyStarted = nowMs - (pool.startedAtMs ?? -Infinity) < SCALE_RULES.demandWindowMs;
+  const surplus = isNewlyStarted ? 0 : have - keep;
+  const idleSurplus = maxIdleInstances === undefined ? 0 : Math.min(pool.idle.length - Math.max(maxIdleInstances, minIdle), have - floor);
+  const count = Math.ceil(Math.max(0, surplus, idleSurplus) / 2);
+  return pool.idle
+    .toSorted((a, b) => a.idleSinceMs - b.idleSinceMs)
+    .slice(0, count)
+    .map(({ id }) => id);
 }

@@ -2,36 +2,26 @@ import { describe, expect, it } from 'vitest';
 import { LoadMeter } from './load-meter.ts';
 
 describe('LoadMeter', () => {
-  it('remembers the peak of the last minute and no longer', () => {
+  it('counts each arrival with the level that it found, for a minute', () => {
     const meter = new LoadMeter(0);
-    meter.change(5, 3, 500);
-    meter.change(1, 0, 600);
+    for (let request = 1; request <= 4; request++) meter.change(request, 0, 500);
+    meter.change(4, 1, 500);
+    // From the queue to an instance is no arrival, and neither is an end.
+    meter.change(5, 0, 600);
     meter.change(0, 0, 700);
-    expect(meter.load(0, 59_000).peak).toBe(8);
-    expect(meter.load(0, 61_000).peak).toBe(0);
+    // 1 … 5: mean 3, deviation 1.41, and 3 + 1.64 × 1.41 is above the most that was found.
+    expect(meter.load(0, 59_000).demandUsual).toBe(5);
+    expect(meter.load(0, 61_000).demandUsual).toBe(0);
   });
 
-  it('counts a level that lasts without any event', () => {
+  it('lets the mean demand follow in half a second, and the mean in flight in ten', () => {
     const meter = new LoadMeter(0);
-    meter.change(4, 0, 0);
-    expect(meter.load(0, 500_000).peak).toBe(4);
-    meter.change(0, 0, 500_100);
-    expect(meter.load(0, 530_000).peak).toBe(4);
-    expect(meter.load(0, 561_000).peak).toBe(0);
-  });
-
-  it('starts at any time of the clock', () => {
-    const meter = new LoadMeter(123_456_789.25);
-    meter.change(2, 0, 123_456_790);
-    expect(meter.load(0, 123_456_791).peak).toBe(2);
-  });
-
-  it('lets the mean follow the level in about a quarter of a second', () => {
-    const meter = new LoadMeter(0);
-    meter.change(10, 0, 0);
-    expect(meter.load(0, 5).inFlightMean).toBeLessThan(0.5);
-    expect(meter.load(0, 250).inFlightMean).toBeCloseTo(6.32, 1);
-    expect(meter.load(0, 2_000).inFlightMean).toBeGreaterThan(9.9);
+    meter.change(10, 10, 0);
+    expect(meter.load(0, 5).demandMean).toBeLessThan(0.5);
+    expect(meter.load(0, 500).demandMean).toBeCloseTo(20 * 0.632, 1);
+    expect(meter.load(0, 4_000).demandMean).toBeGreaterThan(19.9);
+    expect(meter.load(0, 10_000).inFlightMean).toBeCloseTo(6.32, 1);
+    expect(meter.load(0, 80_000).inFlightMean).toBeGreaterThan(9.9);
   });
 
   it('knows no service or boot time before there was one, then follows slowly', () => {

@@ -1,19 +1,20 @@
-import { type Load, SCALE_RULES } from './scale-decision.ts';
+import { ArrivalLevels } from './arrival-levels.ts';
+import { type Load } from './scale-decision.ts';
 
-const BUCKET_MS = 1_000;
-const BUCKETS = SCALE_RULES.peakWindowMs / BUCKET_MS;
-/** Time constant of the mean in flight: long against one burst of short requests, short against a cold start. */
-const MEAN_MS = 250;
+/** Time constant of the mean in flight: long against the chance by which arrivals come close together. */
+const IN_FLIGHT_MEAN_MS = 10_000;
+/** Time constant of the mean demand: long against one burst of short requests, no longer than a cold start. */
+const DEMAND_MEAN_MS = 500;
 /** Weight of the newest sample in the means of service and boot time: about the last ten count. */
 const SAMPLE_WEIGHT = 0.2;
 
 /** Measures what one version carries. Times are monotonic milliseconds and never go back. */
 export class LoadMeter {
-  readonly #peaks = new Array<number>(BUCKETS).fill(0);
-  #bucket = 0;
+  readonly #levels: ArrivalLevels;
   #inFlight = 0;
   #queued = 0;
   #inFlightMean = 0;
+  #demandMean = 0;
   #meanAtMs: number;
   #serviceMs: number | undefined;
   #bootMs: number | undefined;
@@ -22,7 +23,7 @@ export class LoadMeter {
   constructor(nowMs: number) {
     this.#meanAtMs = nowMs;
     this.#activeAtMs = nowMs;
-    this.#bucket = Math.floor(nowMs / BUCKET_MS);
+    this.#levels = new ArrivalLevels(nowMs);
   }
 
   get activeAtMs(): number {
@@ -33,10 +34,10 @@ export class LoadMeter {
   change(inFlight: number, queued: number, nowMs: number): void {
     if (inFlight === this.#inFlight && queued === this.#queued) return;
     this.#settle(nowMs);
+    if (inFlight + queued > this.#inFlight + this.#queued) this.#levels.record(inFlight + queued, nowMs);
     this.#inFlight = inFlight;
     this.#queued = queued;
     this.#activeAtMs = nowMs;
-    this.#raise();
   }
 
   /** The version is to be kept as if a request had come. */
@@ -59,7 +60,8 @@ export class LoadMeter {
       queued: this.#queued,
       headWaitMs,
       inFlightMean: this.#inFlightMean,
-      peak: Math.max(...this.#peaks),
+      demandMean: this.#demandMean,
+      demandUsual: this.#levels.usual(nowMs),
       serviceMs: this.#serviceMs,
       bootMs: this.#bootMs,
       // A request that takes minutes is activity for as long as it takes.
@@ -67,21 +69,13 @@ export class LoadMeter {
     };
   }
 
-  /** Brings the mean and the peaks up to now: the present level held since the last change. */
+  /** Brings the means up to now: the present level held since the last change. */
   #settle(nowMs: number): void {
     const elapsedMs = nowMs - this.#meanAtMs;
     if (elapsedMs <= 0) return;
-    this.#inFlightMean = this.#inFlight + (this.#inFlightMean - this.#inFlight) * Math.exp(-elapsedMs / MEAN_MS);
+    const demand = this.#inFlight + this.#queued;
+    this.#inFlightMean = this.#inFlight + (this.#inFlightMean - this.#inFlight) * Math.exp(-elapsedMs / IN_FLIGHT_MEAN_MS);
+    this.#demandMean = demand + (this.#demandMean - demand) * Math.exp(-elapsedMs / DEMAND_MEAN_MS);
     this.#meanAtMs = nowMs;
-    const bucket = Math.floor(nowMs / BUCKET_MS);
-    const passed = Math.min(BUCKETS, bucket - this.#bucket);
-    const level = this.#inFlight + this.#queued;
-    for (let step = 0; step < passed; step++) this.#peaks[(bucket - step) % BUCKETS] = level;
-    this.#bucket = bucket;
-  }
-
-  #raise(): void {
-    const place = this.#bucket % BUCKETS;
-    this.#peaks[place] = Math.max(this.#peaks[place] ?? 0, this.#inFlight + this.#queued);
   }
 }

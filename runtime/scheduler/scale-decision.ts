@@ -10,11 +10,11 @@ export const SCALE_RULES = Object.freeze({
   growthWindowMs: 250,
   /** Starts in one growth window that are allowed however small the version is: twice one instance. */
   growthStartsMin: 2,
-  /** Demand of this past time keeps its instances: the window of App Engine's development server. */
-  peakWindowMs: 60_000,
+  /** Demand of this past time keeps its instances: the window of App Engine's development server, and Knative's stable one. */
+  demandWindowMs: 60_000,
   /** Between two scale-downs of one version, so that each shows its effect before the next. */
   stopSpacingMs: 15_000,
-  /** How soon a present load above the target is looked at again, while its mean is still below. */
+  /** How soon a present demand above what all instances can hold is looked at again, while its mean is still below. */
   throughputRecheckMs: 100,
   /** When the host is full, room may come at any time. */
   roomRetryMs: 250,
@@ -26,10 +26,12 @@ export interface Load {
   readonly queued: number;
   /** How long the head of the hold queue has waited; 0 when the queue is empty. */
   readonly headWaitMs: number;
-  /** Requests in flight, averaged over about a quarter of a second. */
+  /** Requests in flight, averaged over about ten seconds. */
   readonly inFlightMean: number;
-  /** Most requests in flight and queued at once within `peakWindowMs`. */
-  readonly peak: number;
+  /** Requests in flight and queued, averaged over about half a second. */
+  readonly demandMean: number;
+  /** In flight and queued, as 19 of 20 arrivals within `demandWindowMs` found at most, themselves included. */
+  readonly demandUsual: number;
   /** Mean service time of late; undefined until a request was answered. */
   readonly serviceMs?: number | undefined;
   /** Mean time from start to ready of late; undefined until an instance was started. */

@@ -221,7 +221,7 @@ export class VersionPool {
   /** Whether nothing would be lost by forgetting this version. */
   isForgettable(): boolean {
     const nowMs = this.#clock.monotonicMs();
-    return this.isEmpty && !this.#isServing && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.peakWindowMs;
+    return this.isEmpty && !this.#isServing && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.demandWindowMs;
   }
 
   /** Idle instances that may go when another version needs their room: all but those that run without requests. */
