@@ -115,6 +115,8 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
     handlers: z.array(handler),
     defaultExpirationSeconds: z.number(),
     launch,
+    isStopped: z.boolean().exactOptional(),
+    instances: z.number().exactOptional(),
     fileListSha256: z.string(),
     errorPages: z
       .array(z.object({ cause: z.enum(['default', 'over_quota', 'timeout']), mimeType: z.string(), sha256: z.string() }))

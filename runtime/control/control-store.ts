@@ -13,7 +13,7 @@ export interface AppRecord {
   readonly createdAtMs: number;
 }
 
-/** A version never changes but for its state. States: staged → serving; either may be deleted. */
+/** A version never changes but for its state and what is named so. States: staged → serving; either may be deleted. */
 export interface VersionRecord {
   readonly kind: 'version';
   readonly appId: string;
@@ -28,6 +28,10 @@ export interface VersionRecord {
   readonly handlers: readonly ManifestHandler[];
   readonly defaultExpirationSeconds: number;
   readonly launch: LaunchRecord;
+  /** Stopped by hand: it serves nothing and has no instances. May change. */
+  readonly isStopped?: boolean;
+  /** Manual scaling: how many instances it has now, instead of what app.yaml says. May change. */
+  readonly instances?: number;
   /** Blob that lists the files: file-list.ts. */
   readonly fileListSha256: string;
   /** Pages of `error_handlers`; absent: none. Their content is among the files. */

@@ -191,10 +191,21 @@ function tableOf(state: RegistryState): RouteTableEvent {
       services: [...app.services.values()].map(serviceOf).filter(({ deployments }) => deployments.length > 0),
       ...(app.dispatch && app.dispatch.rules.length > 0 ? { dispatch: [...app.dispatch.rules] } : {}),
     })),
+    changes: changesOf(state),
     staged: allVersions(state)
       .filter((record) => record.state === 'staged')
       .map(({ deploymentId }) => deploymentId),
   };
+}
+
+function changesOf(state: RegistryState): RouteTableEvent['changes'] {
+  const changed = allVersions(state).filter(({ isStopped, instances }) => isStopped === true || instances !== undefined);
+  return Object.fromEntries(
+    changed.map(({ deploymentId, isStopped = false, instances }) => [
+      deploymentId,
+      { isStopped, ...(instances === undefined ? {} : { instances }) },
+    ]),
+  );
 }
 
 function serviceOf({ service, versions, traffic }: ServiceState): RouteTableEvent['apps'][number]['services'][number] {

@@ -34,6 +34,8 @@ export const routeEventSchema = z.discriminatedUnion('kind', [
         dispatch: z.array(z.object({ url: z.string(), host: z.string(), path: z.string(), service: z.string() })).exactOptional(),
       }),
     ),
+    /** What was changed about a deployment by hand, where something was. */
+    changes: z.record(z.string(), z.object({ isStopped: z.boolean(), instances: z.number().exactOptional() })),
     /** Deployments that may be started and not routed to: their deploys are under way. */
     staged: z.array(z.string()),
   }),

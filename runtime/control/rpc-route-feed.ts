@@ -6,15 +6,20 @@ import { followFeed } from '../../sdk/contract/wire/feed.ts';
 import { type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type LaunchPlan, type LaunchPlanSource } from '../scheduler/launch-plan.ts';
+import { type DeployedVersion } from '../scheduler/scheduler.ts';
 import { routeEventSchema, ROUTES_SERVICE, type RouteTableEvent } from './route-wire.ts';
 
 /** What else a new table means, besides new routes: called after the table's watchers. */
 export interface RouteFeedListener {
   /** Deployments that have a share of the traffic. */
   readonly onServing?: (deploymentIds: ReadonlySet<string>) => void;
+  /** All deployments whose deploy is done, and what was changed about them. */
+  readonly onDeployed?: (deployed: ReadonlyMap<string, DeployedVersion>) => void;
   /** A deployment that is routed to and started no more. */
   readonly onGone?: (deploymentId: string) => void;
 }
+
+const UNCHANGED: DeployedVersion = { isStopped: false };
 
 interface Deployment {
   readonly routes: VersionRoutes;
@@ -98,6 +103,7 @@ export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
     const table = this.#tableOf(event);
     this.#table = table;
     for (const watcher of this.#watchers) watcher(table);
+    this.#listener.onDeployed?.(new Map(routed.map((deploymentId) => [deploymentId, event.changes[deploymentId] ?? UNCHANGED])));
     this.#listener.onServing?.(servingOf(table));
     for (const deploymentId of before.keys()) if (!this.#current.has(deploymentId)) this.#listener.onGone?.(deploymentId);
   }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:http';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DevAccounts } from '../../router/dev-accounts.ts';
+import { LifecycleCalls } from '../../router/lifecycle-calls.ts';
 import { RouterServer } from '../../router/server.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
@@ -13,7 +13,6 @@ import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { RequestLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
-import { type WarmUp } from '../scheduler/fleet.ts';
 import { RpcAccounts } from '../services/rpc-accounts.ts';
 import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
@@ -28,13 +27,25 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     // The scheduler reads the feed and the feed tells the scheduler: one of them is known later.
     let scheduler: Scheduler | undefined = undefined as Scheduler | undefined;
     const feed = new RpcRouteFeed(links.connect('control'), timers, log, {
+      onDeployed: (deployed) => scheduler?.setDeployed(deployed),
       onServing: (deploymentIds) => scheduler?.setServing(deploymentIds),
       onGone: (deploymentId) => void scheduler?.retire(deploymentId),
     });
     const control = links.connect('control');
     const { meter, quotas } = startMetering('router', control, world, closing);
+    const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
+    logs.start();
+    closing.defer(() => logs.close());
+    const meteredLog = new MeteredRequestLog(new RequestLogStore(logs), meter);
+    const requestLog = new CountedRequestLog(meteredLog, clock);
+    // Visitors' requests alone are counted.
+    const lifecycle = new LifecycleCalls(meteredLog, clock, random, settings.domain);
     const host = new RpcInstanceHost(links.connect('host'), timers);
-    scheduler = new Scheduler(host, feed, clock, timers, random, log, { warmUp, isRefused: (appId) => quotas.isRefused(appId) });
+    scheduler = new Scheduler(host, feed, clock, timers, random, log, {
+      lifecycle: (call, options) => lifecycle.send(call, options),
+      isRefused: (appId) => quotas.isRefused(appId),
+      cores: availableParallelism(),
+    });
     const running = scheduler;
     running.start();
     closing.defer(() => running.close());
@@ -47,10 +58,6 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     closing.defer(() => {
       feed.close();
     });
-    const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
-    logs.start();
-    closing.defer(() => logs.close());
-    const requestLog = new CountedRequestLog(new MeteredRequestLog(new RequestLogStore(logs), meter), clock);
     closing.defer(await links.offer('router', [schedulerService(running), requestLog.service()]));
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
@@ -69,25 +76,3 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     throw error;
   }
 }
-
-/** One GET of `/_ah/warmup`; any answer counts (App Engine: a 404 is harmless). */
-const warmUp: WarmUp = ({ socketPath }, { signal }) =>
-  new Promise((resolve, reject) => {
-    const outgoing = request(
-      {
-        socketPath,
-        path: '/_ah/warmup',
-        headers: { host: 'warmup', 'x-appengine-user-ip': '0.1.0.3' },
-        signal,
-        timeout: LIMITS.instanceWarmupMsMax,
-      },
-      (response) => {
-        response.resume();
-        response.on('error', reject);
-        response.on('end', resolve);
-      },
-    );
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in time')));
-    outgoing.on('error', reject);
-    outgoing.end();
-  });

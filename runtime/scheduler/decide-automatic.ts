@@ -2,7 +2,7 @@
 import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { pacedStarts } from './paced-starts.ts';
 import { type Load, NOTHING, type PoolState, SCALE_RULES, type ScaleDecision, type ScaleSpec, type ScaleTarget } from './scale-decision.ts';
-import { requestsPerInstance } from './version-bounds.ts';
+import { instancesMaxOf, requestsPerInstance } from './version-bounds.ts';
 
 type AutomaticSpec = ScaleSpec<AutomaticScaling>;
 
@@ -19,11 +19,13 @@ type AutomaticSpec = ScaleSpec<AutomaticScaling>;
  * - throughput: the mean of I over 10 s needs more than N + B: App Engine's target_throughput_utilization. Or the mean of
  *   I + q over half a second is more than N + B can hold, which a steep rise reaches first. Only while min_pending_latency
  *   is automatic, for an app that sets it asks to let requests wait instead.
+ * - cpu: the instances use more than target_cpu_utilization of their class's share: one more, each five seconds, and never
+ *   more for this reason alone than the machine has CPU for.
  * - min-instances, min-idle (on top of need): only for versions with traffic (App Engine, app.yaml reference).
  * - At most ×2 in 250 ms, max_instances (0: no limit of its own), the host's room, and nothing during back-off, save for
  *   a deploy that waits for its first instance.
  * - Down: half of the surplus in 15 s, idle instances only, the longest idle first, to what would have held 19 of 20 requests of the last 60 s at
- *   once, and no less than the throughput rule would start; plus min-idle, or to max_idle_instances where set. None within
+ *   once, and no less than the throughput and CPU rules would start; plus min-idle, or to max_idle_instances where set. None within
  *   60 s of a start, so that no instance comes and goes at the border of a rule. The choice of the fullest instance is what
  *   drains those that go.
  * - To zero: the last one goes when the version was idle for the keep-alive time.
@@ -31,7 +33,7 @@ type AutomaticSpec = ScaleSpec<AutomaticScaling>;
 export function decideAutomatic(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number): ScaleDecision {
   const wish = wishOf(load, spec, pool, nowMs);
   const have = pool.ready + pool.booting;
-  if (wish.target && wish.target.instances > have) return pacedStarts(wish.target, spec.scaling, pool, nowMs);
+  if (wish.target && wish.target.instances > have) return pacedStarts(wish.target, instancesMaxOf(spec.scaling), pool, nowMs);
   const stop = stopsOf(load, spec, pool, nowMs);
   return { ...NOTHING, stop, ...(wish.recheckMs === undefined ? {} : { recheckMs: wish.recheckMs }) };
 }
@@ -67,6 +69,7 @@ function wishOf(
       targets.push({ instances: Math.ceil(load.demandMean / requestsPerInstance(scaling)), reason: 'throughput' });
     if (load.inFlight + load.queued > room) recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
   }
+  if (isCpuShort(load, spec, pool, nowMs)) targets.push({ instances: have + 1, reason: 'cpu' });
   if (spec.isServing) {
     if (scaling.minIdleInstances > 0) targets.push({ instances: need + scaling.minIdleInstances, reason: 'min-idle' });
     targets.push({ instances: scaling.minInstances, reason: 'min-instances' });
@@ -82,6 +85,12 @@ function wishOf(
 function throughputNeed(load: Load, scaling: AutomaticScaling): number {
   const need = load.inFlightMean / requestsPerInstance(scaling);
   return need > 1 ? Math.ceil(need) : 0;
+}
+
+/** The instances use more than their target share, one more would get CPU, and the last start has shown its effect. */
+function isCpuShort(load: Load, { scaling, cpuInstancesMax }: AutomaticSpec, pool: PoolState, nowMs: number): boolean {
+  if (load.cpu === undefined || pool.booting > 0 || pool.ready === 0 || pool.ready >= cpuInstancesMax) return false;
+  return load.cpu / pool.ready > scaling.targetCpuUtilization && nowMs - (pool.startedAtMs ?? -Infinity) >= SCALE_RULES.cpuSettleMs;
 }
 
 function minPendingMs(scaling: AutomaticScaling, load: Load): number {
@@ -108,7 +117,8 @@ function stopsOf(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number
   const have = pool.ready + pool.booting;
   const floor = Math.max(isServing ? minInstances : 0, nowMs - load.activeAtMs < spec.keepAliveMs ? 1 : 0, pool.isWarming ? 1 : 0);
   const held = Math.ceil(Math.max(load.inFlight + load.queued, load.demandUsual) / scaling.maxConcurrentRequests);
-  const keep = Math.max(floor, Math.max(held, throughputNeed(load, scaling)) + minIdle);
+  const forCpu = Math.min(spec.cpuInstancesMax, Math.ceil((load.cpuPeak ?? 0) / scaling.targetCpuUtilization));
+  const keep = Math.max(floor, Math.max(held, throughputNeed(load, scaling), forCpu) + minIdle);
   const isNewlyStarted = nowMs - (pool.startedAtMs ?? -Infinity) < SCALE_RULES.demandWindowMs;
   const surplus = isNewlyStarted ? 0 : have - keep;
   const idleSurplus = maxIdleInstances === undefined ? 0 : Math.min(pool.idle.length - Math.max(maxIdleInstances, minIdle), have - floor);

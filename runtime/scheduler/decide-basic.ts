@@ -11,8 +11,8 @@ export function decideBasic(load: Load, spec: ScaleSpec<BasicScaling>, pool: Poo
   const { scaling } = spec;
   const have = pool.ready + pool.booting;
   const need = load.queued > 0 ? Math.ceil((load.inFlight + load.queued) / requestsPerInstance(scaling)) : 0;
-  if (need > have) return pacedStarts({ instances: need, reason: 'pending' }, scaling, pool, nowMs);
-  if (pool.isWarming && have === 0) return pacedStarts({ instances: 1, reason: 'warm' }, scaling, pool, nowMs);
+  if (need > have) return pacedStarts({ instances: need, reason: 'pending' }, scaling.maxInstances, pool, nowMs);
+  if (pool.isWarming && have === 0) return pacedStarts({ instances: 1, reason: 'warm' }, scaling.maxInstances, pool, nowMs);
   // Who waits is given a place before anything goes.
   if (load.queued > 0 || pool.isWarming) return NOTHING;
   return { ...NOTHING, stop: pool.idle.filter(({ idleSinceMs }) => nowMs - idleSinceMs >= scaling.idleTimeoutMs).map(({ id }) => id) };

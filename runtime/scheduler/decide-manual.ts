@@ -3,15 +3,18 @@ import { pacedStarts } from './paced-starts.ts';
 import { NOTHING, type PoolState, type ScaleDecision, type ScaleSpec } from './scale-decision.ts';
 
 /**
- * manual_scaling: so many instances run whatever the load is. Fewer than before: the surplus goes at once, idle ones
- * first; the pool drains those that are busy. Versions without traffic run them too: App Engine stops them only when asked.
+ * manual_scaling: so many instances run whatever the load is, from the end of the deploy on, with traffic or without (App
+ * Engine stops them only when it is asked to). One that is on its way out is replaced at once. When the number is lowered
+ * the surplus goes: idle ones first, then busy ones after their last request.
  */
 export function decideManual(spec: ScaleSpec<ManualScaling>, pool: PoolState, nowMs: number): ScaleDecision {
-  const { scaling } = spec;
   const have = pool.ready + pool.booting;
-  if (have < scaling.instances) return pacedStarts({ instances: scaling.instances, reason: 'manual' }, scaling, pool, nowMs);
-  if (pool.ready <= scaling.instances) return NOTHING;
-  const surplus = pool.ready - scaling.instances;
-  const idleFirst = pool.idle.toSorted((a, b) => a.idleSinceMs - b.idleSinceMs).map(({ id }) => id);
-  return { ...NOTHING, stop: idleFirst.slice(0, surplus) };
+  const isRunning = spec.isDeployed || spec.isServing;
+  const instances = isRunning ? spec.scaling.instances : pool.isWarming ? 1 : 0;
+  if (have < instances) return pacedStarts({ instances, reason: isRunning ? 'manual' : 'warm' }, instances + pool.leaving, pool, nowMs);
+  // Before the control plane was heard nobody knows that they are too many.
+  if (!isRunning || pool.ready <= instances) return NOTHING;
+  const surplus = pool.ready - instances;
+  const stop = pool.idle.toSorted((a, b) => a.idleSinceMs - b.idleSinceMs).slice(0, surplus);
+  return { ...NOTHING, stop: stop.map(({ id }) => id), drain: surplus - stop.length };
 }

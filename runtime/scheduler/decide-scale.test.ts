@@ -57,7 +57,7 @@ interface Case {
 const decide = (each: Omit<Case, 'name' | 'want'>): ScaleDecision =>
   decideScale(
     { ...NO_LOAD, ...each.load },
-    { scaling: scaling(each.scaling), isServing: true, keepAliveMs: KEEP_ALIVE_MS, ...each.spec },
+    { scaling: scaling(each.scaling), isServing: true, isDeployed: true, keepAliveMs: KEEP_ALIVE_MS, cpuInstancesMax: 8, ...each.spec },
     { ...NO_INSTANCES, ...each.pool },
     NOW_MS,
   );
@@ -188,6 +188,35 @@ describe('starting ahead of the queue', () => {
       pool: { ready: 1 },
       want: { start: 0 },
     },
+    {
+      name: 'starts one more when the instances use more than target_cpu_utilization',
+      load: { inFlight: 2, cpu: 1.3 },
+      pool: { ready: 2 },
+      // 1.3 of the share of two: 0.65, against 0.6.
+      want: { start: 1, reason: 'cpu' },
+    },
+    { name: 'starts none for the CPU at the target', load: { inFlight: 2, cpu: 1.2 }, pool: { ready: 2 }, want: { start: 0 } },
+    {
+      name: 'keeps to the target that the app sets',
+      load: { inFlight: 2, cpu: 1.3 },
+      scaling: { targetCpuUtilization: 0.9 },
+      pool: { ready: 2 },
+      want: { start: 0 },
+    },
+    {
+      name: 'waits five seconds for the effect of a start',
+      load: { inFlight: 2, cpu: 2 },
+      pool: { ready: 2, startedAtMs: NOW_MS - 4_999 },
+      want: { start: 0 },
+    },
+    { name: 'starts none for the CPU while one boots', load: { inFlight: 2, cpu: 2 }, pool: { ready: 2, booting: 1 }, want: { start: 0 } },
+    {
+      name: 'starts none for the CPU that the machine does not have',
+      load: { inFlight: 2, cpu: 3 },
+      spec: { cpuInstancesMax: 2 },
+      pool: { ready: 2 },
+      want: { start: 0 },
+    },
     { name: 'holds min_instances for a version with traffic', scaling: { minInstances: 2 }, want: { start: 2, reason: 'min-instances' } },
     { name: 'not for one without', scaling: { minInstances: 2 }, spec: { isServing: false }, want: { start: 0 } },
     {
@@ -295,6 +324,20 @@ describe('scaling down', () => {
       want: { stop: ['i4', 'i3', 'i2'] },
     },
     {
+      name: 'keeps what the CPU of the last minute needs',
+      load: { demandUsual: 1, cpu: 0.1, cpuPeak: 1.3 },
+      pool: { ready: 3, idle: idle(long, long) },
+      // 1.3 / 0.6: three.
+      want: { stop: [] },
+    },
+    {
+      name: 'and lets go what the machine has no CPU for',
+      load: { demandUsual: 1, cpu: 0.1, cpuPeak: 1.3 },
+      spec: { cpuInstancesMax: 2 },
+      pool: { ready: 3, idle: idle(long, long) },
+      want: { stop: ['i0'] },
+    },
+    {
       name: 'stops nothing more for fifteen seconds',
       load: {},
       pool: { ready: 3, idle: idle(long), stoppedAtMs: NOW_MS - 14_999 },
@@ -361,6 +404,83 @@ describe('scaling down', () => {
       want: { stop: [] },
     },
   ]);
+});
+
+describe('basic scaling', () => {
+  const basic: Partial<ScaleSpec> = { scaling: { kind: 'basic', maxInstances: 3, idleTimeoutMs: 300_000 } };
+  const cases: readonly Case[] = [
+    { name: 'has no instance without a request', want: { start: 0, stop: [] } },
+    { name: 'starts one for the first request', load: { queued: 1 }, want: { start: 1, reason: 'pending' } },
+    { name: 'starts none while one that boots has room for all', load: { queued: 10 }, pool: { booting: 1 }, want: { start: 0 } },
+    { name: 'starts the next for the eleventh', load: { inFlight: 10, queued: 1 }, pool: { ready: 1 }, want: { start: 1 } },
+    { name: 'keeps to max_instances', load: { inFlight: 30, queued: 50 }, pool: { ready: 3 }, want: { start: 0 } },
+    {
+      name: 'starts none ahead of a request that waits',
+      load: { inFlight: 10, inFlightMean: 10, demandUsual: 30 },
+      pool: { ready: 1 },
+      want: { start: 0 },
+    },
+    {
+      name: 'stops every instance that was idle for idle_timeout, and no other',
+      load: { demandUsual: 30 },
+      pool: { ready: 3, idle: idle(NOW_MS - 300_000, NOW_MS - 299_999, NOW_MS - 400_000) },
+      want: { stop: ['i0', 'i2'] },
+    },
+    {
+      name: 'has nothing to do with min_instances, the keep-alive time or the pace of scaling down',
+      load: { activeAtMs: NOW_MS },
+      pool: { ready: 1, idle: idle(NOW_MS - 300_000), stoppedAtMs: NOW_MS },
+      want: { stop: ['i0'] },
+    },
+    { name: 'starts one for a deploy', pool: { isWarming: true }, want: { start: 1, reason: 'warm' } },
+    { name: 'backs off', load: { queued: 1 }, pool: { noStartBeforeMs: NOW_MS + 900 }, want: { start: 0, recheckMs: 900 } },
+    { name: 'stops idle ones when drained', pool: { ready: 1, idle: idle(NOW_MS), isDraining: true }, want: { stop: ['i0'] } },
+  ];
+  for (const each of cases) it(each.name, () => expect(decide({ ...each, spec: { ...basic, ...each.spec } })).toMatchObject(each.want));
+});
+
+describe('manual scaling', () => {
+  const manual: Partial<ScaleSpec> = { scaling: { kind: 'manual', instances: 2 } };
+  const long = NOW_MS - 10_000_000;
+  const cases: readonly Case[] = [
+    { name: 'starts its instances without any request', want: { start: 2, reason: 'manual' } },
+    { name: 'with traffic or without', spec: { isServing: false }, want: { start: 2 } },
+    { name: 'not before its deploy is done', spec: { isServing: false, isDeployed: false }, want: { start: 0 } },
+    {
+      name: 'but for the one that the deploy warms',
+      spec: { isServing: false, isDeployed: false },
+      pool: { isWarming: true },
+      want: { start: 1, reason: 'warm' },
+    },
+    {
+      name: 'starts no more whatever the load',
+      load: { inFlight: 20, queued: 100, headWaitMs: 9_000 },
+      pool: { ready: 2 },
+      want: { start: 0 },
+    },
+    {
+      name: 'keeps them however long they are idle',
+      load: { activeAtMs: 0 },
+      pool: { ready: 2, idle: idle(long, long) },
+      want: { stop: [] },
+    },
+    { name: 'replaces one that is on its way out', pool: { ready: 1, leaving: 1 }, want: { start: 1 } },
+    {
+      name: 'lets the surplus go at once, idle ones first',
+      pool: { ready: 4, idle: idle(NOW_MS - 5, NOW_MS - 9, NOW_MS - 1) },
+      want: { stop: ['i1', 'i0'], drain: 0 },
+    },
+    { name: 'and drains busy ones', pool: { ready: 4, idle: idle(NOW_MS) }, want: { stop: ['i0'], drain: 1 } },
+    {
+      name: 'takes none for surplus before the control plane was heard',
+      spec: { isServing: false, isDeployed: false },
+      pool: { ready: 4, idle: idle(long) },
+      want: { stop: [], drain: 0 },
+    },
+    { name: 'backs off', pool: { noStartBeforeMs: NOW_MS + 900 }, want: { start: 0, recheckMs: 900 } },
+    { name: 'stops them when drained', pool: { ready: 2, idle: idle(long, long), isDraining: true }, want: { stop: ['i0', 'i1'] } },
+  ];
+  for (const each of cases) it(each.name, () => expect(decide({ ...each, spec: { ...manual, ...each.spec } })).toMatchObject(each.want));
 });
 
 describe('decideScale, whatever it is given', () => {

@@ -56,7 +56,8 @@ function newFleet(): { readonly fleet: Fleet; readonly host: SlowHost; readonly 
   const time = new VirtualTime();
   const heard: string[] = [];
   const listener = {
-    wantsWarmUp: () => false,
+    firstRequest: () => undefined,
+    wantsStopRequest: () => false,
     onListening: (bootMs: number | undefined) => void heard.push(`listening ${bootMs ?? 'before'}`),
     onReady: () => void heard.push('ready'),
     onGone: (_: unknown, was: string) => void heard.push(`gone from ${was}`),
@@ -141,7 +142,7 @@ describe('Fleet', () => {
     if (instance) fleet.stop(instance);
     fleet.onChange(viewOf('i1', 'ready'));
     expect(fleet).toMatchObject({ ready: 0, leaving: 1 });
-    expect(fleet.choose(10)).toBeUndefined();
+    expect(fleet.choose(6, 10)).toBeUndefined();
   });
 
   it('tells the host again to stop what it did not hear of', async () => {
@@ -166,7 +167,7 @@ describe('Fleet', () => {
     for (const instance of [...fleet.all()]) fleet.drain(instance);
     expect(host.stops).toEqual(['idle', 'boot']);
     expect(fleet).toMatchObject({ ready: 0, booting: 0, leaving: 3 });
-    expect(fleet.choose(10)).toBeUndefined();
+    expect(fleet.choose(6, 10)).toBeUndefined();
   });
 
   it('stops a drained one whose requests do not end in time', async () => {

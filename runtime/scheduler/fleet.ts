@@ -1,21 +1,17 @@
-import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type InstanceExit, type InstanceHost, type InstanceSpec, type InstanceView } from '../host/instance.ts';
 import { chooseInstance } from './choose-instance.ts';
+import { type LifecycleCaller, type LifecyclePath, LifecycleRequests } from './lifecycle-request.ts';
 import { PoolInstance, type PoolInstanceState } from './pool-instance.ts';
-
-/** Sends one `/_ah/warmup`. Any answer will do, and a failure keeps no instance from serving. */
-export type WarmUp = (
-  instance: { readonly instanceId: string; readonly socketPath: string },
-  options: { readonly signal: AbortSignal },
-) => Promise<void>;
 
 /** Who hears of a fleet. Called when the fleet's own state is settled, so that it may be changed again. */
 export interface FleetListener {
-  /** Whether an instance that listens is to be warmed up before it takes requests. */
-  wantsWarmUp(): boolean;
+  /** What an instance that listens is asked before it takes requests; undefined: nothing. */
+  firstRequest(): Exclude<LifecyclePath, '/_ah/stop'> | undefined;
+  /** Whether an instance is told by a request that it is to go. */
+  wantsStopRequest(): boolean;
   /** Listens, after `bootMs` for one that was started here. */
   onListening(bootMs: number | undefined): void;
   onReady(): void;
@@ -28,7 +24,8 @@ export interface FleetListener {
 
 export interface FleetOptions {
   readonly stopGraceMs: number;
-  readonly warmUp?: WarmUp | undefined;
+  /** Makes the lifecycle requests; absent, none is made. */
+  readonly lifecycle?: LifecycleCaller | undefined;
 }
 
 /** What the host may be asked about later: an instance, and whether it is under suspicion now. */
@@ -44,10 +41,10 @@ const BOOT_LOST_MS = 10_000;
 export class Fleet {
   readonly #host: InstanceHost;
   readonly #clock: Clock;
-  readonly #timers: Timers;
   readonly #log: Log;
   readonly #listener: FleetListener;
   readonly #options: FleetOptions;
+  readonly #lifecycle: LifecycleRequests | undefined;
   readonly #instances = new Map<string, PoolInstance>();
   /** Start calls without an answer, and those instances of them that the watch showed before the answer came. */
   #startCalls = 0;
@@ -56,10 +53,10 @@ export class Fleet {
   constructor(host: InstanceHost, clock: Clock, timers: Timers, log: Log, listener: FleetListener, options: FleetOptions) {
     this.#host = host;
     this.#clock = clock;
-    this.#timers = timers;
     this.#log = log;
     this.#listener = listener;
     this.#options = options;
+    this.#lifecycle = options.lifecycle && new LifecycleRequests(options.lifecycle, timers, log);
   }
 
   /** Instances that take room on the host, those asked for included. */
@@ -93,8 +90,15 @@ export class Fleet {
     return [...this.#instances.values()].filter((instance) => instance.isIdle);
   }
 
-  choose(concurrentMax: number): PoolInstance | undefined {
-    return chooseInstance(this.#instances.values(), concurrentMax);
+  choose(concurrentTarget: number, concurrentMax: number): PoolInstance | undefined {
+    return chooseInstance(this.#instances.values(), concurrentTarget, concurrentMax);
+  }
+
+  /** `count` of those that take requests, the emptiest first. */
+  emptiest(count: number): readonly PoolInstance[] {
+    if (count === 0) return [];
+    const open = [...this.#instances.values()].filter((instance) => instance.isOpen);
+    return open.toSorted((a, b) => a.inFlight - b.inFlight).slice(0, count);
   }
 
   get(id: string): PoolInstance | undefined {
@@ -113,18 +117,33 @@ export class Fleet {
     );
   }
 
-  /** Asks the instance to go; it takes no request from now on. One that is on its way out already is left alone. */
+  /**
+   * Asks the instance to go; it takes no request from now on. One that is on its way out already is left alone. SIGTERM
+   * comes after its stop request.
+   */
   stop(instance: PoolInstance): void {
-    if (instance.state === 'stopping' || instance.state === 'exited') return;
+    const { state } = instance;
+    if (state === 'stopping' || state === 'exited') return;
+    if (state === 'ready') this.#sayFarewell(instance);
     instance.move('stopping', this.#clock.monotonicMs());
     this.#log.info('Stopping an instance', { instanceId: instance.id, inFlight: instance.inFlight, instances: this.size });
-    this.#sendStop(instance);
+    if (!instance.farewell) {
+      this.#sendStop(instance);
+      return;
+    }
+    void instance.farewell.then(() => {
+      if (instance.state !== 'exited') this.#sendStop(instance);
+    });
   }
 
-  /** Asks the instance to go once the requests that it has are done; it takes no other from now on. */
+  /** Asks the instance to go once the requests that it has are done, which may hear of it; it takes no other from now on. */
   drain(instance: PoolInstance): void {
-    if (instance.state !== 'ready' || instance.isIdle) this.stop(instance);
-    else instance.drain(this.#clock.monotonicMs());
+    if (instance.state !== 'ready' || instance.isIdle) {
+      this.stop(instance);
+      return;
+    }
+    instance.drain(this.#clock.monotonicMs());
+    this.#sayFarewell(instance);
   }
 
   // --- What the host says ---------------------------------------------------------------------------------------------
@@ -139,7 +158,7 @@ export class Fleet {
         if (instance.state === 'starting') this.#onListening(instance, view);
         return;
       case 'stopping':
-        if (instance.state !== 'stopping') instance.move('stopping', this.#clock.monotonicMs());
+        if (instance.state !== 'stopping' && instance.denial === undefined) instance.move('stopping', this.#clock.monotonicMs());
         return;
       case 'exited':
         this.#remove(instance, view.exit ?? exitOf('exited'));
@@ -195,7 +214,9 @@ export class Fleet {
     const isOwn = this.startsPending > 0;
     if (view.state === 'exited' && !isOwn) return undefined;
     if (isOwn) this.#startsSeen.add(view.id);
-    return this.#add(view.id, view.startedAtMs, isOwn);
+    const instance = this.#add(view.id, view.startedAtMs, isOwn);
+    if (view.state === 'starting') instance.isGreeted = false;
+    return instance;
   }
 
   #add(id: string, startedAtMs: number, isOwn: boolean): PoolInstance {
@@ -207,26 +228,25 @@ export class Fleet {
   #onListening(instance: PoolInstance, view: InstanceView): void {
     instance.listen(view);
     this.#listener.onListening(instance.isOwn ? this.#clock.monotonicMs() - instance.knownAtMs : undefined);
-    const { warmUp } = this.#options;
-    if (warmUp && instance.isOwn && this.#listener.wantsWarmUp()) this.#sendWarmUp(instance, warmUp);
+    const path = instance.isGreeted ? undefined : this.#listener.firstRequest();
+    if (this.#lifecycle && path) void this.#greet(instance, this.#lifecycle, path);
     else this.#admit(instance);
   }
 
-  #sendWarmUp(instance: PoolInstance, warmUp: WarmUp): void {
+  /** The instance's first request is the platform's own, and with it its start is over. */
+  async #greet(instance: PoolInstance, lifecycle: LifecycleRequests, path: LifecyclePath): Promise<void> {
     instance.move('warming', this.#clock.monotonicMs());
-    const abort = new AbortController();
-    const cancel = this.#timers.after(LIMITS.instanceWarmupMsMax, () => {
-      abort.abort(new PlatformError('DEADLINE_EXCEEDED'));
+    instance.hasServed = true;
+    const { id: instanceId, socketPath, start } = instance;
+    const problem = await lifecycle.send({ path, instanceId, socketPath, start });
+    if (problem === undefined) {
       this.#admit(instance);
-    });
-    warmUp({ instanceId: instance.id, socketPath: instance.socketPath }, { signal: abort.signal })
-      .catch((error: unknown) => {
-        this.#log.info('A warm-up request failed', { instanceId: instance.id, error });
-      })
-      .finally(() => {
-        cancel();
-        this.#admit(instance);
-      });
+      return;
+    }
+    if (!instance.isBooting) return;
+    // It counts as booting until the host says how it ended, which explains more: it may have died of its start.
+    instance.denial = problem;
+    this.#sendStop(instance);
   }
 
   #admit(instance: PoolInstance): void {
@@ -241,6 +261,12 @@ export class Fleet {
   }
 
   // --- Going ----------------------------------------------------------------------------------------------------------
+
+  #sayFarewell(instance: PoolInstance): void {
+    if (!this.#lifecycle || !this.#listener.wantsStopRequest()) return;
+    const { id: instanceId, socketPath } = instance;
+    instance.farewell ??= this.#lifecycle.send({ path: '/_ah/stop', instanceId, socketPath });
+  }
 
   #sendStop(instance: PoolInstance): void {
     instance.isStopUnheard = false;

@@ -30,6 +30,11 @@ export class LoadMeter {
     return this.#activeAtMs;
   }
 
+  /** Whether any request has been answered. */
+  get hasServed(): boolean {
+    return this.#serviceMs !== undefined;
+  }
+
   /** To be called whenever either number may have changed. */
   change(inFlight: number, queued: number, nowMs: number): void {
     if (inFlight === this.#inFlight && queued === this.#queued) return;

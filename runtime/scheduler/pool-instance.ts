@@ -37,11 +37,20 @@ export class PoolInstance implements Candidate {
   #start: StartPhases | undefined;
   #inFlight = 0;
   #idleSinceMs: number;
+  #readySinceMs: number | undefined;
   #isSuspect = false;
   #drainSinceMs: number | undefined;
   /** Whether a request was given to it; of adopted ones nobody knows, and they are past their start anyway. */
   hasServed: boolean;
   hasAnswered: boolean;
+  /** Whether its first request, should it get one of the platform's, lies behind it; so it is with those from before our time. */
+  isGreeted: boolean;
+  /** Why it may not serve though it listens: it did not accept its start. */
+  denial: string | undefined;
+  /** Whether it uses more than its target share of the CPU, so that others are better given the next request. */
+  isHot = false;
+  /** Settles when the instance is done with its stop request, or its time for that is over; absent: it was sent none. */
+  farewell: Promise<unknown> | undefined;
   /** The host could not be told to stop it: to be told again. */
   isStopUnheard = false;
 
@@ -53,6 +62,7 @@ export class PoolInstance implements Candidate {
     this.isOwn = options.isOwn;
     this.hasServed = !options.isOwn;
     this.hasAnswered = !options.isOwn;
+    this.isGreeted = !options.isOwn;
   }
 
   get state(): PoolInstanceState {
@@ -65,6 +75,11 @@ export class PoolInstance implements Candidate {
 
   get socketPath(): string {
     return this.#socketPath;
+  }
+
+  /** Monotonic time since which it may take requests. */
+  get readySinceMs(): number | undefined {
+    return this.#readySinceMs;
   }
 
   /** How it started, once it listens. */
@@ -112,6 +127,7 @@ export class PoolInstance implements Candidate {
     assert(LEGAL[this.#state].includes(to), `an instance may not go from ${this.#state} to ${to}`);
     this.#state = to;
     this.#idleSinceMs = nowMs;
+    if (to === 'ready') this.#readySinceMs = nowMs;
   }
 
   take(): void {

@@ -14,6 +14,10 @@ export const SCALE_RULES = Object.freeze({
   demandWindowMs: 60_000,
   /** Between two scale-downs of one version, so that each shows its effect before the next. */
   stopSpacingMs: 15_000,
+  /** From a start to the next one for the CPU's sake, so that the first shows its effect. */
+  cpuSettleMs: 5_000,
+  /** An instance that has been ready for this long has started well, whether it has answered anything or not. */
+  stableMs: 10_000,
   /** How soon a present demand above what all instances can hold is looked at again, while its mean is still below. */
   throughputRecheckMs: 100,
   /** When the host is full, room may come at any time. */
@@ -36,6 +40,10 @@ export interface Load {
   readonly serviceMs?: number | undefined;
   /** Mean time from start to ready of late; undefined until an instance was started. */
   readonly bootMs?: number | undefined;
+  /** CPU that the ready instances use together, 1 being all of one instance's share; undefined where nobody can tell. */
+  readonly cpu?: number | undefined;
+  /** The most of it within `demandWindowMs`. */
+  readonly cpuPeak?: number | undefined;
   /** When a request last came or went, or the version was warmed. */
   readonly activeAtMs: number;
 }
@@ -45,6 +53,10 @@ export interface ScaleSpec<S extends Scaling = Scaling> {
   readonly scaling: S;
   /** Whether the version has a share of the traffic. */
   readonly isServing: boolean;
+  /** Whether its deploy is done. */
+  readonly isDeployed: boolean;
+  /** More instances than this would get no more CPU from this machine. */
+  readonly cpuInstancesMax: number;
   /** How long the last instance of automatic scaling stays without a request. Plain data, so that a policy may adapt it. */
   readonly keepAliveMs: number;
 }
@@ -75,7 +87,7 @@ export interface PoolState {
   readonly isWarming: boolean;
 }
 
-export type StartReason = 'pending' | 'max-pending' | 'throughput' | 'min-idle' | 'min-instances' | 'manual' | 'warm';
+export type StartReason = 'pending' | 'max-pending' | 'throughput' | 'min-idle' | 'min-instances' | 'cpu' | 'manual' | 'warm';
 
 export interface ScaleDecision {
   readonly start: number;
@@ -83,6 +95,8 @@ export interface ScaleDecision {
   readonly reason?: StartReason;
   /** Instances to stop; all are idle, so none loses a request. */
   readonly stop: readonly string[];
+  /** Instances beyond those that are to go though they are busy, as soon as they have finished. */
+  readonly drain: number;
   /** Starts that only the host's limit forbids: the scheduler may stop idle instances of other versions for them. */
   readonly short: number;
   /** When to decide again though nothing happens; undefined when only an event or the slow tick can change the outcome. */
@@ -95,4 +109,4 @@ export interface ScaleTarget {
   readonly reason: StartReason;
 }
 
-export const NOTHING: ScaleDecision = Object.freeze({ start: 0, stop: Object.freeze([]), short: 0 });
+export const NOTHING: ScaleDecision = Object.freeze({ start: 0, stop: Object.freeze([]), drain: 0, short: 0 });

@@ -17,7 +17,11 @@ export const poolViewSchema = z.object({
   service: z.string(),
   version: z.string(),
   deploymentId: z.string(),
+  scaling: z.enum(['automatic', 'basic', 'manual']),
+  /** Whether it has a share of the traffic. */
   isServing: z.boolean(),
+  /** Stopped by hand. */
+  isStopped: z.boolean(),
   isDraining: z.boolean(),
   inFlight: z.number(),
   queued: z.number(),
@@ -30,6 +34,8 @@ export const poolViewSchema = z.object({
   startError: z.string().optional(),
   /** Milliseconds until the next try after a failed start. */
   nextTryMs: z.number().optional(),
+  /** Why the host has no room for an instance that is wanted. */
+  shortage: z.string().optional(),
 });
 
 export const schedulerViewSchema = z.object({ hostRoom: z.number(), pools: z.array(poolViewSchema) });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type InstanceLease, type InstanceTarget } from '../../router/ports.ts';
-import { type AutomaticScaling } from '../../sdk/contract/app-manifest/manifest.ts';
+import { type AutomaticScaling, type BasicScaling, type ManualScaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
@@ -8,7 +8,7 @@ import { SeededRandom, VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { type InstanceSpec, type InstanceView } from '../host/instance.ts';
 import { MemoryInstanceHost } from '../host/memory-instance-host.ts';
 import { type LaunchPlan } from './launch-plan.ts';
-import { Scheduler, type SchedulerOptions } from './scheduler.ts';
+import { type DeployedVersion, Scheduler, type SchedulerOptions } from './scheduler.ts';
 import { type PoolView, schedulerViewSchema } from './scheduler-view.ts';
 
 const READY_MS = 100;
@@ -70,6 +70,16 @@ class Fixture {
         ...scaling,
       },
     });
+  }
+
+  /** As `plan`, for basic and manual scaling. */
+  planOther(deploymentId: string, scaling: BasicScaling | ManualScaling): void {
+    this.plans.set(deploymentId, { spec: specOf(deploymentId, 30_000), warmup: false, scaling });
+  }
+
+  /** The deployment is there for good. */
+  deploy(deploymentId: string, change: Partial<DeployedVersion> = {}): void {
+    this.scheduler.setDeployed(new Map([[deploymentId, { isStopped: false, ...change }]]));
   }
 
   /** A request whose outcome can be read at any time. */
@@ -492,17 +502,17 @@ describe('warming', () => {
   it('sends a warm-up request first to an app that takes one, unless somebody waits', async () => {
     const warmedUp: string[] = [];
     let answer = (): void => undefined;
-    const warmUp = ({ instanceId }: { readonly instanceId: string }): Promise<void> => {
-      warmedUp.push(instanceId);
-      return new Promise((resolve) => (answer = resolve));
+    const lifecycle = ({ path, instanceId }: { readonly path: string; readonly instanceId: string }): Promise<number> => {
+      warmedUp.push(`${path} ${instanceId}`);
+      return new Promise((resolve) => (answer = () => resolve(500)));
     };
-    const fixture = await started({ warmUp });
+    const fixture = await started({ lifecycle });
     fixture.plan('a', {}, { warmup: true });
     fixture.plan('b', {}, { warmup: true });
     let isWarm = false;
     void fixture.scheduler.warm('a').then(() => (isWarm = true));
     await fixture.time.advanceAsync(READY_MS);
-    expect(warmedUp).toHaveLength(1);
+    expect(warmedUp).toEqual(['/_ah/warmup 000000000001']);
     expect(isWarm).toBe(false);
     expect(fixture.pool('a').instances[0]?.state).toBe('warming');
     answer();
@@ -513,7 +523,7 @@ describe('warming', () => {
   });
 
   it('takes an instance whose warm-up request is never answered after ten seconds', async () => {
-    const fixture = await started({ warmUp: () => new Promise(() => undefined) });
+    const fixture = await started({ lifecycle: () => new Promise(() => undefined) });
     fixture.plan('a', {}, { warmup: true });
     const warmed = fixture.scheduler.warm('a');
     await fixture.time.advanceAsync(READY_MS + 10_000);
@@ -690,5 +700,263 @@ describe('closing', () => {
     await expect(fixture.scheduler.acquire(target('a'), { signal: new AbortController().signal })).rejects.toMatchObject({
       code: 'ROUTE_STARTING',
     });
+  });
+});
+
+/** Answers the platform's own requests as told, and remembers them. */
+class LifecycleApp {
+  readonly asked: string[] = [];
+  readonly #status: Partial<Record<string, number | 'never' | 'broken'>>;
+
+  constructor(status: Partial<Record<string, number | 'never' | 'broken'>> = {}) {
+    this.#status = status;
+  }
+
+  /** What the next requests are answered with. */
+  say(path: string, status: number | 'never' | 'broken'): void {
+    this.#status[path] = status;
+  }
+
+  readonly lifecycle = ({ path, instanceId }: { readonly path: string; readonly instanceId: string }): Promise<number> => {
+    this.asked.push(`${path} ${Number.parseInt(instanceId, 16)}`);
+    const status = this.#status[path] ?? 200;
+    if (status === 'never') return new Promise(() => undefined);
+    return status === 'broken' ? Promise.reject(new Error('socket hang up')) : Promise.resolve(status);
+  };
+}
+
+describe('basic scaling', () => {
+  const BASIC: BasicScaling = { kind: 'basic', maxInstances: 2, idleTimeoutMs: 60_000 };
+
+  it('asks /_ah/start before the first request, and stops an instance with /_ah/stop when it was idle for its time', async () => {
+    const app = new LifecycleApp({ '/_ah/start': 404 });
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', BASIC);
+    const lease = await fixture.lease('a');
+    expect(app.asked).toEqual(['/_ah/start 1']);
+    // The start was its first request.
+    expect(lease.isLoadingRequest).toBe(false);
+    lease.release('answered');
+    await fixture.time.advanceAsync(59_000);
+    expect(fixture.pool('a').instances).toHaveLength(1);
+    await fixture.time.advanceAsync(2_000);
+    expect(app.asked).toEqual(['/_ah/start 1', '/_ah/stop 1']);
+    expect(await fixture.host.list()).toEqual([]);
+  });
+
+  it('gives one instance ten requests at once, then starts the next, up to its bound', async () => {
+    const fixture = await started();
+    fixture.planOther('a', BASIC);
+    for (let index = 0; index < 30; index++) fixture.request('a');
+    await fixture.time.advanceAsync(READY_MS);
+    expect(fixture.host.started).toHaveLength(2);
+    expect(fixture.pool('a')).toMatchObject({ inFlight: 20, queued: 10, scaling: 'basic' });
+  });
+
+  it('sends SIGTERM once /_ah/stop was answered or half a minute is over, and no request meanwhile', async () => {
+    const app = new LifecycleApp({ '/_ah/stop': 'never' });
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', { ...BASIC, idleTimeoutMs: 1_000 });
+    (await fixture.lease('a')).release('answered');
+    await fixture.time.advanceAsync(2_500);
+    expect(fixture.pool('a').instances[0]?.state).toBe('stopping');
+    expect((await fixture.host.list())[0]?.state).toBe('ready');
+    expect((await fixture.lease('a')).instanceId).toBe('000000000002');
+    await fixture.time.advanceAsync(30_000);
+    expect((await fixture.host.list()).map(({ id }) => id)).toEqual(['000000000002']);
+  });
+});
+
+describe('a start that the app does not accept', () => {
+  it.each([
+    [500, '/_ah/start was answered with status 500'],
+    [302, '/_ah/start was answered with status 302'],
+    ['broken', '/_ah/start was not answered'],
+  ] as const)('%s ends the instance, is told to who waits, and backs off', async (status, reason) => {
+    const app = new LifecycleApp({ '/_ah/start': status });
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', { kind: 'basic', maxInstances: 5, idleTimeoutMs: 60_000 });
+    const request = fixture.request('a');
+    await fixture.time.advanceAsync(READY_MS + 10);
+    expect(request.outcome).toMatchObject({ code: 'INSTANCE_START_REFUSED', message: expect.stringContaining(reason) });
+    expect(await fixture.host.list()).toEqual([]);
+    const again = fixture.request('a');
+    app.say('/_ah/start', 204);
+    await fixture.time.advanceAsync(800);
+    expect(fixture.host.started).toHaveLength(1);
+    await fixture.time.advanceAsync(400 + READY_MS);
+    leaseOf(again);
+  });
+});
+
+describe('manual scaling', () => {
+  const MANUAL: ManualScaling = { kind: 'manual', instances: 2 };
+
+  it('runs its instances from the end of the deploy on, without traffic, each started by /_ah/start', async () => {
+    const app = new LifecycleApp();
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', MANUAL);
+    void fixture.scheduler.warm('a');
+    await fixture.time.advanceAsync(5_000);
+    expect(fixture.host.started).toHaveLength(1);
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(READY_MS);
+    expect(app.asked).toEqual(['/_ah/start 1', '/_ah/start 2']);
+    await fixture.time.advanceAsync(3_600_000);
+    expect(fixture.pool('a').instances.map(({ state }) => state)).toEqual(['ready', 'ready']);
+  });
+
+  it('spreads requests over them', async () => {
+    const fixture = await started();
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(READY_MS);
+    for (let index = 0; index < 4; index++) await fixture.lease('a', 0);
+    expect(fixture.pool('a').instances.map(({ inFlight }) => inFlight)).toEqual([2, 2]);
+  });
+
+  it('replaces one that dies or is told to go, at once', async () => {
+    const fixture = await started();
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(20_000);
+    fixture.host.kill('000000000001');
+    await fixture.time.advanceAsync(READY_MS);
+    const lease = await fixture.lease('a', 0);
+    fixture.scheduler.stopInstance(lease.instanceId);
+    await fixture.time.advanceAsync(READY_MS);
+    const ready = fixture.pool('a').instances.filter(({ state, inFlight }) => state === 'ready' && inFlight === 0);
+    expect(ready).toHaveLength(2);
+  });
+
+  it('takes another number while it runs, up and down', async () => {
+    const fixture = await started();
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a', { instances: 4 });
+    await fixture.time.advanceAsync(1_000);
+    expect(fixture.pool('a').instances).toHaveLength(4);
+    const lease = await fixture.lease('a', 0);
+    fixture.deploy('a', { instances: 1 });
+    await fixture.time.advanceAsync(100);
+    expect(fixture.pool('a').instances.map(({ id }) => id)).toHaveLength(1);
+    lease.release('answered');
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(1_000);
+    expect(fixture.pool('a').instances).toHaveLength(2);
+  });
+
+  it('has no instance and refuses requests while it is stopped, and runs again when it is started', async () => {
+    const app = new LifecycleApp();
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(READY_MS);
+    const lease = await fixture.lease('a', 0);
+    fixture.deploy('a', { isStopped: true });
+    await fixture.time.advanceAsync(10);
+    // Also the busy one hears of it, and may end what it does.
+    expect(app.asked.slice(2)).toEqual(['/_ah/stop 1', '/_ah/stop 2']);
+    expect(fixture.pool('a').instances).toHaveLength(1);
+    const refused = fixture.request('a');
+    await fixture.time.advanceAsync(0);
+    expect(refused.outcome).toMatchObject({ code: 'ROUTE_NOTHING_SERVING' });
+    lease.release('answered');
+    await fixture.time.advanceAsync(200_000);
+    expect(await fixture.host.list()).toEqual([]);
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(READY_MS);
+    expect(await fixture.host.list()).toHaveLength(2);
+  });
+
+  it('backs off, and counts, when its instances crash again and again before they have answered anything', async () => {
+    const fixture = await started();
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a');
+    for (let round = 0; round < 600; round++) {
+      await fixture.time.advanceAsync(100);
+      for (const { id, state } of await fixture.host.list()) if (state === 'ready') fixture.host.kill(id);
+    }
+    // A minute: tries after 1, 2, 4, 8, 16 and 32 seconds, two instances each.
+    expect(fixture.host.started.length).toBeLessThan(16);
+    expect(fixture.pool('a')).toMatchObject({ startError: expect.stringContaining('SIGKILL'), nextTryMs: expect.any(Number) });
+    const told = fixture.log.lines.filter(({ message }) => message.startsWith('An instance crashed 5 times in a row, next try in'));
+    expect(told).toHaveLength(1);
+  });
+
+  it('forgets failures once an instance has stayed for a while', async () => {
+    const fixture = await started();
+    fixture.planOther('a', MANUAL);
+    fixture.host.failNextStart();
+    fixture.deploy('a');
+    await fixture.time.advanceAsync(2_000);
+    expect(fixture.pool('a').startFailures).toBe(1);
+    await fixture.time.advanceAsync(12_000);
+    expect(fixture.pool('a')).toMatchObject({ startFailures: 0 });
+  });
+
+  it('adopts its instances after a restart of the router, and stops none before the control plane was heard', async () => {
+    const app = new LifecycleApp();
+    const fixture = await started({ lifecycle: app.lifecycle });
+    fixture.planOther('a', MANUAL);
+    fixture.deploy('a', { instances: 3 });
+    await fixture.time.advanceAsync(1_000);
+    await fixture.scheduler.close();
+    const next = fixture.newScheduler({ lifecycle: app.lifecycle });
+    next.start();
+    await fixture.time.advanceAsync(30_000);
+    expect(next.view().pools[0]?.instances).toHaveLength(3);
+    next.setDeployed(new Map([['a', { isStopped: false, instances: 3 }]]));
+    await fixture.time.advanceAsync(30_000);
+    expect(next.view().pools[0]?.instances).toHaveLength(3);
+    // Who was there before has been asked before.
+    expect(app.asked).toEqual(['/_ah/start 1', '/_ah/start 2', '/_ah/start 3']);
+  });
+});
+
+describe('the CPU rule', () => {
+  it('starts one more for instances above their target, gives it the next requests, and keeps it while it is needed', async () => {
+    const fixture = await started({ cores: 4 });
+    fixture.plan('a', { maxConcurrentRequests: 10, targetThroughputUtilization: 0.6 });
+    const lease = await fixture.lease('a');
+    let cpuMicros = 500_000;
+    // F1: a quarter of a core; it uses the half of one.
+    for (let second = 0; second < 20; second++) {
+      cpuMicros += 500_000;
+      fixture.host.setUsage(lease.instanceId, { cpuMicros });
+      await fixture.time.advanceAsync(1_000);
+    }
+    expect(fixture.host.started.length).toBeGreaterThan(1);
+    expect(fixture.log.lines.some(({ fields }) => fields.reason === 'cpu')).toBe(true);
+    expect((await fixture.lease('a', 0)).instanceId).not.toBe(lease.instanceId);
+  });
+
+  it('leaves an app alone that keeps to its share', async () => {
+    const fixture = await started({ cores: 4 });
+    fixture.plan('a', { maxConcurrentRequests: 10, targetThroughputUtilization: 0.6 });
+    const lease = await fixture.lease('a');
+    let cpuMicros = 500_000;
+    for (let second = 0; second < 20; second++) {
+      cpuMicros += 140_000;
+      fixture.host.setUsage(lease.instanceId, { cpuMicros });
+      await fixture.time.advanceAsync(1_000);
+    }
+    expect(fixture.host.started).toHaveLength(1);
+  });
+});
+
+describe('the keep-alive time', () => {
+  it('is learnt from the pauses of the version', async () => {
+    const fixture = await started();
+    fixture.plan('a');
+    fixture.scheduler.setServing(new Set(['a']));
+    for (let round = 0; round < 12; round++) {
+      (await fixture.lease('a')).release('answered');
+      await fixture.time.advanceAsync(150_000);
+    }
+    (await fixture.lease('a')).release('answered');
+    await fixture.time.advanceAsync(170_000);
+    expect(fixture.pool('a').instances).toHaveLength(1);
+    await fixture.time.advanceAsync(12_000);
+    expect(fixture.pool('a').instances).toHaveLength(0);
   });
 });

@@ -1,19 +1,20 @@
 import { type InstanceLease, type InstanceSource, type InstanceTarget } from '../../router/ports.ts';
-import { type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, type Random, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type InstanceHost, type InstanceView, isPlatformApp } from '../host/instance.ts';
-import { type KnownInstance, type WarmUp } from './fleet.ts';
+import { type DeploymentState, UNKNOWN_DEPLOYMENT } from './deployment-state.ts';
+import { type KnownInstance } from './fleet.ts';
 import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
-import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
+import { type PoolOptions, type PoolOwner, type VersionLifecycleCaller } from './pool-owner.ts';
 import { type SchedulerView } from './scheduler-view.ts';
+import { isResident } from './version-bounds.ts';
 import { VersionPool } from './version-pool.ts';
 
 export interface SchedulerOptions {
-  /** How long the last instance of a version stays without a request; by default `instanceKeepAliveMs` for all. */
+  /** How long the last instance of automatic scaling stays without a request; by default each version learns it. */
   readonly keepAliveMs?: (deploymentId: string) => number;
   /** Whether requests of an app are refused at present, for a quota; by default never. */
   readonly isRefused?: (appId: string) => boolean;
@@ -22,9 +23,14 @@ export interface SchedulerOptions {
   readonly holdQueueEntriesMax?: number;
   readonly stopGraceMs?: number;
   readonly drainMsMax?: number;
-  /** Sends `/_ah/warmup` to instances started ahead of their first request; absent, none is sent. */
-  readonly warmUp?: WarmUp;
+  /** Sends `/_ah/warmup`, `/_ah/start` and `/_ah/stop`; absent, none is sent. */
+  readonly lifecycle?: VersionLifecycleCaller;
+  /** Cores of the machine: more instances than they can run are not started for the CPU's sake. */
+  readonly cores?: number;
 }
+
+/** What may have changed about a deployed version: see DeploymentState. */
+export type DeployedVersion = Pick<DeploymentState, 'isStopped' | 'instances'>;
 
 /** Scale-down and what else only time brings; events are answered at once, so this may be slow. */
 const TICK_MS = 1_000;
@@ -52,6 +58,7 @@ export class Scheduler implements InstanceSource {
   readonly #pools = new Map<string, VersionPool>();
   readonly #closing = new CloseStack();
   #serving: ReadonlySet<string> = new Set();
+  #deployed: ReadonlyMap<string, DeployedVersion> = new Map();
   #isAdopted = false;
   #isAsking = false;
   /** Something happened that only the host's next whole answer settles. */
@@ -76,15 +83,15 @@ export class Scheduler implements InstanceSource {
     this.#log = log;
     this.#instancesMax = options.instancesMax ?? LIMITS.instancesPerHostMax;
     this.#poolOptions = {
-      keepAliveMs: options.keepAliveMs ?? (() => LIMITS.instanceKeepAliveMs),
+      keepAliveMs: options.keepAliveMs,
       isRefused: options.isRefused ?? (() => false),
       pendingMsMax: options.pendingMsMax ?? LIMITS.pendingMsMax,
       holdQueueEntriesMax: options.holdQueueEntriesMax ?? LIMITS.holdQueueEntriesMax,
       stopGraceMs: options.stopGraceMs ?? LIMITS.instanceStopGraceMs,
       drainMsMax: options.drainMsMax ?? LIMITS.requestDeadlineMs,
-      warmUp: options.warmUp,
+      lifecycle: options.lifecycle,
     };
-    this.#owner = this.#ownerOfPools();
+    this.#owner = this.#ownerOfPools(options.cores ?? Infinity);
   }
 
   /** Begins to watch the host. Requests that come before the host has answered once are held. */
@@ -154,24 +161,30 @@ export class Scheduler implements InstanceSource {
   /** Names the deployments that have a share of the traffic: only they get min_instances and min_idle_instances. */
   setServing(deploymentIds: ReadonlySet<string>): void {
     this.#serving = new Set(deploymentIds);
-    for (const [deploymentId, pool] of this.#pools) pool.setServing(this.#serving.has(deploymentId));
-    this.#openServing();
+    this.#tellStates();
+  }
+
+  /** Names the deployments whose deploy is done, and what was changed about them since. */
+  setDeployed(deployed: ReadonlyMap<string, DeployedVersion>): void {
+    this.#deployed = new Map(deployed);
+    this.#tellStates();
   }
 
   view(): SchedulerView {
     return { hostRoom: this.#hostRoom(), pools: [...this.#pools.values()].map((pool) => pool.view()) };
   }
 
-  #ownerOfPools(): PoolOwner {
+  #ownerOfPools(cores: number): PoolOwner {
     const isAdopted = (): boolean => this.#isAdopted;
     return {
       get mayStart() {
         return isAdopted();
       },
+      cores,
       hostRoom: () => this.#hostRoom(),
       makeRoom: (count, deploymentId) => this.#makeRoom(count, deploymentId),
       onRoom: () => {
-        for (const pool of this.#pools.values()) pool.evaluate();
+        for (const pool of this.#pools.values()) pool.onRoom();
       },
       onDoubt: () => {
         this.#cancelDoubt ??= this.#timers.after(DOUBT_MS, () => {
@@ -190,22 +203,35 @@ export class Scheduler implements InstanceSource {
   }
 
   #tick(): void {
-    if (this.#mustAsk) this.#ask();
+    const pools = [...this.#pools.values()];
+    if (this.#mustAsk || pools.some((pool) => pool.wantsUsage)) this.#ask();
     for (const pool of this.#pools.values()) pool.tick();
     for (const [deploymentId, pool] of this.#pools) {
       if (!pool.isForgettable()) continue;
       pool.close();
       this.#pools.delete(deploymentId);
     }
-    this.#openServing();
+    this.#openResident();
+  }
+
+  #tellStates(): void {
+    for (const [deploymentId, pool] of this.#pools) pool.setState(this.#stateOf(deploymentId));
+    this.#openResident();
+  }
+
+  #stateOf(deploymentId: string): DeploymentState {
+    const deployed = this.#deployed.get(deploymentId);
+    const isServing = this.#serving.has(deploymentId);
+    return { ...UNKNOWN_DEPLOYMENT, ...deployed, isServing, isDeployed: deployed !== undefined };
   }
 
   /** Makes the pools of versions that are to have instances before any request comes. */
-  #openServing(): void {
-    for (const deploymentId of this.#serving) {
-      if (this.#pools.has(deploymentId)) continue;
+  #openResident(): void {
+    for (const deploymentId of new Set([...this.#serving, ...this.#deployed.keys()])) {
+      if (this.#pools.has(deploymentId) || this.#deployed.get(deploymentId)?.isStopped) continue;
       const plan = this.#plans.planOf(deploymentId);
-      if (plan && isResident(plan.scaling)) this.#poolOf(plan.spec).evaluate();
+      if (!plan || !isResident(plan.scaling)) continue;
+      if (this.#serving.has(deploymentId) || plan.scaling.kind === 'manual') this.#poolOf(plan.spec).evaluate();
     }
   }
 
@@ -224,7 +250,7 @@ export class Scheduler implements InstanceSource {
       this.#poolOptions,
     );
     this.#pools.set(target.deploymentId, pool);
-    pool.setServing(this.#serving.has(target.deploymentId));
+    pool.setState(this.#stateOf(target.deploymentId));
     return pool;
   }
 
@@ -262,6 +288,7 @@ export class Scheduler implements InstanceSource {
     }
     const listed = new Set(views.map((view) => view.id));
     for (const pool of this.#pools.values()) pool.reconcile(known.get(pool) ?? [], listed);
+    for (const view of views) this.#pools.get(view.deploymentId)?.onUsage(view);
   }
 
   #hostRoom(): number {
@@ -295,9 +322,4 @@ export class Scheduler implements InstanceSource {
       await sleep(this.#timers, PLAN_POLL_MS);
     }
   }
-}
-
-/** Whether the version, when it has traffic, has instances before any request comes. */
-function isResident(scaling: Scaling): boolean {
-  return scaling.kind === 'automatic' ? scaling.minInstances + scaling.minIdleInstances > 0 : scaling.kind === 'manual';
 }

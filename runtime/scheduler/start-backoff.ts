@@ -11,6 +11,7 @@ export class StartBackoff {
   readonly #random: Random;
   #failures = 0;
   #untilMs = -Infinity;
+  #pausedUntilMs = -Infinity;
   #failure: StartFailure | undefined;
 
   constructor(random: Random) {
@@ -24,7 +25,7 @@ export class StartBackoff {
 
   /** No start before this monotonic time; -Infinity without a failure. */
   get untilMs(): number {
-    return this.#untilMs;
+    return Math.max(this.#untilMs, this.#pausedUntilMs);
   }
 
   /** Why the last start failed; undefined since the last success. */
@@ -43,7 +44,12 @@ export class StartBackoff {
 
   /** The host could not take a start just now, which says nothing of the app. */
   pause(delayMs: number, nowMs: number): void {
-    this.#untilMs = Math.max(this.#untilMs, nowMs + delayMs);
+    this.#pausedUntilMs = nowMs + delayMs;
+  }
+
+  /** The host may be able to by now. */
+  endPause(): void {
+    this.#pausedUntilMs = -Infinity;
   }
 
   succeed(): void {

@@ -17,6 +17,13 @@ export function failureOfExit(instanceId: string, exit: InstanceExit): StartFail
   return { forOwners, forVisitors: new PlatformError(publicCode, reason, { details: { instanceId }, cause: forOwners }) };
 }
 
+/** The instance listened, but did not accept its start. */
+export function failureOfDenial(instanceId: string, denial: string, { reason, stderrTail }: InstanceExit): StartFailure {
+  const detail = `${denial}; the instance ${reason}`;
+  const forOwners = new PlatformError('INSTANCE_START_REFUSED', detail, { details: { instanceId, stderrTail } });
+  return { forOwners, forVisitors: new PlatformError('INSTANCE_START_REFUSED', detail, { details: { instanceId }, cause: forOwners }) };
+}
+
 /** The host refused the start itself. */
 export function failureOfRefusal(error: PlatformError): StartFailure {
   return { forOwners: error, forVisitors: new PlatformError('ROUTE_START_FAILED', undefined, { cause: error }) };

@@ -13,6 +13,11 @@ export function requestsPerInstance(scaling: Scaling): number {
   return Math.max(1, scaling.maxConcurrentRequests * scaling.targetThroughputUtilization);
 }
 
+/** Requests up to which one instance is filled before the next gets any: all the same where every instance runs anyway. */
+export function concurrentTargetOf(scaling: Scaling): number {
+  return scaling.kind === 'manual' ? 0 : requestsPerInstance(scaling);
+}
+
 export function instancesMaxOf(scaling: Scaling): number {
   switch (scaling.kind) {
     case 'automatic':
@@ -34,4 +39,9 @@ export function residentsOf(scaling: Scaling, isServing: boolean): number {
     case 'manual':
       return scaling.instances;
   }
+}
+
+/** Whether instances may run before any request comes. */
+export function isResident(scaling: Scaling): boolean {
+  return scaling.kind === 'automatic' ? scaling.minInstances + scaling.minIdleInstances > 0 : scaling.kind === 'manual';
 }

@@ -1,14 +1,15 @@
 import { type InstanceLease, type InstanceTarget, type LeaseOutcome } from '../../router/ports.ts';
-import { type AutomaticScaling, type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type InstanceExit, type InstanceHost, type InstanceView } from '../host/instance.ts';
+import { CpuMeter } from './cpu-meter.ts';
 import { decideScale } from './decide-scale.ts';
+import { type DeploymentState } from './deployment-state.ts';
 import { Fleet, type KnownInstance } from './fleet.ts';
 import { HoldQueue } from './hold-queue.ts';
-import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
+import { type LaunchPlanSource } from './launch-plan.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { LoadMeter } from './load-meter.ts';
 import { PlaceLease } from './place-lease.ts';
 import { type PoolOptions, type PoolOwner } from './pool-owner.ts';
@@ -16,21 +17,12 @@ import { type PoolInstance, type PoolInstanceState } from './pool-instance.ts';
 import { type IdleInstance, type PoolState, SCALE_RULES, type ScaleDecision } from './scale-decision.ts';
 import { type PoolView } from './scheduler-view.ts';
 import { StartBackoff } from './start-backoff.ts';
-import { failureOfExit, failureOfRefusal, type StartFailure } from './start-failure.ts';
-import { concurrentMaxOf, requestsPerInstance, residentsOf } from './version-bounds.ts';
+import { failureOfDenial, failureOfExit, failureOfRefusal, type StartFailure } from './start-failure.ts';
+import { StartPace } from './start-pace.ts';
+import { concurrentMaxOf, concurrentTargetOf, requestsPerInstance } from './version-bounds.ts';
+import { VersionTerms } from './version-terms.ts';
 import { WakeTimer } from './wake-timer.ts';
 import { WarmWaiters } from './warm-waiters.ts';
-
-/** App Engine's defaults, for adopted instances whose plan has not arrived yet. */
-const SCALING_UNPLANNED: AutomaticScaling = {
-  kind: 'automatic',
-  minInstances: 0,
-  maxInstances: LIMITS.instancesPerVersionMax,
-  minIdleInstances: 0,
-  maxConcurrentRequests: 10,
-  targetThroughputUtilization: 0.6,
-  targetCpuUtilization: 0.6,
-};
 
 /** The host bounds a boot by readyMsMax; its word of that may come this much later. */
 const BOOT_SLACK_MS = 1_000;
@@ -44,22 +36,23 @@ const BOOT_SLACK_MS = 1_000;
 export class VersionPool {
   readonly target: InstanceTarget;
   readonly #owner: PoolOwner;
-  readonly #plans: LaunchPlanSource;
+  readonly #terms: VersionTerms;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: PoolOptions;
   readonly #fleet: Fleet;
   readonly #queue: HoldQueue<InstanceLease>;
   readonly #meter: LoadMeter;
+  readonly #cpu = new CpuMeter(SCALE_RULES.demandWindowMs);
+  readonly #keepAlive = new KeepAlive();
+  readonly #pace = new StartPace();
   readonly #backoff: StartBackoff;
   readonly #warmers: WarmWaiters;
   readonly #timer: WakeTimer;
   #inFlight = 0;
   #needDecided = 0;
-  /** Times of the starts within the growth window, and of the newest one before. */
-  #startTimesMs: number[] = [];
-  #stoppedAtMs: number | undefined;
-  #isServing = false;
+  /** Why the host has no room; undefined since it had some. */
+  #shortage: PlatformError | undefined;
   #drainSinceMs: number | undefined;
   #drained: (() => void)[] = [];
   #isClosed = false;
@@ -78,7 +71,7 @@ export class VersionPool {
     const { appId, service, version, deploymentId } = target;
     this.target = { appId, service, version, deploymentId };
     this.#owner = owner;
-    this.#plans = plans;
+    this.#terms = new VersionTerms(plans, deploymentId);
     this.#clock = clock;
     this.#log = log.child({ ...this.target });
     this.#options = options;
@@ -92,8 +85,8 @@ export class VersionPool {
       this.#measure(clock.monotonicMs());
     });
     const listener = {
-      // Somebody who waits is served at once: theirs is the loading request, as on App Engine.
-      wantsWarmUp: () => this.#queue.length === 0 && this.#plan()?.warmup === true,
+      firstRequest: () => this.#firstRequest(),
+      wantsStopRequest: () => this.#terms.hasStartAndStop,
       onListening: (bootMs: number | undefined) => {
         if (bootMs !== undefined) this.#meter.booted(bootMs);
       },
@@ -110,7 +103,11 @@ export class VersionPool {
         this.#onStartRefused(error);
       },
     };
-    this.#fleet = new Fleet(host, clock, timers, this.#log, listener, options);
+    const { lifecycle, stopGraceMs } = options;
+    this.#fleet = new Fleet(host, clock, timers, this.#log, listener, {
+      stopGraceMs,
+      lifecycle: lifecycle && ((request, callOptions) => lifecycle({ ...request, target: this.target }, callOptions)),
+    });
   }
 
   // --- What others ask ------------------------------------------------------------------------------------------------
@@ -126,7 +123,9 @@ export class VersionPool {
     if (refusal) return Promise.reject(refusal);
     // A version that is asked for again is no longer drained: under its own URL, or after a rollback.
     this.#endDrain();
-    const instance = this.#fleet.choose(concurrentMaxOf(this.#scaling()));
+    this.#endPause(nowMs);
+    const scaling = this.#terms.scaling;
+    const instance = this.#fleet.choose(concurrentTargetOf(scaling), concurrentMaxOf(scaling));
     if (instance) {
       const lease = this.#place(instance, 0, nowMs);
       this.#measure(nowMs);
@@ -148,7 +147,7 @@ export class VersionPool {
     this.#endDrain();
     this.#meter.touch(this.#clock.monotonicMs());
     if (this.#fleet.ready > 0) return Promise.resolve();
-    const warmed = this.#warmers.wait(this.#readyMsMax() + LIMITS.instanceWarmupMsMax + BOOT_SLACK_MS);
+    const warmed = this.#warmers.wait(this.#terms.readyMsMax + this.#terms.greetingMsMax + BOOT_SLACK_MS);
     this.evaluate();
     return warmed;
   }
@@ -158,22 +157,29 @@ export class VersionPool {
    * gone, or when the version was asked for again.
    */
   drain(): Promise<void> {
-    this.#drainSinceMs ??= this.#clock.monotonicMs();
+    this.#beginDrain();
     this.evaluate();
     if (this.isEmpty) return Promise.resolve();
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
-  /** Whether the version has traffic, which min_instances and min_idle_instances ask for. */
-  setServing(isServing: boolean): void {
-    if (this.#isServing === isServing) return;
-    this.#isServing = isServing;
+  /** What has changed about the deployment. A version that is stopped drains; started again it serves as before. */
+  setState(state: DeploymentState): void {
+    const wasStopped = this.#terms.state.isStopped;
+    this.#terms.state = state;
+    if (state.isStopped && !wasStopped) {
+      this.#log.info('The version was stopped');
+      this.#queue.refuseAll(stoppedError());
+      this.#warmers.refuseAll(stoppedError());
+      this.#beginDrain();
+    } else if (!state.isStopped && wasStopped) this.#endDrain();
     this.evaluate();
   }
 
   /** Does what only time brings. */
   tick(): void {
-    this.#fleet.tick(this.#readyMsMax(), this.#options.drainMsMax);
+    this.#noteStable();
+    this.#fleet.tick(this.#terms.readyMsMax, this.#options.drainMsMax);
     const isDrainOver = this.#drainSinceMs !== undefined && this.#clock.monotonicMs() - this.#drainSinceMs > this.#options.drainMsMax;
     if (isDrainOver) for (const instance of this.#fleet.all()) this.#fleet.stop(instance);
     this.evaluate();
@@ -192,6 +198,25 @@ export class VersionPool {
 
   onChange(view: InstanceView): void {
     this.#fleet.onChange(view);
+  }
+
+  /** What the host has read of an instance's use of the machine. */
+  onUsage({ id, cpuMicros }: InstanceView): void {
+    const instance = this.#fleet.get(id);
+    const { scaling, coresPerInstance } = this.#terms;
+    if (instance?.state !== 'ready' || cpuMicros === undefined || scaling.kind !== 'automatic') return;
+    instance.isHot = this.#cpu.read(id, cpuMicros, coresPerInstance, this.#clock.monotonicMs()) > scaling.targetCpuUtilization;
+  }
+
+  /** Whether what its instances use may change a decision: while it has requests, and until the mean has settled after. */
+  get wantsUsage(): boolean {
+    return this.#fleet.ready > 0 && this.#clock.monotonicMs() - this.#meter.activeAtMs < SCALE_RULES.stableMs;
+  }
+
+  /** An instance has gone, of this version or another. */
+  onRoom(): void {
+    this.#backoff.endPause();
+    this.evaluate();
   }
 
   known(): readonly KnownInstance[] {
@@ -221,12 +246,14 @@ export class VersionPool {
   /** Whether nothing would be lost by forgetting this version. */
   isForgettable(): boolean {
     const nowMs = this.#clock.monotonicMs();
-    return this.isEmpty && !this.#isServing && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.demandWindowMs;
+    return (
+      this.isEmpty && !this.#terms.isHeld && nowMs > this.#backoff.untilMs && nowMs - this.#meter.activeAtMs > SCALE_RULES.demandWindowMs
+    );
   }
 
   /** Idle instances that may go when another version needs their room: all but those that run without requests. */
   evictable(): readonly IdleInstance[] {
-    const spare = this.#fleet.ready - residentsOf(this.#scaling(), this.#isServing);
+    const spare = this.#fleet.ready - this.#terms.residents;
     const idle = this.#fleet.idle().toSorted((a, b) => a.idleSinceMs - b.idleSinceMs);
     return idle.slice(0, Math.max(0, spare));
   }
@@ -254,7 +281,9 @@ export class VersionPool {
     const { failures, failure, untilMs } = this.#backoff;
     return {
       ...this.target,
-      isServing: this.#isServing,
+      scaling: this.#terms.scaling.kind,
+      isServing: this.#terms.state.isServing,
+      isStopped: this.#terms.state.isStopped,
       isDraining: this.#drainSinceMs !== undefined,
       inFlight: this.#inFlight,
       queued: this.#queue.length,
@@ -263,6 +292,7 @@ export class VersionPool {
       instances: [...this.#fleet.all()].map((instance) => instance.view(nowMs)),
       startFailures: failures,
       ...(failure ? { startError: failure.forOwners.message } : {}),
+      ...(this.#shortage ? { shortage: this.#shortage.message } : {}),
       ...(untilMs > nowMs ? { nextTryMs: untilMs - nowMs } : {}),
     };
   }
@@ -278,26 +308,21 @@ export class VersionPool {
     if (this.#queue.length > 0 && this.#fleet.size === this.#fleet.leaving) this.#endDrain();
     if (this.#owner.mayStart) {
       this.#needDecided = this.#need();
-      const load = this.#meter.load(this.#queue.headWaitMs(nowMs), nowMs);
-      const keepAliveMs = this.#options.keepAliveMs(this.target.deploymentId);
-      const spec = { scaling: this.#scaling(), isServing: this.#isServing, keepAliveMs };
-      this.#apply(decideScale(load, spec, this.#state(nowMs), nowMs), nowMs);
+      const load = { ...this.#meter.load(this.#queue.headWaitMs(nowMs), nowMs), cpu: this.#cpu.sum, cpuPeak: this.#cpu.peak(nowMs) };
+      const keepAliveMs = this.#options.keepAliveMs?.(this.target.deploymentId) ?? this.#keepAlive.ms;
+      const spec = this.#terms.scaleSpec(keepAliveMs, this.#owner.cores);
+      this.#apply(decideScale(load, spec, this.#poolState(nowMs), nowMs), nowMs);
     }
     this.#timer.within(this.#headBoundMs(nowMs));
   }
 
-  #state(nowMs: number): PoolState {
-    const recent = this.#startTimesMs.filter((startMs) => nowMs - startMs < SCALE_RULES.growthWindowMs);
-    const startedAtMs = this.#startTimesMs.at(-1);
-    this.#startTimesMs = recent.length === 0 && startedAtMs !== undefined ? [startedAtMs] : recent;
+  #poolState(nowMs: number): PoolState {
     return {
       ready: this.#fleet.ready,
       booting: this.#fleet.booting,
       leaving: this.#fleet.leaving,
       idle: this.#fleet.idle(),
-      startsRecent: recent.length,
-      startedAtMs,
-      stoppedAtMs: this.#stoppedAtMs,
+      ...this.#pace.view(nowMs),
       noStartBeforeMs: this.#backoff.untilMs,
       hostRoom: this.#owner.hostRoom(),
       isDraining: this.#drainSinceMs !== undefined,
@@ -309,11 +334,13 @@ export class VersionPool {
     for (const id of decision.stop) {
       const instance = this.#fleet.get(id);
       if (instance) this.#fleet.stop(instance);
-      this.#stoppedAtMs = nowMs;
+      this.#pace.stopped(nowMs);
     }
+    for (const instance of this.#fleet.emptiest(decision.drain)) this.#fleet.drain(instance);
     if (decision.start > 0 && this.#mayStart()) this.#start(decision, nowMs);
     if (decision.short > 0 && !this.#owner.makeRoom(decision.short, this.target.deploymentId)) {
-      this.#warmers.refuseAll(new PlatformError('INSTANCE_LIMIT', 'and no idle one can make room'));
+      this.#shortage = new PlatformError('INSTANCE_LIMIT', 'and no idle one can make room');
+      this.#warmers.refuseAll(this.#shortage);
     }
     this.#timer.within(decision.recheckMs ?? Infinity);
   }
@@ -324,7 +351,7 @@ export class VersionPool {
   }
 
   #start(decision: ScaleDecision, nowMs: number): void {
-    const plan = this.#plan();
+    const plan = this.#terms.plan;
     if (!plan) {
       this.#refuseHopeless(new PlatformError('ROUTE_NOTHING_SERVING'));
       return;
@@ -332,7 +359,7 @@ export class VersionPool {
     const { start: count, reason } = decision;
     this.#log.info('Starting instances', { count, reason, inFlight: this.#inFlight, queued: this.#queue.length, instances: this.size });
     for (let started = 0; started < count; started++) {
-      this.#startTimesMs.push(nowMs);
+      this.#pace.started(nowMs);
       this.#fleet.start(plan.spec);
     }
   }
@@ -341,8 +368,9 @@ export class VersionPool {
 
   #serve(): void {
     const nowMs = this.#clock.monotonicMs();
+    const scaling = this.#terms.scaling;
     while (this.#queue.length > 0) {
-      const instance = this.#fleet.choose(concurrentMaxOf(this.#scaling()));
+      const instance = this.#fleet.choose(concurrentTargetOf(scaling), concurrentMaxOf(scaling));
       if (!instance) break;
       this.#queue.grantHead(nowMs, (waitedMs) => this.#place(instance, waitedMs, nowMs));
     }
@@ -383,20 +411,21 @@ export class VersionPool {
     const { pendingMsMax } = this.#options;
     if (waitedMs < pendingMsMax) return pendingMsMax - waitedMs;
     // Who waits for a boot waits for its end, good or bad: a slow start must not fail its loading request.
-    return this.#fleet.booting > 0 ? Math.max(pendingMsMax, this.#readyMsMax() + BOOT_SLACK_MS) - waitedMs : 0;
+    return this.#fleet.booting > 0 ? Math.max(pendingMsMax, this.#terms.readyMsMax + BOOT_SLACK_MS) - waitedMs : 0;
   }
 
   #expire(nowMs: number): void {
     while (this.#headBoundMs(nowMs) <= 0) {
       const failure = this.#fleet.ready === 0 ? this.#backoff.failure : undefined;
-      this.#queue.refuseHead(failure?.forVisitors ?? new PlatformError('ROUTE_PENDING_TIMEOUT'));
+      this.#queue.refuseHead(failure?.forVisitors ?? this.#shortage ?? new PlatformError('ROUTE_PENDING_TIMEOUT'));
     }
     this.#measure(nowMs);
   }
 
   /** Why a request is not even held: nothing can start for it before its time is over. */
   #refusal(nowMs: number): PlatformError | undefined {
-    if (this.#drainSinceMs !== undefined && !this.#plan()) return new PlatformError('ROUTE_NOTHING_SERVING');
+    if (this.#terms.state.isStopped) return stoppedError();
+    if (this.#drainSinceMs !== undefined && !this.#terms.plan) return new PlatformError('ROUTE_NOTHING_SERVING');
     const { failure, untilMs } = this.#backoff;
     if (!failure || untilMs - nowMs < this.#options.pendingMsMax) return undefined;
     return this.#fleet.booting + this.#fleet.ready > 0 ? undefined : failure.forVisitors;
@@ -419,6 +448,7 @@ export class VersionPool {
   }
 
   #onStarted(): void {
+    this.#shortage = undefined;
     // It may have come and failed before the call was answered.
     if (this.#backoff.failure) this.#refuseHopeless(this.#backoff.failure.forVisitors);
     this.evaluate();
@@ -429,16 +459,18 @@ export class VersionPool {
       this.#onStartFailed(failureOfRefusal(error));
       return;
     }
-    // The host is full or away, which is no fault of the app: those who wait wait on.
-    this.#log.warn('The host cannot start an instance now', { error });
+    // The host is full or away, which is no fault of the app: those who wait wait on, the longest for an idle neighbour to go.
+    if (this.#shortage?.code !== error.code) this.#log.warn('The host cannot start an instance now', { error });
+    const isFull = error.code === 'INSTANCE_LIMIT' || error.code === 'INSTANCE_MEMORY';
+    this.#shortage = isFull ? error : undefined;
     this.#backoff.pause(SCALE_RULES.roomRetryMs, this.#clock.monotonicMs());
-    this.#warmers.refuseAll(error);
+    if (!isFull || !this.#owner.makeRoom(1, this.target.deploymentId)) this.#warmers.refuseAll(error);
     this.evaluate();
   }
 
   #onStartFailed(failure: StartFailure): void {
     this.#log.warn('An instance failed to start', { error: failure.forOwners });
-    this.#backoff.fail(failure, this.#clock.monotonicMs());
+    this.#fail(failure);
     this.#warmers.refuseAll(failure.forOwners);
     this.#refuseHopeless(failure.forVisitors);
     this.evaluate();
@@ -446,21 +478,53 @@ export class VersionPool {
 
   #onGone(instance: PoolInstance, was: PoolInstanceState, exit: InstanceExit): void {
     this.#inFlight -= instance.inFlight;
+    this.#cpu.forget(instance.id);
     this.#measure(this.#clock.monotonicMs());
     if (was === 'ready') this.#onDeath(instance, exit);
-    if (was === 'starting' || was === 'warming') this.#onStartFailed(failureOfExit(instance.id, exit));
+    if (was === 'starting' || was === 'warming') {
+      const { id, denial } = instance;
+      this.#onStartFailed(denial === undefined ? failureOfExit(id, exit) : failureOfDenial(id, denial, exit));
+    }
     if (this.isEmpty) this.#resolveDrained();
     this.#owner.onRoom();
   }
 
   /**
-   * A ready instance died unasked. When it was the last and never answered, starting the next at once would be a crash
-   * loop at the rate of the requests that kill it: it counts as a failed start. Those who wait keep waiting for the next.
+   * A ready instance died unasked. When it had neither answered nor been there for a while, and no other has, starting the
+   * next at once would be a crash loop at the rate of what kills it: it counts as a failed start. Those who wait keep
+   * waiting for the next.
    */
   #onDeath(instance: PoolInstance, exit: InstanceExit): void {
     this.#log.warn('An instance died', { instanceId: instance.id, reason: exit.reason, inFlight: instance.inFlight });
-    if (instance.hasAnswered || this.#fleet.ready > 0) return;
-    this.#backoff.fail(failureOfExit(instance.id, exit), this.#clock.monotonicMs());
+    const nowMs = this.#clock.monotonicMs();
+    if (isProven(instance, nowMs)) return;
+    for (const other of this.#fleet.all()) if (other.state === 'ready' && isProven(other, nowMs)) return;
+    this.#fail(failureOfExit(instance.id, exit));
+  }
+
+  #fail(failure: StartFailure): void {
+    const nowMs = this.#clock.monotonicMs();
+    const before = this.#backoff.failures;
+    this.#backoff.fail(failure, nowMs);
+    const { failures, untilMs } = this.#backoff;
+    if (failures < 2 || failures === before) return;
+    this.#log.warn(`An instance crashed ${failures} times in a row, next try in ${((untilMs - nowMs) / 1_000).toFixed(1)} s`, {
+      reason: failure.forOwners.message,
+    });
+  }
+
+  /** One that runs for a while without a request, as of manual scaling, has started well. */
+  #noteStable(): void {
+    if (this.#backoff.failures === 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const instance of this.#fleet.all()) if (instance.state === 'ready' && isProven(instance, nowMs)) this.#backoff.succeed();
+  }
+
+  /** Busy instances of manual and basic scaling hear of it at once, so that a request that runs for hours can end itself. */
+  #beginDrain(): void {
+    this.#drainSinceMs ??= this.#clock.monotonicMs();
+    if (!this.#terms.hasStartAndStop || this.#queue.length > 0) return;
+    for (const instance of [...this.#fleet.all()]) if (instance.state === 'ready') this.#fleet.drain(instance);
   }
 
   #endDrain(): void {
@@ -475,23 +539,31 @@ export class VersionPool {
 
   // --- Numbers --------------------------------------------------------------------------------------------------------
 
+  /** Somebody asks: a version that had nothing to do until now learns how long that was. */
+  #endPause(nowMs: number): void {
+    if (this.#inFlight === 0 && this.#queue.length === 0 && this.#meter.hasServed) this.#keepAlive.paused(nowMs - this.#meter.activeAtMs);
+  }
+
   #measure(nowMs: number): void {
     this.#meter.change(this.#inFlight, this.#queue.length, nowMs);
   }
 
   #need(): number {
-    return Math.ceil((this.#inFlight + this.#queue.length) / requestsPerInstance(this.#scaling()));
+    return Math.ceil((this.#inFlight + this.#queue.length) / requestsPerInstance(this.#terms.scaling));
   }
 
-  #plan(): LaunchPlan | undefined {
-    return this.#plans.planOf(this.target.deploymentId);
+  #firstRequest(): '/_ah/warmup' | '/_ah/start' | undefined {
+    if (this.#terms.hasStartAndStop) return '/_ah/start';
+    // Somebody who waits is served at once: theirs is the loading request, as on App Engine.
+    return this.#queue.length === 0 && this.#terms.plan?.warmup === true ? '/_ah/warmup' : undefined;
   }
+}
 
-  #scaling(): Scaling {
-    return this.#plan()?.scaling ?? SCALING_UNPLANNED;
-  }
+/** Whether the app is known to run: the instance has answered, or has been there for a while. */
+function isProven(instance: PoolInstance, nowMs: number): boolean {
+  return instance.hasAnswered || (instance.readySinceMs !== undefined && nowMs - instance.readySinceMs >= SCALE_RULES.stableMs);
+}
 
-  #readyMsMax(): number {
-    return this.#plan()?.spec.readyMsMax ?? LIMITS.instanceReadyMs;
-  }
+function stoppedError(): PlatformError {
+  return new PlatformError('ROUTE_NOTHING_SERVING', 'the version is stopped');
 }

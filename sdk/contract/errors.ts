@@ -95,8 +95,10 @@ export const ERRORS = {
   // Instances
   INSTANCE_EXITED: row(500, 'FAILED_PRECONDITION', 'The app exited while it started', 'Mend what its last lines, shown with this error, say'),
   INSTANCE_NEVER_LISTENED: row(500, 'DEADLINE_EXCEEDED', 'The app did not listen on $PORT in time', 'Listen on process.env.PORT, and do slow work after that'),
+  INSTANCE_START_REFUSED: row(500, 'FAILED_PRECONDITION', 'The app did not accept its start', 'Answer /_ah/start with a status from 200 to 299, or leave it out: 404 is fine as well'),
   INSTANCE_SPAWN_FAILED: row(500, 'INTERNAL', 'The sandbox could not be started', 'Run `appengine serve` with a working bubblewrap, or with --sandbox=process for development'),
   INSTANCE_LIMIT: row(503, 'RESOURCE_EXHAUSTED', 'The host runs as many instances as it may', 'Stop versions that are not needed, or raise the limit', true),
+  INSTANCE_MEMORY: row(503, 'RESOURCE_EXHAUSTED', 'The machine has no memory left for another instance', 'Stop versions that are not needed, take a smaller instance_class, or raise --memory-budget', true),
 
   // Manifests and deploys
   MANIFEST_MISSING: row(400, 'INVALID_ARGUMENT', 'There is no app.yaml', 'Create an app.yaml in that directory; the smallest is the line `runtime: nodejs`'),
