@@ -26,6 +26,7 @@ export async function runBuild(spec: BuildSpec, spare: SpareSandbox, timers: Tim
     throw signal.reason as Error;
   }
   group.limit({ memoryBytesMax: spec.memoryBytesMax, pidsMax: LIMITS.buildPidsMax, cpuWeight: 1 });
+  group.limitShared({ pidsMax: LIMITS.buildPidsMax, cpuWeight: 1 });
   const running = prepared.run({
     command: spec.command,
     environment: spec.environment,

@@ -9,7 +9,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type HostMeter } from '../api/usage-meter.ts';
 import { type AppUsers, SharedUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type Sandbox } from '../sandbox/port.ts';
-import { type ResourceControl } from '../sandbox/resource-control.ts';
+import { type ResourceControl, type ResourceGroup } from '../sandbox/resource-control.ts';
 import { type BuildSettings } from './build-environment.ts';
 import { type BuildRunOptions, runBuild } from './build-run.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
@@ -105,7 +105,8 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     if (this.#instances.size >= max || this.#closed) {
       throw new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`);
     }
-    const spare = this.#takeSpare();
+    const siblings = [...this.#instances.values()].filter(({ view }) => view.appId === spec.appId);
+    const spare = this.#takeSpare(siblings.at(-1)?.group);
     const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
       directory: join(this.#instancesDirectory, spare.id),
       readOnlyMounts: [...this.#options.readOnlyMounts, ...runtime.readOnlyMounts],
@@ -118,6 +119,10 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     });
     this.#instances.set(spare.id, instance);
     try {
+      spare.group.limitShared({
+        pidsMax: LIMITS.appPidsMax,
+        cpuWeight: Math.max(spec.cpuWeight, ...siblings.map(({ cpuWeight }) => cpuWeight)),
+      });
       instance.start();
     } catch (cause) {
       this.#instances.delete(spare.id);
@@ -180,9 +185,9 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     }
   }
 
-  #takeSpare(): SpareSandbox {
+  #takeSpare(sibling: ResourceGroup | undefined): SpareSandbox {
     try {
-      return this.#spares.take();
+      return this.#spares.take(sibling);
     } catch (cause) {
       throw new PlatformError('INSTANCE_SPAWN_FAILED', 'no resource group', { cause });
     }

@@ -14,7 +14,7 @@ import { assert } from '../../sdk/support/assert.ts';
 import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
-import { type ResourceUsage } from '../sandbox/resource-control.ts';
+import { type ResourceGroup, type ResourceUsage } from '../sandbox/resource-control.ts';
 import { AppSocket } from './app-socket.ts';
 import { type GroupMeter } from './group-meter.ts';
 import { instanceEnvironment } from './instance-environment.ts';
@@ -88,6 +88,14 @@ export class LocalInstance {
 
   get id(): string {
     return this.#spare.id;
+  }
+
+  get group(): ResourceGroup {
+    return this.#spare.group;
+  }
+
+  get cpuWeight(): number {
+    return this.#spec.cpuWeight;
   }
 
   get view(): InstanceView {

@@ -41,6 +41,8 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     const sandbox = await startSandbox(settings.sandbox, log, { scratchDirectory: settings.runDirectory });
     const resources = await startResourceControl(settings.paths.root, timers, log);
     closing.defer(() => resources.close());
+    // Before any other role starts, so that all of them are in it.
+    resources.favour(process.pid);
     const users = await startAppUsers(sandbox, log, {
       dataDirectory: settings.paths.root,
       recordFile: join(settings.paths.root, 'app-users'),

@@ -102,7 +102,17 @@ export function findGroups(directory: string, name: string, depthMax = 8): strin
   }
 }
 
-export function childGroups(directory: string): string[] {
+/** All groups below, those that lie deepest first. */
+export function groupsBelow(directory: string): string[] {
+  return childGroups(directory).flatMap((child) => [...groupsBelow(child), child]);
+}
+
+/** Groups in which others are left stay. */
+export function removeIfEmpty(directories: Iterable<string>): void {
+  for (const directory of directories) removed(directory);
+}
+
+function childGroups(directory: string): string[] {
   try {
     return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

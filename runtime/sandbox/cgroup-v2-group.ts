@@ -1,9 +1,9 @@
 // One control group of version 2: the files that hold its limits and its meters.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { assert } from '../../sdk/support/assert.ts';
 import { type Timers } from '../../sdk/support/clock.ts';
-import { killAndRemove, readKeyed, readNumber, tryWrite, write } from './cgroup-files.ts';
-import { type ResourceGroup, type ResourceLimits, type ResourceUsage } from './resource-control.ts';
+import { killAndRemove, readKeyed, readNumber, removeIfEmpty, tryWrite, write } from './cgroup-files.ts';
+import { type ResourceGroup, type ResourceLimits, type ResourceUsage, type SharedLimits } from './resource-control.ts';
 
 export type ControllerV2 = 'memory' | 'pids' | 'cpu';
 
@@ -39,8 +39,19 @@ export class GroupV2 implements ResourceGroup {
     }
     if (this.#controllers.has('pids')) write(this.#file('pids.max'), pidsMax);
     if (this.#controllers.has('cpu')) {
-      write(this.#file('cpu.weight'), Math.min(CPU_WEIGHT_MAX, Math.max(1, Math.round(CPU_WEIGHT_DEFAULT * cpuWeight))));
+      write(this.#file('cpu.weight'), weightOf(cpuWeight));
     }
+  }
+
+  limitShared({ pidsMax, cpuWeight }: SharedLimits): void {
+    assert(pidsMax > 0 && cpuWeight > 0, 'limits are positive');
+    if (this.#controllers.has('pids')) write(join(this.sharedDirectory, 'pids.max'), pidsMax);
+    if (this.#controllers.has('cpu')) write(join(this.sharedDirectory, 'cpu.weight'), weightOf(cpuWeight));
+  }
+
+  /** The group around this one. */
+  get sharedDirectory(): string {
+    return dirname(this.#directory);
   }
 
   usage(): ResourceUsage {
@@ -70,6 +81,10 @@ export class GroupV2 implements ResourceGroup {
   async #close(): Promise<void> {
     this.#last = this.#read();
     await killAndRemove([this.#directory], this.#timers);
+    removeIfEmpty([this.sharedDirectory]);
     this.#onClosed();
   }
 }
+
+/** 1 is the kernel's own weight of a group that says nothing. */
+export const weightOf = (weight: number): number => Math.min(CPU_WEIGHT_MAX, Math.max(1, Math.round(CPU_WEIGHT_DEFAULT * weight)));

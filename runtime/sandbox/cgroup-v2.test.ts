@@ -42,7 +42,7 @@ describe('CgroupV2', () => {
     const control = build();
     await control.start();
     const group = control.create('one');
-    const directory = join(mountPoint, 'appengine-x', 'one');
+    const directory = join(mountPoint, 'appengine-x', 'app-one', 'one');
     expect(group.joinFiles).toEqual([join(directory, 'cgroup.procs')]);
     expect(group.visible).toEqual([{ from: directory, to: '/sys/fs/cgroup' }]);
     expect(group.usage()).toEqual({ outOfMemory: false });
@@ -52,11 +52,42 @@ describe('CgroupV2', () => {
     expect(group.usage()).toEqual({ cpuMicros: 1234, memoryBytes: 4096, outOfMemory: true });
   });
 
+  it('puts instances of one app into a group that they share, which goes with the last', async () => {
+    const control = build();
+    await control.start();
+    const first = control.create('one');
+    const second = control.create('two', first);
+    const other = control.create('three');
+    expect(readdirSync(join(mountPoint, 'appengine-x')).filter((name) => name.startsWith('app-'))).toEqual(['app-one', 'app-three']);
+    expect(second.joinFiles).toEqual([join(mountPoint, 'appengine-x', 'app-one', 'two', 'cgroup.procs')]);
+    await other.close();
+    expect(existsSync(join(mountPoint, 'appengine-x', 'app-three'))).toBe(false);
+    expect(existsSync(join(mountPoint, 'appengine-x', 'app-one'))).toBe(true);
+  });
+
+  it('gives the platform a leaf of its own with more weight, and takes it out again', async () => {
+    writeFileSync(join(mountPoint, 'cgroup.procs'), '');
+    const control = build();
+    await control.start();
+    control.favour(42);
+    expect(read('appengine-x-platform', 'cgroup.procs')).toBe('42');
+    expect(read('appengine-x-platform', 'cpu.weight')).toBe('800');
+    // Files of the kernel go with their directory; these do not.
+    for (const name of ['appengine-x', 'appengine-x-platform']) rmSync(join(mountPoint, name), { recursive: true });
+    await control.close();
+    expect(read('cgroup.procs')).toBe('42');
+  });
+
   it('writes limits only for controllers that are on', () => {
     const limits = { memoryBytesMax: 1_000, pidsMax: 20, cpuWeight: 2 };
     new GroupV2(own, new Set(['memory', 'pids', 'cpu']), systemTimers, () => undefined).limit(limits);
     const files = ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max', 'cpu.weight'];
     expect(files.map((name) => read('service', name))).toEqual(['1000', '0', '1', '20', '200']);
+    new GroupV2(join(own, 'one'), new Set(['memory', 'pids', 'cpu']), systemTimers, () => undefined).limitShared({
+      pidsMax: 100,
+      cpuWeight: 3,
+    });
+    expect(['pids.max', 'cpu.weight'].map((name) => read('service', name))).toEqual(['100', '300']);
 
     const bare = join(mountPoint, 'bare');
     mkdirSync(bare);

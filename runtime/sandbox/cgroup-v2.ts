@@ -1,11 +1,12 @@
 // Control groups version 2: one hierarchy for all controllers.
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Timers } from '../../sdk/support/clock.ts';
-import { childGroups, findGroups, killAndRemove, readText, tryMakeDirectory, tryWrite } from './cgroup-files.ts';
+import { findGroups, groupsBelow, killAndRemove, readText, removeIfEmpty, tryMakeDirectory, tryWrite } from './cgroup-files.ts';
 import { type CgroupPlace } from './cgroup-mounts.ts';
-import { type ControllerV2, GroupV2 } from './cgroup-v2-group.ts';
-import { type ResourceControl, type ResourceGroup } from './resource-control.ts';
+import { type ControllerV2, GroupV2, weightOf } from './cgroup-v2-group.ts';
+import { PLATFORM_CPU_WEIGHT, type ResourceControl, type ResourceGroup } from './resource-control.ts';
+import { UNLIMITED_GROUP } from './unlimited.ts';
 
 const CONTROLLERS: Readonly<Record<ControllerV2, string>> = { memory: 'memory limit', pids: 'process limit', cpu: 'CPU share' };
 const CONTROLLER_NAMES = ['memory', 'pids', 'cpu'] as const;
@@ -18,6 +19,7 @@ export class CgroupV2 implements ResourceControl {
   readonly #pid: number;
   readonly #groups = new Set<GroupV2>();
   #parent: string | undefined;
+  #favoured: number | undefined;
   #controllers: ReadonlySet<ControllerV2> = new Set();
 
   /** `parentName` as in CgroupV1; `pid` is this process, which may have to move aside (see #delegate). */
@@ -48,11 +50,12 @@ export class CgroupV2 implements ResourceControl {
     }
   }
 
-  create(name: string): ResourceGroup {
-    if (this.#parent === undefined) {
-      return { joinFiles: [], visible: [], limit: () => undefined, usage: () => ({ outOfMemory: false }), close: () => Promise.resolve() };
-    }
-    const directory = join(this.#parent, name);
+  create(name: string, sibling?: ResourceGroup): ResourceGroup {
+    if (this.#parent === undefined) return UNLIMITED_GROUP;
+    const shared = sibling instanceof GroupV2 ? sibling.sharedDirectory : join(this.#parent, `app-${name}`);
+    const directory = join(shared, name);
+    mkdirSync(shared, { recursive: true });
+    for (const controller of this.#controllers) tryWrite(join(shared, 'cgroup.subtree_control'), `+${controller}`);
     mkdirSync(directory);
     const group = new GroupV2(directory, this.#controllers, this.#timers, () => this.#groups.delete(group));
     this.#groups.add(group);
@@ -61,8 +64,20 @@ export class CgroupV2 implements ResourceControl {
 
   async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
-    if (this.#parent !== undefined) await killAndRemove([this.#parent], this.#timers);
+    if (this.#parent === undefined) return;
+    await killAndRemove([this.#parent], this.#timers);
+    if (this.#favoured !== undefined) tryWrite(join(dirname(this.#parent), 'cgroup.procs'), this.#favoured);
+    removeIfEmpty([platformOf(this.#parent)]);
+    this.#favoured = undefined;
     this.#parent = undefined;
+  }
+
+  favour(pid: number): void {
+    if (this.#parent === undefined) return;
+    const group = platformOf(this.#parent);
+    if (!tryMakeDirectory(group) || !tryWrite(join(group, 'cgroup.procs'), pid)) return;
+    tryWrite(join(group, 'cpu.weight'), weightOf(PLATFORM_CPU_WEIGHT));
+    this.#favoured = pid;
   }
 
   /**
@@ -73,17 +88,20 @@ export class CgroupV2 implements ResourceControl {
     const control = join(above, 'cgroup.subtree_control');
     const turnOn = (): boolean => CONTROLLER_NAMES.map((name) => tryWrite(control, `+${name}`)).every(Boolean);
     if (turnOn() || above !== this.#place.own) return;
-    const leaf = join(above, `${this.#parentName}-host`);
+    const leaf = platformOf(join(above, this.#parentName));
     if (!tryMakeDirectory(leaf) || !tryWrite(join(leaf, 'cgroup.procs'), this.#pid)) return;
     if (!turnOn()) tryWrite(join(above, 'cgroup.procs'), this.#pid);
   }
 
   async #sweep(): Promise<void> {
     const parents = findGroups(this.#place.mountPoint, this.#parentName);
-    await killAndRemove(parents.flatMap(childGroups), this.#timers);
+    for (const parent of parents) await killAndRemove(groupsBelow(parent), this.#timers);
     await killAndRemove(parents, this.#timers);
   }
 }
+
+/** A leaf beside the parent of all apps: see resource-control.ts. */
+const platformOf = (parent: string): string => `${parent}-platform`;
 
 function enabledIn(directory: string): readonly string[] {
   return (readText(join(directory, 'cgroup.subtree_control')) ?? '').split(/\s+/);

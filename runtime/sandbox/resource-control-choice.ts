@@ -1,6 +1,7 @@
 // Picks what limits and meters processes on this machine, and warns once, loudly, of what it cannot.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
@@ -27,7 +28,7 @@ export async function startResourceControl(dataDirectory: string, timers: Timers
 function choose(mounts: CgroupMounts, dataDirectory: string, timers: Timers): ResourceControl {
   const parentName = `appengine-${createHash('sha256').update(dataDirectory).digest('hex').slice(0, 12)}`;
   // Where both versions are mounted, the one that has the memory controller is the one in use.
-  if (mounts.v1.has('memory')) return new CgroupV1(mounts.v1, timers, { parentName });
+  if (mounts.v1.has('memory')) return new CgroupV1(mounts.v1, timers, { parentName, cpus: availableParallelism() });
   const { v2 } = mounts;
   if (v2 && readText(join(v2.mountPoint, 'cgroup.controllers'))?.includes('memory')) {
     return new CgroupV2(v2, timers, { parentName, pid: process.pid });

@@ -1,4 +1,11 @@
-// Limits and meters of groups of processes, as the kernel's control groups keep them: one group per instance or build.
+// Limits and meters of groups of processes, as the kernel's control groups keep them: one group per instance or build, and
+// around the instances of one app another, so that however many they are they have the share of one app:
+//
+//   PARENT-platform/    the platform's own processes, with a weight above all apps together
+//   PARENT/             all apps and builds
+//     SHARED/           one app, or one build
+//       GROUP/          one instance
+//
 // Adapters: cgroup-v1.ts, cgroup-v2.ts, and unlimited.ts where neither can be written. Picked by resource-control-choice.ts.
 
 export interface ResourceLimits {
@@ -7,6 +14,14 @@ export interface ResourceLimits {
   /** Processes and threads together. */
   readonly pidsMax: number;
   /** Share of the CPU relative to other groups; 1 is class F1. */
+  readonly cpuWeight: number;
+}
+
+/** What the members of one app have together. */
+export interface SharedLimits {
+  /** Processes and threads of all of them. */
+  readonly pidsMax: number;
+  /** Share of the CPU relative to other apps and builds; 1 is class F1. Within, the weights of ResourceLimits count. */
   readonly cpuWeight: number;
 }
 
@@ -27,13 +42,18 @@ export interface ResourceGroup {
    * compiled code.
    */
   readonly visible: readonly { readonly from: string; readonly to: string }[];
-  /** Sets or changes the limits. */
+  /** Sets or changes the limits of this group. */
   limit(limits: ResourceLimits): void;
+  /** And of it and its siblings together. */
+  limitShared(limits: SharedLimits): void;
   /** Cheap: at most four small files. After `close` the last figures. */
   usage(): ResourceUsage;
-  /** Kills every member, daemonised children included, then removes the group. Resolves once all are gone. */
+  /** Kills every member, daemonised children included, then removes the group; the last one takes what it shared with it. */
   close(): Promise<void>;
 }
+
+/** Of the platform's own processes, against all apps together: it works for all of them, and little. */
+export const PLATFORM_CPU_WEIGHT = 8;
 
 export interface ResourceControl {
   readonly kind: 'cgroup-v1' | 'cgroup-v2' | 'unlimited';
@@ -41,8 +61,10 @@ export interface ResourceControl {
   readonly missing: readonly string[];
   /** Makes the parent of all groups; kills and removes what a dead host left in it. */
   start(): Promise<void>;
-  /** An empty group without limits. `name` is unique within this host. */
-  create(name: string): ResourceGroup;
+  /** An empty group without limits, which shares nothing or, with `sibling`, what that one shares. `name` is unique within this host. */
+  create(name: string, sibling?: ResourceGroup): ResourceGroup;
+  /** Gives a process of the platform, and what it starts from now on, the CPU before apps. Undone by `close`. */
+  favour(pid: number): void;
   /** Kills and removes all groups, and their parent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,16 @@
 // A machine without control groups that we may write: nothing is limited and nothing is metered, and it says so.
 import { type ResourceControl, type ResourceGroup } from './resource-control.ts';
 
+/** A group that is none. */
+export const UNLIMITED_GROUP: ResourceGroup = {
+  joinFiles: [],
+  visible: [],
+  limit: () => undefined,
+  limitShared: () => undefined,
+  usage: () => ({ outOfMemory: false }),
+  close: () => Promise.resolve(),
+};
+
 export class UnlimitedResources implements ResourceControl {
   readonly kind = 'unlimited';
   readonly missing: readonly string[];
@@ -14,7 +24,11 @@ export class UnlimitedResources implements ResourceControl {
   }
 
   create(): ResourceGroup {
-    return { joinFiles: [], visible: [], limit: () => undefined, usage: () => ({ outOfMemory: false }), close: () => Promise.resolve() };
+    return UNLIMITED_GROUP;
+  }
+
+  favour(): void {
+    // Nothing to share it by.
   }
 
   close(): Promise<void> {

@@ -93,7 +93,7 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
     expect(environment).toMatchObject({ ODD: 'a\nb=c $X', EMPTY: '' });
     expect(
       Object.keys(environment).filter(
-        (name) => !['ODD', 'EMPTY', 'LD_PRELOAD', 'PATH', 'HOME', 'PWD', 'OLDPWD', 'SHLVL', '_'].includes(name),
+        (name) => !['ODD', 'EMPTY', 'LD_PRELOAD', 'PATH', 'HOME', 'PWD', 'OLDPWD', 'SHLVL', '_', 'APPENGINE_SHARED_NETWORK'].includes(name),
       ),
     ).toEqual([]);
   });
