@@ -22,7 +22,8 @@ import { mayRetry } from './retry-rule.ts';
 import { type RouteDecision, type RouteTable } from './route-table.ts';
 import { type Sessions } from './sessions.ts';
 import { loginRedirectHeaders, type SignIn } from './sign-in.ts';
-import { decideStatic, type StaticFiles } from './static-files.ts';
+import { decideStatic } from './static-answer.ts';
+import { type StaticFiles } from './static-files.ts';
 
 export interface DispatchOptions {
   /** Whether `secure:` of app.yaml redirects; only with HTTPS in front does that lead anywhere. */
@@ -262,24 +263,25 @@ export class Dispatcher {
   async #serveFile(exchange: Exchange, decision: RouteDecision & { readonly kind: 'static' }): Promise<void> {
     const { request, response } = exchange;
     const { files } = this.#ports;
-    const { path, file, options } = decision;
+    const { path, file, options, access, deployedAtMs, newBucket } = decision;
+    const { method = '', headers: asked } = request;
     const nowMs = exchange.start.startedAtMs;
-    const { status, headers, range } = decideStatic(
-      { method: request.method ?? '', headers: request.headers, nowMs, isPrivate: decision.access !== undefined },
+    const { status, headers, part } = decideStatic(
+      { method, headers: asked, nowMs, deployedAtMs, isPrivate: access !== undefined, newBucket },
       path,
       file,
       options,
     );
-    const bytes = range && (await files.small(file));
+    const bytes = part && (await files.small(part.blob));
     if (exchange.isClosed) return;
-    if (!range || bytes) {
-      const part = range && bytes?.subarray(range.start, range.end + 1);
-      exchange.responseBytes = part?.length ?? 0;
-      response.writeHead(status, headers).end(part);
+    if (!part || bytes) {
+      const body = part && bytes?.subarray(part.range.start, part.range.end + 1);
+      exchange.responseBytes = body?.length ?? 0;
+      response.writeHead(status, headers).end(body);
       return;
     }
     response.writeHead(status, headers);
-    await files.stream(file, range, response, (count) => (exchange.responseBytes += count));
+    await files.stream(part.blob, part.range, response, (count) => (exchange.responseBytes += count));
   }
 
   #answerError(exchange: Exchange, thrown: unknown): void {

@@ -1,7 +1,9 @@
 // One deploy, from its files to traffic.
 //
-// Steps: validate → build → index → stage → start → traffic. A step that fails undoes all before it, newest first, so
+// Steps: validate → build → index → stage → start → compress → traffic. Compressing begins beside the build, and what it does
+// not do in time it does afterwards. A step that fails undoes all before it, newest first, so
 // that a failed deploy leaves nothing but uploaded content; the version that served goes on serving.
+import { type StaticFile } from '../../router/ports.ts';
 import { type DeployEvent, type DeployStep } from '../../sdk/contract/admin/admin.ts';
 import { errorBody, PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type IndexDefinition } from '../../sdk/contract/index-definition.ts';
@@ -20,6 +22,7 @@ import { type VersionRecord } from './control-store.ts';
 import { DeployOutput } from './deploy-output.ts';
 import { buildOutputs, checkNames, type DeployManifests, launchRecord, readManifests, versionFromTime } from './deploy-plan.ts';
 import { encodeFileList, staticFiles } from './file-list.ts';
+import { compressibleFiles, type CompressionOutcome, type StaticCompressor } from './static-compressor.ts';
 import { type IndexBuilder } from './index-builder.ts';
 import { type OpenDeployment } from './open-deployments.ts';
 import { allVersions } from './registry-state.ts';
@@ -35,6 +38,7 @@ export interface DeployTools {
   readonly runtimes: RuntimeInstaller;
   readonly retirement: Retirement;
   readonly indexBuilder: IndexBuilder;
+  readonly compressor: StaticCompressor;
   readonly buildHost: BuildHost;
   readonly warmer: InstanceWarmer;
   /** Throws RUNTIME_UNKNOWN naming those that are known. */
@@ -73,6 +77,7 @@ export class DeployRun {
   readonly #undo: (() => void | Promise<void>)[] = [];
   #step: DeployStep = 'validate';
   #manifests: DeployManifests | undefined;
+  #compressible: readonly StaticFile[] = [];
 
   constructor(tools: DeployTools, deployment: OpenDeployment, options: DeployRunOptions) {
     this.#tools = tools;
@@ -104,10 +109,12 @@ export class DeployRun {
   async run(): Promise<void> {
     try {
       const { version, plan } = await this.#validate();
+      const compression = this.#beginCompression();
       await this.#build(plan);
       await this.#index(this.#read().indexes);
       const record = await this.#stage(version, plan);
       await this.#start(record);
+      await this.#compress(compression);
       await this.#traffic(record);
     } catch (error) {
       await this.#fail(error);
@@ -124,7 +131,8 @@ export class DeployRun {
     checkNames(appId, app.service, version);
     // Said again, with certainty, when the version is staged; here it spares a build in vain.
     if (taken?.has(version)) throw new PlatformError('VERSION_EXISTS', `"${version}" of the service "${app.service}"`);
-    staticFiles(this.#deployment.files, app.handlers);
+    // Throws for patterns that the router could not read.
+    this.#compressible = compressibleFiles(staticFiles(this.#deployment.files, app.handlers), app.handlers);
     const plan = await this.#tools.findLanguage(app.runtime).plan(app, this.#source, { nowMs: this.#tools.clock.nowMs() });
     for (const note of plan.notes ?? []) this.#onEvent({ kind: 'output', step: 'validate', line: note });
     this.#end('validate', 'done', `${this.#deployment.files.length} files, runtime ${app.runtime}`);
@@ -254,6 +262,40 @@ export class DeployRun {
     this.#begin('start', 'Starting the first instance');
     await raceAbort(this.#tools.warmer.warm(record.deploymentId), this.#signal);
     this.#end('start', 'done', 'An instance is ready');
+  }
+
+  /** In the background of the deploy, and beyond it: only a deploy that fails ends it. */
+  #beginCompression(): Promise<CompressionOutcome | undefined> {
+    const { deploymentId, appId } = this.#deployment;
+    const abort = new AbortController();
+    this.#defer(() => {
+      abort.abort(new PlatformError('CANCELLED'));
+    });
+    return this.#tools.compressor.compress(deploymentId, this.#compressible, { signal: abort.signal }).catch((error: unknown) => {
+      if (!abort.signal.aborted) this.#tools.log.warn('Static files could not be compressed', { appId, deploymentId, error });
+      return undefined;
+    });
+  }
+
+  async #compress(compression: Promise<CompressionOutcome | undefined>): Promise<void> {
+    if (this.#compressible.length === 0) return;
+    this.#begin('compress', 'Compressing static files');
+    const abort = new AbortController();
+    const isLate = Symbol('late');
+    const late = sleep(this.#tools.timers, LIMITS.deployCompressMs, { signal: abort.signal }).then(
+      () => isLate,
+      () => isLate,
+    );
+    const outcome = await Promise.race([compression, late]);
+    abort.abort(new PlatformError('CANCELLED'));
+    if (typeof outcome === 'symbol' || !outcome) {
+      this.#end('compress', 'skipped', 'Static files are sent as they are until they are compressed');
+      return;
+    }
+    const { files, compressedNow, savedBytes } = outcome;
+    const what =
+      compressedNow === 0 ? `${files} static files, unchanged since they were compressed` : `${compressedNow} of ${files} static files`;
+    this.#end('compress', 'done', `${what}; ${Math.round(savedBytes / 1_000)} kB less to load`);
   }
 
   async #traffic(record: VersionRecord): Promise<void> {

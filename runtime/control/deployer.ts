@@ -15,10 +15,12 @@ import { decodeFileList } from './file-list.ts';
 import { type OpenDeployments } from './open-deployments.ts';
 import { allVersions } from './registry-state.ts';
 import { type Retirement } from './retirement.ts';
+import { type StaticEncodings } from './static-encodings.ts';
 
 export class Deployer implements DeployApi {
   readonly #registry: AppRegistry;
   readonly #blobs: BlobStore;
+  readonly #encodings: StaticEncodings;
   readonly #bundles: BundleStore;
   readonly #open: OpenDeployments;
   readonly #runner: DeployRunner;
@@ -31,6 +33,7 @@ export class Deployer implements DeployApi {
   constructor(
     registry: AppRegistry,
     blobs: BlobStore,
+    encodings: StaticEncodings,
     bundles: BundleStore,
     open: OpenDeployments,
     runner: DeployRunner,
@@ -39,6 +42,7 @@ export class Deployer implements DeployApi {
   ) {
     this.#registry = registry;
     this.#blobs = blobs;
+    this.#encodings = encodings;
     this.#bundles = bundles;
     this.#open = open;
     this.#runner = runner;
@@ -96,7 +100,8 @@ export class Deployer implements DeployApi {
       const list = await this.#blobs.readText(fileListSha256).catch(() => '[]');
       for (const { sha256 } of decodeFileList(list)) used.add(sha256);
     }
-    const removed = await this.#blobs.sweep(LIMITS.deployOpenMs, (sha256) => used.has(sha256));
+    const forms = await this.#encodings.sweep((sha256) => used.has(sha256));
+    const removed = await this.#blobs.sweep(LIMITS.deployOpenMs, (sha256) => used.has(sha256) || forms.has(sha256));
     if (removed > 0) this.#log.info('Removed content that no version uses', { blobs: removed });
   }
 

@@ -42,13 +42,15 @@ describe('the route feed', () => {
   let feed: RouteFeed;
   let server: RpcServer;
   let client: RpcClient;
+  let unwatch: () => void;
   let router: RpcRouteFeed;
   const tables: RouteTableSpec[] = [];
   const serving: string[][] = [];
   const gone: string[] = [];
 
   const serve = async (): Promise<void> => {
-    feed = new RouteFeed(sample.registry, sample.blobs, sample.bundles, new MemoryLog());
+    feed = new RouteFeed(sample.registry, sample.blobs, sample.encodings, sample.bundles, new MemoryLog());
+    unwatch = sample.compressor.watch((deploymentId) => feed.refresh(deploymentId));
     server = new RpcServer(socketPath, systemTimers, [feed.service()]);
     await server.start();
   };
@@ -76,6 +78,7 @@ describe('the route feed', () => {
     router.close();
     client.close();
     feed.close();
+    unwatch();
     await server.close();
     await sample.retirement.settled();
     await rm(directory, { recursive: true, force: true });
@@ -142,6 +145,36 @@ describe('the route feed', () => {
     await expect.poll(() => gone).toContain(v1?.deploymentId);
     expect(router.planOf(v1?.deploymentId ?? '')).toBeUndefined();
     expect(versionNames()).toEqual(['v2']);
+  });
+
+  it('tells of compressed files once they are, and of dispatch rules, buckets and error pages', async () => {
+    const css = 'body { color: red }\n'.repeat(200);
+    const yaml = `${APP['app.yaml']}error_handlers:\n- file: sorry.html\n`;
+    const dispatch = 'dispatch:\n- {url: "*/a", service: default}\n';
+    const app = {
+      ...APP,
+      'app.yaml': yaml,
+      'public/a.css': css,
+      'public/b.css': css,
+      'sorry.html': '<h1>sorry',
+      'dispatch.yaml': dispatch,
+    };
+    const events = await sample.deploy('guestbook', app, { version: 'v1' });
+    const line = events.find((event) => event.kind === 'step' && event.step === 'compress' && event.state === 'done');
+    expect(line).toMatchObject({ message: expect.stringMatching(/^1 of 1 static files; 4 kB less to load/) as string });
+    const version = () => latest()?.apps[0]?.services[0]?.versions[0];
+    await expect.poll(() => version()?.files['public/a.css']?.encodings?.br?.bytes).toBeLessThan(200);
+    const { files, errorPages = [], deployedAtMs } = version() ?? {};
+    expect(files?.['public/b.css']).toEqual(files?.['public/a.css']);
+    expect(files?.['icons/f.ico']).not.toHaveProperty('encodings');
+    expect(errorPages.map(({ cause, mimeType, content }) => [cause, mimeType, Buffer.from(content).toString()])).toEqual([
+      ['default', 'text/html; charset=utf-8', '<h1>sorry'],
+    ]);
+    expect(deployedAtMs).toBeGreaterThan(1_700_000_000_000);
+    expect(latest()?.apps[0]).toMatchObject({
+      dispatch: [{ url: '*/a', host: '*', path: '/a', service: 'default' }],
+      services: [{ buckets: [['v1', 1_000]] }],
+    });
   });
 
   it('keeps the last table while the control role is away, and catches up when it is back', async () => {

@@ -13,20 +13,26 @@ import { type BundleStore } from './bundle-store.ts';
 import { type VersionRecord } from './control-store.ts';
 import { decodeFileList, staticFiles } from './file-list.ts';
 import { allVersions, type AppState, type RegistryState, type ServiceState } from './registry-state.ts';
+import { compressibleFiles } from './static-compressor.ts';
+import { type StaticEncodings } from './static-encodings.ts';
+import { forEachBounded } from './tree-copy.ts';
 import { type RouteEvent, ROUTES_SERVICE, type RouteTableEvent, type RouteVersionEvent } from './route-wire.ts';
 
 export class RouteFeed {
   readonly #registry: AppRegistry;
   readonly #blobs: BlobStore;
+  readonly #encodings: Pick<StaticEncodings, 'get'>;
   readonly #bundles: BundleStore;
   readonly #log: Log;
-  /** Versions as they go over the wire, by deployment; they never change. */
+  /** Versions as they go over the wire, by deployment; they change only when files of theirs are compressed. */
   readonly #versions = new Map<string, Promise<RouteVersionEvent>>();
+  readonly #streams = new Set<LatestState>();
   readonly #closing = new AbortController();
 
-  constructor(registry: AppRegistry, blobs: BlobStore, bundles: BundleStore, log: Log) {
+  constructor(registry: AppRegistry, blobs: BlobStore, encodings: Pick<StaticEncodings, 'get'>, bundles: BundleStore, log: Log) {
     this.#registry = registry;
     this.#blobs = blobs;
+    this.#encodings = encodings;
     this.#bundles = bundles;
     this.#log = log;
   }
@@ -36,6 +42,12 @@ export class RouteFeed {
     return { name: ROUTES_SERVICE, methods: { watch: (_payload, context) => this.#serve(context) } };
   }
 
+  /** Tells routers anew of a deployment whose files have other forms than before. */
+  refresh(deploymentId: string): void {
+    if (!this.#versions.delete(deploymentId)) return;
+    for (const stream of this.#streams) stream.again();
+  }
+
   /** Ends every stream; routers keep what they have and ask again. */
   close(): void {
     this.#closing.abort(new PlatformError('RPC_UNAVAILABLE', 'the control plane is stopping'));
@@ -43,24 +55,30 @@ export class RouteFeed {
 
   async #serve({ signal, emit }: CallContext): Promise<void> {
     const end = AbortSignal.any([signal, this.#closing.signal]);
-    const sent = new Set<string>();
+    const sent = new Map<string, Promise<RouteVersionEvent>>();
     const changes = new LatestState(this.#registry, end);
-    for (let state = await changes.next(); ; state = await changes.next()) {
-      for (const event of await this.#eventsOf(state, sent)) await emit(event);
+    this.#streams.add(changes);
+    try {
+      for (let state = await changes.next(); ; state = await changes.next()) {
+        for (const event of await this.#eventsOf(state, sent)) await emit(event);
+      }
+    } finally {
+      this.#streams.delete(changes);
     }
   }
 
   /** What a stream that has sent `sent` must still send for `state`; `sent` is brought up to date. */
-  async #eventsOf(state: RegistryState, sent: Set<string>): Promise<RouteEvent[]> {
+  async #eventsOf(state: RegistryState, sent: Map<string, Promise<RouteVersionEvent>>): Promise<RouteEvent[]> {
     const versions = allVersions(state);
     const current = new Set(versions.map(({ deploymentId }) => deploymentId));
-    for (const deploymentId of sent) if (!current.has(deploymentId)) sent.delete(deploymentId);
+    for (const deploymentId of sent.keys()) if (!current.has(deploymentId)) sent.delete(deploymentId);
     for (const deploymentId of this.#versions.keys()) if (!current.has(deploymentId)) this.#versions.delete(deploymentId);
     const events: RouteEvent[] = [];
     for (const record of versions) {
-      if (sent.has(record.deploymentId)) continue;
-      sent.add(record.deploymentId);
-      events.push(await this.#versionEvent(record));
+      const event = this.#versionEvent(record);
+      if (sent.get(record.deploymentId) === event) continue;
+      sent.set(record.deploymentId, event);
+      events.push(await event);
     }
     return [...events, tableOf(state)];
   }
@@ -86,13 +104,32 @@ export class RouteFeed {
   async #staticFilesOf(record: VersionRecord): Promise<Readonly<Record<string, StaticFile>>> {
     if (record.handlers.every(({ target }) => target.kind === 'script')) return {};
     try {
-      return staticFiles(decodeFileList(await this.#blobs.readText(record.fileListSha256)), record.handlers);
+      const files = staticFiles(decodeFileList(await this.#blobs.readText(record.fileListSha256)), record.handlers);
+      return await this.#withEncodings(files, record);
     } catch (error) {
       // One unreadable version must not keep all others from being served.
       this.#log.error('The static files of a version cannot be listed', { appId: record.appId, version: record.version, error });
       return {};
     }
   }
+  async #withEncodings(
+    files: Readonly<Record<string, StaticFile>>,
+    { handlers }: VersionRecord,
+  ): Promise<Readonly<Record<string, StaticFile>>> {
+    const forms = new Map<string, StaticFile['encodings']>();
+    await forEachBounded(compressibleFiles(files, handlers), async ({ sha256 }) => {
+      const encodings = await this.#encodings.get(sha256);
+      if (encodings && (encodings.br ?? encodings.gzip)) forms.set(sha256, encodings);
+    });
+    if (forms.size === 0) return files;
+    const coded = Object.create(null) as Record<string, StaticFile>;
+    for (const [path, file] of Object.entries(files)) {
+      const encodings = forms.get(file.sha256);
+      coded[path] = encodings ? { ...file, encodings } : file;
+    }
+    return coded;
+  }
+
   async #errorPagesOf(record: VersionRecord): Promise<readonly ErrorPageSpec[]> {
     const pages: ErrorPageSpec[] = [];
     for (const { cause, mimeType, sha256 } of record.errorPages ?? []) {
@@ -108,11 +145,13 @@ export class RouteFeed {
 
 /** The newest state each time it is asked, once; what came between is skipped. */
 class LatestState {
+  readonly #registry: AppRegistry;
   readonly #signal: AbortSignal;
   #latest: RegistryState | undefined;
   #wake: (() => void) | undefined;
 
   constructor(registry: AppRegistry, signal: AbortSignal) {
+    this.#registry = registry;
     this.#signal = signal;
     const unsubscribe = registry.watch((state) => {
       this.#latest = state;
@@ -126,6 +165,12 @@ class LatestState {
       },
       { once: true },
     );
+  }
+
+  /** Gives the newest state once more. */
+  again(): void {
+    this.#latest = this.#registry.state;
+    this.#wake?.();
   }
 
   /** Waits for a state that was not given yet. Throws the signal's reason. */

@@ -25,6 +25,8 @@ import { MemoryControlStore } from './memory-control-store.ts';
 import { OpenDeployments } from './open-deployments.ts';
 import { Retirement } from './retirement.ts';
 import { RuntimeInstaller } from './runtime-installer.ts';
+import { StaticCompressor } from './static-compressor.ts';
+import { StaticEncodings } from './static-encodings.ts';
 import { TrafficDesk } from './traffic-desk.ts';
 
 /** Runs no build: each is a call of `onBuild`. */
@@ -99,6 +101,8 @@ export class SampleControl {
   readonly log = new MemoryLog();
   readonly registry: AppRegistry;
   readonly blobs: BlobStore;
+  readonly encodings: StaticEncodings;
+  readonly compressor: StaticCompressor;
   readonly bundles: BundleStore;
   readonly deployer: Deployer;
   readonly control: ControlPlane;
@@ -113,6 +117,8 @@ export class SampleControl {
     const urls = new AppUrls(() => 'http://{id}.localhost:8080/');
     this.registry = new AppRegistry(store, systemClock, systemTimers, this.log);
     this.blobs = new BlobStore(join(directory, 'blobs'), systemClock, systemRandom);
+    this.encodings = new StaticEncodings(join(directory, 'cache', 'encodings'), this.blobs, systemRandom);
+    this.compressor = new StaticCompressor(this.encodings, this.blobs);
     this.bundles = new BundleStore(join(directory, 'bundles'), this.blobs);
     this.runtimes = new RuntimeInstaller(
       new RuntimeDirectory(join(directory, 'runtimes'), { packages: [SAMPLE_RUNTIME], own: [] }),
@@ -147,6 +153,7 @@ export class SampleControl {
       runtimes: this.runtimes,
       retirement: this.retirement,
       indexBuilder: this.indexBuilder,
+      compressor: this.compressor,
       buildHost: this.buildHost,
       warmer,
       findLanguage: sampleFindLanguage,
@@ -155,7 +162,7 @@ export class SampleControl {
       timers: systemTimers,
       log: this.log,
     });
-    this.deployer = new Deployer(this.registry, this.blobs, this.bundles, this.#open, runner, this.retirement, this.log);
+    this.deployer = new Deployer(this.registry, this.blobs, this.encodings, this.bundles, this.#open, runner, this.retirement, this.log);
     const traffic = new TrafficDesk(this.registry, warmer, systemTimers);
     this.control = new ControlPlane(this.registry, this.retirement, host, { stopInstance: (id) => host.stop(id) }, traffic, urls, () => ({
       release: '0.1.0',
@@ -166,7 +173,8 @@ export class SampleControl {
   }
 
   async start(): Promise<void> {
-    for (const part of [this.blobs, this.bundles, this.#buildCache, this.runtimes, this.#open, this.registry]) await part.start();
+    for (const part of [this.blobs, this.encodings, this.bundles, this.#buildCache, this.runtimes, this.#open, this.registry])
+      await part.start();
     await this.deployer.start();
   }
 

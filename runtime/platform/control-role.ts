@@ -5,6 +5,7 @@ import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { Datastore } from '../../sdk/client/datastore.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
+import { PlatformError } from '../../sdk/contract/errors.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { datastoreRpcOf } from '../api/datastore-rpc.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
@@ -17,6 +18,7 @@ import { BlobStore } from '../control/blob-store.ts';
 import { DiskSecretFile } from '../backends/secret-file-disk.ts';
 import { BuildCache } from '../control/build-cache.ts';
 import { BundleStore } from '../control/bundle-store.ts';
+import { resumeCompression } from '../control/compression-resume.ts';
 import { ControlPlane } from '../control/control-plane.ts';
 import { DatastoreAccountStore } from '../backends/account-store-datastore.ts';
 import { Argon2PasswordHash } from '../backends/password-hash-argon2.ts';
@@ -35,6 +37,8 @@ import { Retirement } from '../control/retirement.ts';
 import { allVersions, appIn } from '../control/registry-state.ts';
 import { RouteFeed } from '../control/route-feed.ts';
 import { RuntimeInstaller } from '../control/runtime-installer.ts';
+import { StaticCompressor } from '../control/static-compressor.ts';
+import { StaticEncodings } from '../control/static-encodings.ts';
 import { SettingsDesk } from '../control/settings-desk.ts';
 import { signInLinkService } from '../control/sign-in-links.ts';
 import { TrafficDesk } from '../control/traffic-desk.ts';
@@ -65,10 +69,12 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const datastore = links.connect('datastore');
     const blobs = new BlobStore(paths.blobs, clock, random);
     const bundles = new BundleStore(paths.bundles, blobs);
+    const encodings = new StaticEncodings(join(paths.cache, 'encodings'), blobs, random);
+    const compressor = new StaticCompressor(encodings, blobs);
     const buildCache = new BuildCache(join(paths.cache, 'builds'), clock, random);
     const runtimes = new RuntimeInstaller(new RuntimeDirectory(paths.runtimes, RUNTIME_TABLE), host, random, log);
     const open = new OpenDeployments(join(paths.cache, 'deployments'), clock, random);
-    for (const part of [blobs, bundles, buildCache, runtimes, open]) await part.start();
+    for (const part of [blobs, encodings, bundles, buildCache, runtimes, open]) await part.start();
     const registry = new AppRegistry(new DatastoreControlStore(datastore), clock, timers, log);
     await registry.start();
     closing.defer(() => registry.close());
@@ -83,11 +89,11 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const indexBuilder = new DatastoreIndexBuilder(datastore);
     const runner = new DeployRunner({
       ...{ registry, blobs, bundles, buildCache, runtimes, retirement, urls, clock, timers, log, findLanguage },
-      indexBuilder,
+      ...{ indexBuilder, compressor },
       buildHost: host,
       warmer: scheduler,
     });
-    const deployer = new Deployer(registry, blobs, bundles, open, runner, retirement, log);
+    const deployer = new Deployer(registry, blobs, encodings, bundles, open, runner, retirement, log);
     await deployer.start();
     void runtimes.restore(allVersions(registry.state).flatMap(({ launch }) => launch.runtime ?? []));
 
@@ -106,7 +112,13 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     closing.defer(() => {
       migrations.close();
     });
-    const routes = new RouteFeed(registry, blobs, bundles, log);
+    const routes = new RouteFeed(registry, blobs, encodings, bundles, log);
+    const compressing = new AbortController();
+    closing.defer(compressor.watch((deploymentId) => routes.refresh(deploymentId)));
+    closing.defer(() => {
+      compressing.abort(new PlatformError('CANCELLED'));
+    });
+    void resumeCompression(registry, blobs, compressor, log, compressing);
     const access = new ConsoleAccess(
       {
         codes: new DiskSecretFile(join(paths.credentials, 'sign-in-codes')),

@@ -43,6 +43,7 @@ const STEP_TITLES: Readonly<Record<DeployStep, string>> = {
   index: 'Indexes',
   stage: 'Staged',
   start: 'Started',
+  compress: 'Compressed',
   traffic: 'Traffic',
 };
 

@@ -102,7 +102,7 @@ export interface DeployBegun {
   readonly missing: readonly string[];
 }
 
-export const DEPLOY_STEPS = ['validate', 'build', 'index', 'stage', 'start', 'traffic'] as const;
+export const DEPLOY_STEPS = ['validate', 'build', 'index', 'stage', 'start', 'compress', 'traffic'] as const;
 export type DeployStep = (typeof DEPLOY_STEPS)[number];
 
 export type DeployEvent =
