@@ -24,5 +24,6 @@ export function platformMounts({ sdkDirectory, languagesDirectory }: PlatformFil
     ...NODEJS_FILES.map((name) => ({ from: join(languagesDirectory, 'nodejs', name), to: `${PLATFORM_DIRECTORY}/nodejs/${name}` })),
     { from: existsSync(compiled) ? compiled : script, to: `${PLATFORM_DIRECTORY}/forwarder/${FORWARDER}` },
     { from: script, to: `${PLATFORM_DIRECTORY}/forwarder/${FORWARDER_SCRIPT}` },
+    { from: join(languagesDirectory, 'python', 'inside'), to: `${PLATFORM_DIRECTORY}/python` },
   ];
 }

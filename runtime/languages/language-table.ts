@@ -1,10 +1,12 @@
 // Every language that the platform knows. Adding one is its folder and a line here.
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { custom } from './custom/custom.ts';
+import { java } from './java/java.ts';
 import { nodejs } from './nodejs/nodejs.ts';
 import { type Language } from './port.ts';
+import { python } from './python/python.ts';
 
-const LANGUAGES: readonly Language[] = [nodejs, custom];
+const LANGUAGES: readonly Language[] = [nodejs, python, java, custom];
 
 /** What the platform may fetch for them, and what it need not. */
 export const RUNTIME_TABLE = {

@@ -8,8 +8,8 @@ export function replacingShell(command: string): string {
   return NOT_ONE_COMMAND.test(command) ? command : `exec ${command}`;
 }
 
-/** Argument vector of a shell that runs `command`, and before it finds programs in `directories` of the app's own. */
+/** Argument vector of a shell that runs `command` and finds programs in `directories` first; relative ones are the app's. */
 export function shellCommand(command: string, directories: readonly string[] = []): readonly string[] {
-  const path = directories.length === 0 ? '' : `export PATH="${directories.map((each) => `$PWD/${each}:`).join('')}$PATH"; `;
+  const path = directories.length === 0 ? '' : `export PATH="${directories.map((each) => `${each.startsWith('/') ? '' : '$PWD/'}${each}:`).join('')}$PATH"; `;
   return ['sh', '-c', `${path}${replacingShell(command.trim())}`];
 }

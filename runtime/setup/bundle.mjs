@@ -44,10 +44,11 @@ writeFileSync(
   `${JSON.stringify({ name: 'appengine', version, type: 'module', exports: { '.': { require: './index.cjs', default: './index.js' } } }, null, 2)}\n`,
 );
 
-for (const asset of ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'nodejs/compile-typescript.mjs', 'forwarder/forwarder.cjs']) {
+const ASSETS = ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'nodejs/compile-typescript.mjs', 'forwarder/forwarder.cjs', 'python/inside'];
+for (const asset of ASSETS) {
   const target = join(dist, 'runtime', 'languages', asset);
   mkdirSync(join(target, '..'), { recursive: true });
-  cpSync(join(root, 'runtime', 'languages', asset), target);
+  cpSync(join(root, 'runtime', 'languages', asset), target, { recursive: true });
 }
 compileForwarder(join(dist, 'runtime', 'languages', 'forwarder'));
 

@@ -30,7 +30,7 @@ const commands = async (files: Files) => (await plan(files)).buildSteps.map(({ c
 describe('language table', () => {
   it('names the runtimes that it knows when asked for another', () => {
     expect(() => findLanguage('cobol')).toThrow(
-      'This runtime is not known: "cobol"; known are nodejs, nodejs20, nodejs22, nodejs24, custom',
+      'This runtime is not known: "cobol"; known are nodejs, nodejs20, nodejs22, nodejs24, python3, python38, python39, python310, python311, python312, python313, python314, java17, java21, java25, custom',
     );
   });
 });
