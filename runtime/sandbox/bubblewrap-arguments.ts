@@ -18,6 +18,8 @@ export interface HostLayout {
   readonly generatedEtc: string;
   /** Where Node is installed when that is not below /usr: appears as NODE_PREFIX. */
   readonly nodePrefix?: string;
+  /** Where Java is installed when that is not below /usr: appears by the same path. */
+  readonly javaHome?: string;
 }
 
 export const SANDBOX_USER_ID = 10_001;
@@ -47,6 +49,7 @@ export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly
       ? host.networkFiles.flatMap((path) => ['--ro-bind', path, path])
       : ['--ro-bind', `${host.generatedEtc}/hosts`, '/etc/hosts']),
     ...(host.nodePrefix === undefined ? [] : ['--ro-bind', host.nodePrefix, NODE_PREFIX]),
+    ...(host.javaHome === undefined ? [] : ['--ro-bind', host.javaHome, host.javaHome]),
     ...['--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', size, '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
     ...['--perms', '1777', '--size', size, '--tmpfs', '/tmp'],
     ...[spec.code.writable ? '--bind' : '--ro-bind', spec.code.directory, CODE_DIRECTORY],

@@ -52,7 +52,7 @@ export class BubblewrapSandbox implements Sandbox {
     const architecture = architectureOf(process.arch);
     if (architecture === undefined)
       throw new PlatformError('INSTANCE_SPAWN_FAILED', `there is no filter of system calls for ${process.arch} yet`);
-    this.#host = readHostLayout(this.#scratchDirectory, process.execPath);
+    this.#host = readHostLayout(this.#scratchDirectory, process.execPath, process.env['JAVA_HOME']);
     const spec: SandboxSpec = {
       command: ['true'],
       environment: {},

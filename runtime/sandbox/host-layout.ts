@@ -1,5 +1,5 @@
 // Reads what bubblewrap-arguments.ts needs to know of this machine, and writes the files made for the sandbox.
-import { chmodSync, existsSync, lstatSync, mkdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type HostLayout, SANDBOX_USER_ID } from './bubblewrap-arguments.ts';
 
@@ -18,6 +18,8 @@ const ETC_FILES = [
   '/etc/localtime',
   '/etc/mime.types',
 ];
+/** Debian's Java keeps its settings here, and does not start without them. */
+const JAVA_SETTINGS = /^java-\d+-openjdk$/;
 const NETWORK_FILES = ['/etc/resolv.conf', '/etc/hosts'];
 
 const id = String(SANDBOX_USER_ID);
@@ -28,8 +30,8 @@ const GENERATED = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files dns\n',
 };
 
-/** `scratchDirectory` is made when it is missing and must outlive every sandbox. */
-export function readHostLayout(scratchDirectory: string, nodePath: string): HostLayout {
+/** `scratchDirectory` is made when it is missing and must outlive every sandbox. `javaHome` is JAVA_HOME of this process. */
+export function readHostLayout(scratchDirectory: string, nodePath: string, javaHome?: string): HostLayout {
   const generatedEtc = join(scratchDirectory, 'etc');
   mkdirSync(generatedEtc, { recursive: true });
   chmodSync(generatedEtc, 0o755);
@@ -43,11 +45,16 @@ export function readHostLayout(scratchDirectory: string, nodePath: string): Host
     topDirectories: TOP_DIRECTORIES.filter((path) => existsSync(path)).map((path) =>
       lstatSync(path).isSymbolicLink() ? { path, linkTo: readlinkSync(path) } : { path },
     ),
-    etcFiles: ETC_FILES.filter((path) => existsSync(path)),
+    etcFiles: [...ETC_FILES.filter((path) => existsSync(path)), ...javaSettings()],
     networkFiles: NETWORK_FILES.filter((path) => existsSync(path)),
     generatedEtc,
     ...(nodePrefix === undefined ? {} : { nodePrefix }),
+    ...(javaHome === undefined || javaHome.startsWith('/usr/') || !existsSync(`${javaHome}/bin/java`) ? {} : { javaHome }),
   };
+}
+
+function javaSettings(): readonly string[] {
+  return readdirSync('/etc').flatMap((name) => (JAVA_SETTINGS.test(name) ? [`/etc/${name}`] : []));
 }
 
 /** The directory that holds `bin/node` (and npm's `lib` beside it), unless /usr covers it. */
