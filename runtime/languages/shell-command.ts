@@ -10,6 +10,9 @@ export function replacingShell(command: string): string {
 
 /** Argument vector of a shell that runs `command` and finds programs in `directories` first; relative ones are the app's. */
 export function shellCommand(command: string, directories: readonly string[] = []): readonly string[] {
-  const path = directories.length === 0 ? '' : `export PATH="${directories.map((each) => `${each.startsWith('/') ? '' : '$PWD/'}${each}:`).join('')}$PATH"; `;
+  const path =
+    directories.length === 0
+      ? ''
+      : `export PATH="${directories.map((each) => `${each.startsWith('/') ? '' : '$PWD/'}${each}:`).join('')}$PATH"; `;
   return ['sh', '-c', `${path}${replacingShell(command.trim())}`];
 }

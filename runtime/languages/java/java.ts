@@ -6,7 +6,7 @@ import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
 import { EGRESS_PORT, forwarded } from '../forwarder/forwarded.ts';
 import { type Language, type LanguagePlan, type SourceTree } from '../port.ts';
-import { replacingShell, shellCommand } from '../shell-command.ts';
+import { shellCommand } from '../shell-command.ts';
 import { findJdks, type Jdk, jdkPlaces } from './jdks.ts';
 
 /** App Engine's, and what comes after. */
@@ -16,10 +16,8 @@ const BUILD_FILES = ['pom.xml', 'build.gradle', 'build.gradle.kts'];
 const HEAP_SHARE = 0.6;
 /** Its collector, on one thread, starts 100 ms sooner than the usual one, which is made for larger heaps and more processors. */
 const MACHINE_OPTIONS = ['-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError'];
-const PROXY_OPTIONS = [
-  ...['http', 'https'].flatMap((scheme) => [`-D${scheme}.proxyHost=127.0.0.1`, `-D${scheme}.proxyPort=${EGRESS_PORT}`]),
-  '-Dhttp.nonProxyHosts=localhost|127.0.0.1|[::1]',
-];
+/** The loopback is left out of it by Java itself. */
+const PROXY_OPTIONS = ['http', 'https'].flatMap((scheme) => [`-D${scheme}.proxyHost=127.0.0.1`, `-D${scheme}.proxyPort=${EGRESS_PORT}`]);
 
 export function javaLanguage(find: () => readonly Jdk[]): Language {
   return {
@@ -69,10 +67,7 @@ function startCommand({ entrypoint }: AppManifest, source: SourceTree, home: str
   if (entrypoint === undefined) return { ...forwarded([program, ...options, '-jar', onlyJar(source)]), showsOptions: true };
   const words = /^\s*java(\s[^]*)$/.exec(entrypoint)?.[1];
   if (words === undefined) return { ...forwarded(shellCommand(entrypoint, [`${home}/bin`])), showsOptions: false };
-  const quoted = [program, ...options].map((word) => `'${word}'`).join(' ');
-  // Our own words hold signs that a shell command is told by: what the app wrote decides whether this is one command.
-  const isOneCommand = replacingShell(`java${words}`).startsWith('exec ');
-  return { ...forwarded(['sh', '-c', `${isOneCommand ? 'exec ' : ''}${quoted}${words.trimEnd()}`]), showsOptions: true };
+  return { ...forwarded(shellCommand(`'${program}' ${options.join(' ')}${words}`)), showsOptions: true };
 }
 
 /** Throws MANIFEST_INVALID when it is not clear what to run. */

@@ -84,6 +84,25 @@ describe('how a Node.js app is started', () => {
     });
   });
 
+  it.each<[string, Files, boolean]>([
+    ['node server.js', {}, false],
+    ['MODE=x exec node --enable-source-maps server.js', {}, false],
+    ['npm start', {}, false],
+    ['./node_modules/.bin/next start', {}, false],
+    ['next start -p $PORT', { 'package.json': { dependencies: { next: '16' } } }, false],
+    ['serve dist', { 'package.json': { devDependencies: { '@me/serve': '1' } } }, false],
+    ['./server.mjs', {}, false],
+    ['python3 -m http.server $PORT', {}, true],
+    ['./start.sh', {}, true],
+    ['/usr/bin/env ruby app.rb', {}, true],
+    ['next start', {}, true],
+  ])('%s: whether it is put behind the forwarder', async (entrypoint, files, isForwarded) => {
+    const { command, environment } = await plan(files, { entrypoint });
+    expect(command[0] === '/srv/platform/forwarder/forwarder').toBe(isForwarded);
+    expect('HTTP_PROXY' in environment).toBe(isForwarded);
+    expect(environment['NODE_OPTIONS']).toContain('preload.cjs');
+  });
+
   it('loads the preload', async () => {
     const { environment } = await plan({ 'server.js': '' });
     expect(environment).toEqual({ NODE_OPTIONS: '--require="/srv/platform/nodejs/preload.cjs"' });

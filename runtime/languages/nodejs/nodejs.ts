@@ -2,12 +2,13 @@
 // Read next: start-command.ts, build-steps.ts, and preload.cjs for what runs inside the app's process.
 import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
 import { PLATFORM_DIRECTORY, RUNTIMES_DIRECTORY } from '../../sandbox/port.ts';
+import { type ForwardedCommand, forwarded } from '../forwarder/forwarded.ts';
 import { type Language, type LanguagePlan, type PlanContext, type SourceTree } from '../port.ts';
 import { type BuildNode, planBuild } from './build-steps.ts';
 import { NODE_RELEASES, nodePackages, type NodeRelease, OWN_NODE_MAJOR, releaseOf, runtimeName } from './node-releases.ts';
 import { type PackageJson, readPackageJson } from './package-json.ts';
 import { satisfiesRange } from './node-range.ts';
-import { startCommand } from './start-command.ts';
+import { startCommand, startsNode } from './start-command.ts';
 import { compileSteps } from './typescript-entry.ts';
 
 const PRELOAD = `${PLATFORM_DIRECTORY}/nodejs/preload.cjs`;
@@ -29,13 +30,16 @@ export const nodejs: Language = {
     const build = await planBuild(node, json, source, compile);
     const options = typescript.length === 0 ? NODE_OPTIONS : `${NODE_OPTIONS} --enable-source-maps`;
     const theirs = manifest.environment['NODE_OPTIONS'];
+    // The app's variables win over the language's, but without the preload nothing could reach the app: so both.
+    const start = theirs === undefined ? command : ['env', `NODE_OPTIONS=${options} ${theirs}`, ...command];
+    const plain: ForwardedCommand = { command: start, environment: {} };
+    const { command: full, environment } = startsNode(manifest, json) ? plain : forwarded(start);
     return {
       ...(release === undefined ? {} : { runtime: runtimeName(release.major) }),
       notes: [...runtimeNotes(release, nowMs), ...engineNotes(json, node.version, manifest.runtime)],
       ...build,
-      // The app's variables win over the language's, but without the preload nothing could reach the app: so both.
-      command: theirs === undefined ? command : ['env', `NODE_OPTIONS=${options} ${theirs}`, ...command],
-      environment: { NODE_OPTIONS: options },
+      command: full,
+      environment: { ...environment, NODE_OPTIONS: options },
     };
   },
 };

@@ -1,4 +1,5 @@
 // How a Node.js app is started: entrypoint of app.yaml, else the `start` script, else the main file, else server.js or server.ts.
+import { posix } from 'node:path';
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { type AppManifest } from '../../../sdk/contract/app-manifest/manifest.ts';
 import { type SourceTree } from '../port.ts';
@@ -10,6 +11,11 @@ const DEFAULT_MAINS = ['server.js', 'server.ts'];
 const TYPESCRIPT = /\.[cm]?tsx?$/;
 /** Words without anything that a shell would treat specially. */
 const PLAIN_NODE = /^node(\s+[\w@%+=:,./-]+)+$/;
+
+/** Programs that are Node, or lead to it. */
+const OF_NODE = new Set(['node', 'npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'corepack', 'tsx', 'ts-node']);
+/** The program of a command, behind variables and words that only pass it on. */
+const FIRST_PROGRAM = /^\s*(?:(?:\w+=\S*|exec|env)\s+)*([^\s;&|<>()]+)/;
 
 export interface StartCommand {
   /** Argument vector for the app's directory. */
@@ -42,6 +48,18 @@ export async function startCommand(manifest: AppManifest, json: PackageJson, sou
 function commandOf(command: string): readonly string[] {
   if (PLAIN_NODE.test(command)) return command.split(/\s+/);
   return shellCommand(command, ['node_modules/.bin']);
+}
+
+/**
+ * Whether the app is Node's: then the preload joins it to its socket. What another program listens on is joined by the
+ * forwarder, which does no harm where the program turns out to be Node after all.
+ */
+export function startsNode({ entrypoint }: AppManifest, { dependencies, devDependencies, optionalDependencies }: PackageJson): boolean {
+  const program = entrypoint === undefined ? 'node' : (FIRST_PROGRAM.exec(entrypoint)?.[1] ?? '');
+  const name = posix.basename(program);
+  if (OF_NODE.has(name) || program.includes('node_modules/') || /\.[cm]?[jt]s$/.test(name)) return true;
+  // Packages bring their command under their own name, as a rule.
+  return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies }).some((each) => posix.basename(each) === name);
 }
 
 function mainFile({ main, scripts }: PackageJson, source: SourceTree): string | undefined {

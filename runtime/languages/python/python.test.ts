@@ -71,9 +71,9 @@ describe('how a Python app is started', () => {
 describe('how a Python app is built', () => {
   it('compiles the code, after packages were installed', async () => {
     const { buildSteps, finishSteps = [], buildOutputs } = await plan({ 'main.py': '', 'requirements.txt': 'flask' });
-    expect([...buildSteps, ...finishSteps].map(({ command }) => command.slice(1, 4).join(' '))).toEqual([
-      '-m venv --system-site-packages',
-      '-m pip install',
+    expect([...buildSteps, ...finishSteps].map(({ command }) => command.slice(1, 3).join(' '))).toEqual([
+      `${inside}/make_environment.py .appengine-venv`,
+      '-m pip',
       `${inside}/compile_code.py`,
     ]);
     expect(buildOutputs).toEqual(['.appengine-venv']);

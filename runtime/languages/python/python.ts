@@ -66,7 +66,7 @@ function chosen(runtime: string, { usual, all }: Interpreters): Interpreter {
 
 function installSteps({ path }: Interpreter): BuildStep[] {
   return [
-    step('Making an environment for Python packages', [path, '-m', 'venv', '--system-site-packages', '--clear', ENVIRONMENT]),
+    step('Making an environment for Python packages', [path, `${INSIDE}/make_environment.py`, ENVIRONMENT]),
     step(`Installing packages (${REQUIREMENTS})`, [
       `${ENVIRONMENT}/bin/python`,
       ...['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--no-cache-dir', '--progress-bar', 'off'],
