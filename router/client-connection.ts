@@ -4,6 +4,7 @@ import { type Socket } from 'node:net';
 import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { type Clock, type Timers } from '../sdk/support/clock.ts';
+import { type Load } from './load-caps.ts';
 import { closeAfterReading, lingerOnClose } from './lingering-close.ts';
 
 /** A request under way, as far as its connection cares. */
@@ -14,14 +15,52 @@ export interface ConnectionRequest {
   closed(): void;
 }
 
-const NOTHING = Buffer.alloc(0);
-
-export class ClientConnection {
-  readonly socket: Socket;
+/** Whoever asks, as far as one request cares: a connection of HTTP/1, or a stream of an HTTP/2 connection. */
+export interface RequestClient {
   /** The peer's address without port; IPv4 in its own form. */
   readonly address: string;
   /** Whether it came in on the platform's private socket. */
   readonly isPlatform: boolean;
+  /** Whether this router ended the TLS. */
+  readonly isTls: boolean;
+  readonly load: Load;
+  /** Whether requests that still arrive on it must not be served. */
+  readonly isEnding: boolean;
+  /** Aborts when the client of its requests goes away. */
+  readonly gone: AbortSignal;
+  opened(request: ConnectionRequest): void;
+  answered(request: ConnectionRequest): void;
+  /** Throws ROUTE_QUEUE_FULL when the client pipelines without end. */
+  admit(): void;
+  /** Why a request's body can no longer come whole, if so. */
+  bodyError(request: ConnectionRequest): ErrorCode | undefined;
+  /**
+   * The answer under way is the last: what the client sent after the request that was refused may be the hidden half
+   * of a smuggled one.
+   */
+  end(): void;
+  /**
+   * The client sends without end. It gets the answer under way, if there is one, and the time to read it; only then is
+   * the connection closed. Calls after the first do nothing.
+   */
+  closeAfterAnswer(): void;
+}
+
+export interface ConnectionOptions {
+  /** What its address holds, this connection among it. */
+  readonly load: Load;
+  readonly isPlatform?: boolean;
+  readonly isTls?: boolean;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export class ClientConnection implements RequestClient {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly isPlatform: boolean;
+  readonly isTls: boolean;
+  readonly load: Load;
   readonly #clock: Clock;
   readonly #timers: Timers;
   /** Requests under way, oldest first; more than one only when the client pipelines. */
@@ -35,12 +74,14 @@ export class ClientConnection {
   /** Set once the client sent what is not HTTP; the answer to it waits for the good requests before it. */
   #malformed: { readonly code: ErrorCode; readonly answer: Buffer } | undefined;
 
-  constructor(socket: Socket, clock: Clock, timers: Timers, options: { readonly isPlatform?: boolean } = {}) {
+  constructor(socket: Socket, clock: Clock, timers: Timers, options: ConnectionOptions) {
     this.socket = socket;
     this.isPlatform = options.isPlatform ?? false;
+    this.isTls = options.isTls ?? false;
+    this.load = options.load;
     this.#clock = clock;
     this.#idleSinceMs = clock.monotonicMs();
-    this.address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    this.address = peerAddress(socket);
     this.#timers = timers;
   }
 
@@ -67,24 +108,15 @@ export class ClientConnection {
     else if (this.#isClosingAfterAnswer) closeAfterReading(this.socket, this.#timers);
   }
 
-  /** Whether requests that still arrive on it must not be served. */
   get isEnding(): boolean {
     return this.#isEnding;
   }
 
-  /**
-   * The answer under way is the last: what the client sent after the request that was refused may be the hidden half
-   * of a smuggled one.
-   */
   end(): void {
     this.#isEnding = true;
     lingerOnClose(this.socket, this.#timers);
   }
 
-  /**
-   * The client sends without end. It gets the answer under way, if there is one, and the time to read it; only then is
-   * the connection closed. Calls after the first do nothing.
-   */
   closeAfterAnswer(): void {
     if (this.#isClosingAfterAnswer) return;
     this.#isClosingAfterAnswer = true;
@@ -102,7 +134,6 @@ export class ClientConnection {
     return !this.#isUpgraded && this.#requests.length === 0 && this.#idleSinceMs < sinceMs;
   }
 
-  /** Throws ROUTE_QUEUE_FULL when the client pipelines without end. */
   admit(): void {
     if (this.#requests.length > LIMITS.clientRequestsPerConnectionMax) throw new PlatformError('ROUTE_QUEUE_FULL');
   }
@@ -118,7 +149,6 @@ export class ClientConnection {
     else if (!last) this.#answerMalformed();
   }
 
-  /** Why a request's body can no longer come whole, if so. */
   bodyError({ request }: ConnectionRequest): ErrorCode | undefined {
     return this.#malformed && !request.complete ? this.#malformed.code : undefined;
   }
@@ -135,4 +165,8 @@ export class ClientConnection {
     if (this.#malformed) socket.write(this.#malformed.answer);
     closeAfterReading(socket, this.#timers);
   }
+}
+
+export function peerAddress(socket: Socket): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
 }

@@ -1,36 +1,31 @@
 // The story of one plain request: guard → resolve → file, redirect or instance → answer → log row.
 // Read next: proxy.ts for one attempt on an instance, upgrade.ts for the same story of a WebSocket.
-import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Clock, type Random } from '../sdk/support/clock.ts';
 import { assertNever } from '../sdk/support/assert.ts';
 import { PlatformError, toPlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { type Log } from '../sdk/support/log.ts';
 import { decideAccess } from './access-rule.ts';
-import { type ClientConnection } from './client-connection.ts';
+import { type RequestClient } from './client-connection.ts';
+import { type ClientAnswer, type ClientRequest } from './client-exchange.ts';
 import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
 import { InFlight } from './in-flight.ts';
+import { type LoadCaps } from './load-caps.ts';
 import { type AppGate, type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { type AttemptOutcome, type Proxy } from './proxy.ts';
-import { PLATFORM_ERROR_HEADER, platformAddress } from './platform-call.ts';
-import { RequestIds } from './request-ids.ts';
+import { PLATFORM_ERROR_HEADER } from './platform-call.ts';
 import { guardRequest, type RequestHead } from './request-guard.ts';
-import { STATUS_CLIENT_LEFT, type RequestRecord, type RequestStart } from './request-record.ts';
+import { STATUS_CLIENT_LEFT, type RequestRecord } from './request-record.ts';
+import { type RequestStarts } from './request-start.ts';
 import { RetryBudgets } from './retry-budget.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type RouteDecision, type RouteTable } from './route-table.ts';
 import { type Sessions } from './sessions.ts';
 import { loginRedirectHeaders, type SignIn } from './sign-in.ts';
+import { redirectHeaders, type PublicPorts } from './secure-redirect.ts';
 import { decideStatic } from './static-answer.ts';
 import { type StaticFiles } from './static-files.ts';
-
-export interface DispatchOptions {
-  /** Whether `secure:` of app.yaml redirects; only with HTTPS in front does that lead anywhere. */
-  readonly secureRedirects: boolean;
-  /** Addresses of proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed. */
-  readonly trustedProxies: ReadonlySet<string>;
-}
 
 export interface DispatchPorts {
   readonly routes: CurrentRoutes;
@@ -41,6 +36,9 @@ export interface DispatchPorts {
   readonly files: StaticFiles;
   readonly sessions: Sessions;
   readonly signIn: SignIn;
+  readonly starts: RequestStarts;
+  readonly caps: LoadCaps;
+  readonly publicPorts: PublicPorts;
 }
 
 /** A route's decision once it is known who asks. */
@@ -63,21 +61,17 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Log;
-  readonly #options: DispatchOptions;
-  readonly #requestIds: RequestIds;
   readonly #retries = new RetryBudgets();
   readonly #inFlight = new InFlight<Exchange>();
   /** Called when the last request under way ends. */
   onIdle: (() => void) | undefined;
   #isDraining = false;
 
-  constructor(ports: DispatchPorts, clock: Clock, random: Random, log: Log, options: DispatchOptions) {
+  constructor(ports: DispatchPorts, clock: Clock, random: Random, log: Log) {
     this.#ports = ports;
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
-    this.#options = options;
-    this.#requestIds = new RequestIds(random);
   }
 
   get requestsInFlight(): number {
@@ -85,17 +79,21 @@ export class Dispatcher {
   }
 
   /** Serves one request. `isContinueAwaited`: the client waits for 100 before it sends the body. */
-  handle(request: IncomingMessage, response: ServerResponse, connection: ClientConnection, isContinueAwaited = false): void {
+  handle(request: ClientRequest, response: ClientAnswer, connection: RequestClient, isContinueAwaited = false): void {
     if (connection.isEnding) return;
-    const exchange = new Exchange(request, response, connection, this.startOf(request, connection), this.#onClosed);
+    const { starts, caps } = this.#ports;
+    const start = starts.of(request, connection);
+    const exchange = new Exchange(request, response, connection, start, this.#onClosed);
+    exchange.isContinueAwaited = isContinueAwaited;
+    caps.enter(start.load);
     this.#inFlight.add(exchange);
     connection.opened(exchange);
     if (this.#isDraining) response.shouldKeepAlive = false;
     try {
       connection.admit();
+      if (!start.isPlatformCall) caps.admitClient(start.load);
       const head = guardRequest(request);
       exchange.head = head;
-      if (isContinueAwaited) response.writeContinue();
       const { table } = this.#ports.routes;
       if (table) this.#serve(exchange, head, this.routeBy(table, exchange, head));
       else this.#serveLate(exchange, head).catch((thrown: unknown) => this.#answerError(exchange, thrown));
@@ -121,27 +119,8 @@ export class Dispatcher {
     for (const { response } of this.#inFlight.snapshot()) if (!response.headersSent) response.shouldKeepAlive = false;
   }
 
-  newRequestId(): string {
-    return this.#requestIds.next();
-  }
-
-  startOf(request: IncomingMessage, connection: ClientConnection): RequestStart {
-    const { isPlatform } = connection;
-    const isBehindProxy = this.#options.trustedProxies.has(connection.address);
-    return {
-      requestId: this.#requestIds.next(),
-      startedAtMs: this.#clock.nowMs(),
-      startedMs: this.#clock.monotonicMs(),
-      clientAddress: isPlatform
-        ? platformAddress(request.headers)
-        : (isBehindProxy && lastOf(request.headers['x-forwarded-for'])) || connection.address,
-      isHttps: isBehindProxy && lastOf(request.headers['x-forwarded-proto']) === 'https',
-      isPlatformCall: isPlatform,
-    };
-  }
-
-  /** Where a guarded request goes. Throws ROUTE_STARTING, QUOTA_EXCEEDED and what RouteTable.resolve throws. */
-  async route(record: RequestRecord, head: RequestHead, connection: ClientConnection): Promise<AdmittedDecision> {
+  /** Where a guarded request goes. Throws ROUTE_STARTING, QUOTA_EXCEEDED, ROUTE_APP_BUSY and what RouteTable.resolve throws. */
+  async route(record: RequestRecord, head: RequestHead, connection: RequestClient): Promise<AdmittedDecision> {
     const { routes } = this.#ports;
     return this.routeBy(routes.table ?? (await routes.first({ signal: connection.gone })), record, head);
   }
@@ -151,12 +130,16 @@ export class Dispatcher {
     const decision = table.resolve(head.host, head.path, {
       address: start.clientAddress,
       cookie: request.headers.cookie,
-      isSecure: this.#options.secureRedirects ? start.isHttps : undefined,
+      isSecure: start.isSecure,
       fraction: this.#fraction,
     });
     record.route = decision.route;
     // Files count too: they are the app's bandwidth.
-    if (decision.route) this.#ports.quotas.admit(decision.route.target.appId);
+    if (decision.route) {
+      const { appId } = decision.route.target;
+      this.#ports.quotas.admit(appId);
+      record.appLoad = this.#ports.caps.enterApp(appId);
+    }
     return this.#admit(record, decision);
   }
 
@@ -186,7 +169,8 @@ export class Dispatcher {
         this.#serveFile(exchange, decision).catch((thrown: unknown) => this.#answerError(exchange, thrown));
         return;
       case 'redirect':
-        exchange.response.writeHead(decision.status, redirectHeaders(head, decision.scheme)).end();
+        exchange.response.writeHead(decision.status, redirectHeaders(head, decision.scheme, this.#ports.publicPorts));
+        exchange.response.end();
         return;
       case 'login':
         this.#answer(exchange, { status: 302, headers: loginRedirectHeaders(head), body: undefined });
@@ -207,6 +191,7 @@ export class Dispatcher {
     const { appId } = route.target;
     const { clientAddress, isHttps } = start;
     const asked = { page, appId, request, head, isHttps, clientAddress, signal: connection.gone };
+    exchange.askForBody();
     const answer = await this.#ports.signIn.answer(asked);
     if (!exchange.isClosed) this.#answer(exchange, answer);
   }
@@ -277,7 +262,8 @@ export class Dispatcher {
     if (!part || bytes) {
       const body = part && bytes?.subarray(part.range.start, part.range.end + 1);
       exchange.responseBytes = body?.length ?? 0;
-      response.writeHead(status, headers).end(body);
+      response.writeHead(status, headers);
+      response.end(body);
       return;
     }
     response.writeHead(status, headers);
@@ -310,7 +296,8 @@ export class Dispatcher {
     // A body that nobody reads stands between this request and the next.
     if (!request.complete && exchange.head?.hasBody !== false) this.#endConnection(exchange);
     exchange.responseBytes = answer.body?.length ?? 0;
-    response.writeHead(answer.status, [...answer.headers]).end(answer.body);
+    response.writeHead(answer.status, [...answer.headers]);
+    response.end(answer.body);
   }
 
   #endConnection({ response, connection }: Exchange): void {
@@ -321,6 +308,7 @@ export class Dispatcher {
   readonly #onClosed = (exchange: Exchange): void => {
     this.#inFlight.remove(exchange);
     exchange.attempt?.cancel();
+    this.#ports.caps.leave(exchange.start.load, exchange.appLoad);
     const { response, body, responseBytes } = exchange;
     const status = response.headersSent ? response.statusCode : STATUS_CLIENT_LEFT;
     this.#ports.requestLog.write(exchange.logRow(this.#clock.monotonicMs(), { status, requestBytes: body?.bytes ?? 0, responseBytes }));
@@ -333,16 +321,4 @@ export class Dispatcher {
 function leaseOutcome(outcome: AttemptOutcome): LeaseOutcome {
   if (outcome.kind !== 'failed') return outcome.kind;
   return INSTANCE_FAULTS.has(outcome.error.code) ? 'failed' : 'cancelled';
-}
-
-/** Redirects to HTTPS keep the query; App Engine's to HTTP drop it. */
-export function redirectHeaders(head: RequestHead, scheme: 'http' | 'https'): string[] {
-  const host = head.host.replace(/:\d+$/, '');
-  const target = scheme === 'https' ? head.target : (head.target.split('?', 1)[0] ?? '/');
-  return ['Location', `${scheme}://${host}${target}`, 'Content-Length', '0', 'Cache-Control', 'no-cache'];
-}
-
-function lastOf(header: string | readonly string[] | undefined): string | undefined {
-  const text = Array.isArray(header) ? header.join(',') : typeof header === 'string' ? header : undefined;
-  return text?.split(',').at(-1)?.trim();
 }

@@ -3,12 +3,13 @@
 //   open      nothing of the answer is sent
 //   started   the head is sent or given to the connection (`response.headersSent`)
 //   closed    the answer is out, or the client is gone
-import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
-import { type ClientConnection } from './client-connection.ts';
+import { type RequestClient } from './client-connection.ts';
+import { type ClientAnswer, type ClientRequest } from './client-exchange.ts';
 import { type RequestBody } from './request-body.ts';
-import { RequestRecord, type RequestStart } from './request-record.ts';
+import { RequestRecord } from './request-record.ts';
+import { type RequestStart } from './request-start.ts';
 
 /** What of an exchange can be stopped from outside: the attempt on an instance that is under way. */
 export interface RunningAttempt {
@@ -22,11 +23,13 @@ export interface RunningAttempt {
 const SLOW_BODY_MS = 10_000;
 
 export class Exchange extends RequestRecord {
-  readonly response: ServerResponse;
-  readonly connection: ClientConnection;
+  readonly response: ClientAnswer;
+  readonly connection: RequestClient;
 
   body: RequestBody | undefined;
   attempt: RunningAttempt | undefined;
+  /** Whether the client waits for 100 before it sends the body. */
+  isContinueAwaited = false;
   responseBytes = 0;
   /** In the dispatcher's set of requests under way. */
   place = -1;
@@ -39,9 +42,9 @@ export class Exchange extends RequestRecord {
 
   /** `onClosed` is called once, when the answer is out or the client is gone. */
   constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    connection: ClientConnection,
+    request: ClientRequest,
+    response: ClientAnswer,
+    connection: RequestClient,
     start: RequestStart,
     onClosed: (exchange: Exchange) => void,
   ) {
@@ -52,6 +55,13 @@ export class Exchange extends RequestRecord {
     response.on('close', () => {
       this.closed();
     });
+  }
+
+  /** The body is about to be read, so now a client that waits for it is asked to send it; never before. */
+  askForBody(): void {
+    if (!this.isContinueAwaited) return;
+    this.isContinueAwaited = false;
+    this.response.writeContinue();
   }
 
   /** From the request's start. */

@@ -1,9 +1,9 @@
 // The body of a form of the router's own pages, bounded.
-import { type IncomingMessage } from 'node:http';
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { type ClientRequest } from './client-exchange.ts';
 
 /** Fields of a urlencoded body; those of any other type count as none. Throws ROUTE_BODY_TOO_LARGE, CANCELLED. */
-export async function readForm(request: IncomingMessage, bytesMax: number): Promise<URLSearchParams> {
+export async function readForm(request: ClientRequest, bytesMax: number): Promise<URLSearchParams> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { clientTrace } from './trace-context.ts';
 import { HeaderPolicy, withoutSharedDomain, type RequestFacts } from './header-policy.ts';
 
 const policy = new HeaderPolicy('localhost');
@@ -25,12 +26,26 @@ describe('forInstance', () => {
     expect(policy.forInstance(raw, facts).slice(2, 2 + raw.length)).toEqual(raw);
   });
 
-  it('keeps a well-formed trace context and replaces another', () => {
-    const good = `${'a'.repeat(32)}/12;o=1`;
-    expect(pairs(policy.forInstance(['X-Cloud-Trace-Context', good], facts))).toContainEqual(['x-cloud-trace-context', good]);
-    expect(pairs(policy.forInstance(['X-Cloud-Trace-Context', 'evil'], facts))).toContainEqual([
-      'x-cloud-trace-context',
-      `${facts.requestId}/1;o=1`,
+  it('tells the trace in both forms, the client’s where there is one', () => {
+    const said = ['X-Cloud-Trace-Context', 'evil', 'Traceparent', 'evil', 'TraceState', 'a=b'];
+    const own = pairs(policy.forInstance(said, facts));
+    expect(own).toContainEqual(['x-cloud-trace-context', `${facts.requestId}/1;o=1`]);
+    expect(own).toContainEqual(['traceparent', `00-${facts.requestId}-0000000000000001-01`]);
+    expect(own.join()).not.toMatch(/evil|tracestate/);
+    const trace = clientTrace(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, undefined);
+    const continued = pairs(policy.forInstance(said, { ...facts, trace }));
+    expect(continued).toContainEqual(['traceparent', `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`]);
+    expect(continued).toContainEqual(['x-cloud-trace-context', `${'a'.repeat(32)}/${BigInt(`0x${'b'.repeat(16)}`)};o=0`]);
+    expect(continued).toContainEqual(['tracestate', 'a=b']);
+  });
+
+  it('says TE and Trailer itself, and only when they are true', () => {
+    const raw = ['TE', 'trailers, deflate', 'Trailer', 'Host'];
+    expect(pairs(policy.forInstance(raw, facts)).map(([name]) => name)).not.toContain('te');
+    const headers = pairs(policy.forInstance(raw, { ...facts, readsTrailers: true, trailers: 'x-sum' }));
+    expect(headers.filter(([name]) => name === 'te' || name === 'trailer')).toEqual([
+      ['te', 'trailers'],
+      ['trailer', 'x-sum'],
     ]);
   });
 

@@ -4,7 +4,9 @@ import { PlatformError } from '../sdk/contract/errors.ts';
 import { type Visitor } from './access-rule.ts';
 import { PLATFORM_CALL_HEADERS } from './platform-call.ts';
 import { withoutOurCookies } from './session-cookie.ts';
+import { ownCloudTraceContext, ownTraceparent, type TraceContext } from './trace-context.ts';
 import { SPLIT_COOKIE, splitCookie } from './traffic-split.ts';
+import { passedAnnouncement } from './trailer-policy.ts';
 
 /** What the router says about a request. */
 export interface RequestFacts {
@@ -16,6 +18,12 @@ export interface RequestFacts {
   /** The other end of the connection: the client, or a proxy in front. */
   readonly peerAddress: string;
   readonly isHttps: boolean;
+  /** The client's; undefined: the request begins its own. */
+  readonly trace?: TraceContext | undefined;
+  /** Whether the client reads trailers of the answer. */
+  readonly readsTrailers?: boolean;
+  /** Trailers of the request that will follow its body, as a Trailer header names them. */
+  readonly trailers?: string | undefined;
   readonly defaultHostname: string;
   /** How long the app may take to answer, from the request's start. */
   readonly deadlineMs: number;
@@ -30,25 +38,26 @@ export interface ResponseHead {
   readonly headers: string[];
   /** Undefined when the app did not say. */
   readonly contentLength: number | undefined;
+  /** Names of trailers that may follow, as a Trailer header lists them; not among the headers. */
+  readonly trailers: string | undefined;
 }
 
-type RequestVerdict = 'keep' | 'platform' | 'drop' | 'connection' | 'cookie' | 'forwarded-for' | 'trace';
-type ResponseVerdict = 'keep' | 'drop' | 'connection' | 'cookie' | 'length' | 'cache-control';
+type RequestVerdict = 'keep' | 'platform' | 'drop' | 'connection' | 'cookie' | 'forwarded-for' | 'trace-state';
+type ResponseVerdict = 'keep' | 'drop' | 'connection' | 'cookie' | 'length' | 'cache-control' | 'trailer';
 
 /** How many different spellings of names are remembered; clients choose them, so there must be an end. */
 const NAMES_REMEMBERED_MAX = 2_000;
 
 const HOP_BY_HOP = ['connection', 'keep-alive', 'te', 'trailer', 'trailers', 'transfer-encoding', 'upgrade', 'http2-settings'];
 /** `host` is written anew; `expect` was answered by the router; `forwarded` would contradict X-Forwarded-For. */
-const REQUEST_DROPPED = new Set([...HOP_BY_HOP, 'proxy', 'host', 'expect', 'forwarded']);
+const REQUEST_DROPPED = new Set([...HOP_BY_HOP, 'proxy', 'host', 'expect', 'forwarded', 'traceparent', 'x-cloud-trace-context']);
 const REQUEST_DROPPED_PREFIXES = ['x-appengine-', 'x-google-', 'x-forwarded-', 'proxy-'];
 /** Names that another spelling must not imitate: WSGI and CGI read `_` and `-` as the same. */
-const NOT_IMITATED = new Set(['content-length', 'content-type', 'x-cloud-trace-context', 'authorization', 'cookie']);
+const NOT_IMITATED = new Set(['content-length', 'content-type', 'authorization', 'cookie']);
 /** App Engine's front end writes its own Date and Server. */
 const RESPONSE_DROPPED = new Set([...HOP_BY_HOP, 'date', 'server']);
 const RESPONSE_DROPPED_PREFIXES = ['x-appengine-', 'proxy-'];
 
-const TRACE = /^[0-9a-f]{32}(?:\/\d{1,20})?(?:;o=[0-3])?$/i;
 const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade|keep-alive, *upgrade)$/i;
 
 export class HeaderPolicy {
@@ -65,11 +74,10 @@ export class HeaderPolicy {
 
   /** Headers for the instance: the client's own that may pass, then ours. */
   forInstance(raw: readonly string[], facts: RequestFacts): string[] {
-    const { clientAddress, host, isHttps, requestId } = facts;
+    const { clientAddress, host, isHttps, requestId, trace } = facts;
     const headers: string[] = ['host', host];
     let named: Set<string> | undefined;
     let forwardedFor = '';
-    let trace = '';
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index] ?? '';
       const value = raw[index + 1] ?? '';
@@ -91,8 +99,8 @@ export class HeaderPolicy {
         case 'forwarded-for':
           forwardedFor += `${value}, `;
           break;
-        case 'trace':
-          if (trace === '' && TRACE.test(value)) trace = value;
+        case 'trace-state':
+          if (facts.trace?.keepsState) headers.push(name, value);
           break;
         case 'drop':
           break;
@@ -109,7 +117,9 @@ export class HeaderPolicy {
       'x-forwarded-host',
       host,
       'x-cloud-trace-context',
-      trace || `${requestId}/1;o=1`,
+      trace ? trace.cloudTraceContext : ownCloudTraceContext(requestId),
+      'traceparent',
+      trace ? trace.traceparent : ownTraceparent(requestId),
       'x-appengine-user-ip',
       clientAddress,
       'x-appengine-https',
@@ -131,6 +141,8 @@ export class HeaderPolicy {
       'x-appengine-citylatlong',
       '0.000000,0.000000',
     );
+    if (facts.readsTrailers) kept.push('te', 'trailers');
+    if (facts.trailers !== undefined) kept.push('trailer', facts.trailers);
     const { visitor } = facts;
     kept.push(...(visitor ? this.#userHeaders(visitor) : this.#nobodyHeaders));
     return kept;
@@ -144,6 +156,7 @@ export class HeaderPolicy {
     const headers: string[] = [];
     let named: Set<string> | undefined;
     let contentLength: number | undefined;
+    let trailers: string | undefined;
     let setsBucket = false;
     let setsCacheControl = false;
     for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -155,9 +168,15 @@ export class HeaderPolicy {
         case 'connection':
           if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
           continue;
-        case 'length':
-          contentLength = lengthOf(value, contentLength);
+        case 'trailer':
+          trailers = passedAnnouncement(trailers === undefined ? value : `${trailers}, ${value}`);
+          continue;
+        case 'length': {
+          const before = contentLength;
+          contentLength = lengthOf(value, before);
+          if (before !== undefined) continue;
           break;
+        }
         case 'cookie':
           headers.push(name, withoutSharedDomain(value, this.#domain));
           setsBucket ||= value.startsWith(`${SPLIT_COOKIE}=`);
@@ -176,7 +195,7 @@ export class HeaderPolicy {
       // One client's bucket must not reach another through a cache.
       if (!setsCacheControl) kept.push('Cache-Control', 'private');
     }
-    return { headers: kept, contentLength };
+    return { headers: kept, contentLength, trailers };
   }
 
   /** Empty for nobody, as App Engine's are. */
@@ -223,7 +242,7 @@ function judgeRequestHeader(name: string): RequestVerdict {
   if (exact === 'connection') return 'connection';
   if (exact === 'cookie') return 'cookie';
   if (exact === 'x-forwarded-for') return 'forwarded-for';
-  if (exact === 'x-cloud-trace-context') return 'trace';
+  if (exact === 'tracestate') return 'trace-state';
   if (PLATFORM_CALL_HEADERS.has(exact)) return 'platform';
   if (REQUEST_DROPPED.has(plain) || REQUEST_DROPPED_PREFIXES.some((prefix) => plain.startsWith(prefix))) return 'drop';
   return exact !== plain && NOT_IMITATED.has(plain) ? 'drop' : 'keep';
@@ -238,6 +257,8 @@ function judgeResponseHeader(name: string): ResponseVerdict {
       return 'cookie';
     case 'content-length':
       return 'length';
+    case 'trailer':
+      return 'trailer';
     case 'cache-control':
       return 'cache-control';
     default:

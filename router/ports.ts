@@ -207,6 +207,8 @@ export const OPEN_APP_GATE: AppGate = { admit: () => undefined };
 
 export interface RequestLogRow {
   readonly requestId: string;
+  /** The trace that the client continues, 32 hexadecimal digits; absent: the request's id is its trace's too. */
+  readonly traceId?: string;
   /** Wall clock at the first byte of the request, milliseconds since 1970. */
   readonly startedAtMs: number;
   /** Empty, with service and version, when the request reached no app. */

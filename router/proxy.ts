@@ -1,17 +1,19 @@
 // One attempt to have a request answered by one instance, streaming both ways with back-pressure.
 // Uses undici's dispatch with its raw handlers, which of all that was measured costs the least CPU a request.
-import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Dispatcher, errors } from 'undici';
+import { errors } from 'undici';
 import { type Clock } from '../sdk/support/clock.ts';
 import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
+import { type ClientAnswer, type ClientRequest } from './client-exchange.ts';
 import { type Exchange, type RunningAttempt } from './exchange.ts';
 import { type HeaderPolicy, type RequestFacts, type ResponseHead } from './header-policy.ts';
 import { RequestBody } from './request-body.ts';
 import { type RequestHead } from './request-guard.ts';
 import { type RequestRecord } from './request-record.ts';
 import { type Route } from './route-table.ts';
-import { type UpstreamConnection, type Upstreams } from './upstreams.ts';
+import { isParserError, TrailerConnection } from './trailer-connection.ts';
+import { acceptsTrailers, passedAnnouncement, passedTrailers } from './trailer-policy.ts';
+import { type UpstreamConnection, type UpstreamHandler, type Upstreams } from './upstreams.ts';
 
 export type AttemptOutcome =
   | { readonly kind: 'answered' }
@@ -44,9 +46,11 @@ export class Proxy {
    */
   forward(exchange: Exchange, proxied: ProxiedRequest, settle: (outcome: AttemptOutcome) => void): void {
     const { head, route, socketPath } = proxied;
-    const headers = this.#policy.forInstance(exchange.request.rawHeaders, factsOf(exchange, head, route));
+    const facts = factsOf(exchange, head, route);
+    const headers = this.#policy.forInstance(exchange.request.rawHeaders, facts);
     const body = head.hasBody ? bodyOf(exchange) : null;
-    const connection = this.#upstreams.take(socketPath);
+    const connection =
+      facts.trailers !== undefined && body ? new TrailerConnection(socketPath, exchange.request, body) : this.#upstreams.take(socketPath);
     const attempt = new Attempt(exchange, proxied.newBucket, connection, this.#policy, this.#clock, (outcome) => {
       exchange.attempt = undefined;
       if (outcome.kind === 'failed' && outcome.isInstanceLost) this.#upstreams.forget(socketPath);
@@ -58,13 +62,17 @@ export class Proxy {
 }
 
 /** What the policy tells the instance about a request. */
-export function factsOf({ start, peerAddress, visitor }: RequestRecord, head: RequestHead, route: Route): RequestFacts {
+export function factsOf({ request, start, peerAddress, visitor }: RequestRecord, head: RequestHead, route: Route): RequestFacts {
+  const { te, trailer } = request.headers;
   return {
     requestId: start.requestId,
     host: head.host,
     clientAddress: start.clientAddress,
     peerAddress: start.isPlatformCall ? start.clientAddress : peerAddress,
     isHttps: start.isHttps,
+    trace: start.trace,
+    readsTrailers: te !== undefined && acceptsTrailers(te),
+    trailers: trailer !== undefined && head.hasBody && head.contentLength === undefined ? passedAnnouncement(trailer) : undefined,
     defaultHostname: route.defaultHostname,
     deadlineMs: route.deadlineMs,
     isPlatformCall: start.isPlatformCall,
@@ -75,19 +83,25 @@ export function factsOf({ start, peerAddress, visitor }: RequestRecord, head: Re
 /** A second attempt is made only when the first took nothing of the body, so the same body serves it. */
 function bodyOf(exchange: Exchange): RequestBody {
   const { request, connection } = exchange;
-  exchange.body ??= new RequestBody(request, () => {
-    connection.closeAfterAnswer();
-  });
+  exchange.body ??= new RequestBody(
+    request,
+    () => {
+      exchange.askForBody();
+    },
+    () => {
+      connection.closeAfterAnswer();
+    },
+  );
   return exchange.body;
 }
 
 /**
  * undici's raw handler. States: connecting → sent → head → done; `settle` ends every one of them, once.
  */
-class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
+class Attempt implements UpstreamHandler, RunningAttempt {
   readonly #exchange: Exchange;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  readonly #request: ClientRequest;
+  readonly #response: ClientAnswer;
   readonly #newBucket: number | undefined;
   readonly #connection: UpstreamConnection;
   readonly #policy: HeaderPolicy;
@@ -168,9 +182,12 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
     return false;
   }
 
-  onComplete(): void {
+  onComplete(trailers?: readonly (Buffer | string)[] | null): void {
     if (this.#isSettled) return;
-    if (!this.#response.writableEnded) this.#response.end();
+    if (!this.#response.writableEnded) {
+      if (trailers && trailers.length > 0 && this.#mayTrail()) this.#response.addTrailers(passedTrailers(trailers));
+      this.#response.end();
+    }
     this.#end({ kind: 'answered' });
   }
 
@@ -194,9 +211,16 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
     this.#head = head;
     const { contentLength = 0 } = head;
     if (contentLength > LIMITS.responseBodyBytesMax && this.#request.method !== 'HEAD') throw new PlatformError('ROUTE_RESPONSE_TOO_LARGE');
+    if (head.trailers !== undefined && status !== 204 && status !== 304 && this.#mayTrail()) head.headers.push('Trailer', head.trailers);
     this.#response.writeHead(status, head.headers);
     // Without a length it may be a stream of events, whose head must not wait for the first of them.
     if (head.contentLength === undefined) process.nextTick(flushHead, this.#response);
+  }
+
+  /** Trailers go to whoever says that it reads them, after a body without a length. */
+  #mayTrail(): boolean {
+    const { method, httpVersion, headers } = this.#request;
+    return this.#head?.contentLength === undefined && method !== 'HEAD' && httpVersion !== '1.0' && acceptsTrailers(headers.te);
   }
 
   #fail(error: PlatformError): void {
@@ -216,7 +240,7 @@ class Attempt implements Dispatcher.DispatchHandler, RunningAttempt {
   }
 }
 
-function flushHead(response: ServerResponse): void {
+function flushHead(response: ClientAnswer): void {
   if (!response.writableEnded && !response.destroyed) response.flushHeaders();
 }
 
@@ -232,6 +256,7 @@ function attemptError(error: Error, exchange: Exchange): PlatformError {
     error instanceof errors.HTTPParserError ||
     error instanceof errors.HeadersOverflowError ||
     error instanceof errors.ResponseContentLengthMismatchError ||
+    isParserError(error) ||
     (error instanceof errors.SocketError && /^bad (response|upgrade)/.test(error.message));
   return new PlatformError(isMalformed ? 'ROUTE_BAD_RESPONSE' : 'ROUTE_INSTANCE_FAILED', undefined, { cause: error });
 }

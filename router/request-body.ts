@@ -1,24 +1,26 @@
 // A request's body on its way to an instance: counted, limited, and cut off from the client's connection, so that
 // whatever happens to the upstream leaves the connection usable for the answer.
-import { type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
+import { type ClientRequest } from './client-exchange.ts';
 
 export class RequestBody extends Readable {
-  readonly #request: IncomingMessage;
+  readonly #request: ClientRequest;
+  readonly #onWanted: () => void;
   readonly #onEndless: () => void;
   #bytes = 0;
   #isFlowing = false;
   #isWanted = false;
 
   /**
-   * Reads nothing from the client until it is read itself. `onEndless` is called for all that the client sends over
+   * Reads nothing from the client until it is read itself; `onWanted` is called then. `onEndless` is called for all that the client sends over
    * the limit after the body was given up.
    */
-  constructor(request: IncomingMessage, onEndless: () => void) {
+  constructor(request: ClientRequest, onWanted: () => void, onEndless: () => void) {
     super({ highWaterMark: 64 * 1024 });
     this.#request = request;
+    this.#onWanted = onWanted;
     this.#onEndless = onEndless;
   }
 
@@ -43,18 +45,26 @@ export class RequestBody extends Readable {
       this.#request.resume();
       return;
     }
-    this.#isFlowing = true;
-    this.#request.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose);
+    this.#onWanted();
+    this.#flow();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // From here the rest is read and thrown away, still counted, so that a client that sends before it reads gets
     // the answer, and a client that sends without end does not.
     if (!this.#request.complete && !this.#request.destroyed) {
-      if (!this.#isFlowing) this._read();
+      if (!this.#isFlowing) this.#flow();
       this.#request.resume();
     }
     callback(error);
+  }
+
+  #flow(): void {
+    this.#isFlowing = true;
+    this.#request.on('data', this.#onData);
+    this.#request.on('end', this.#onEnd);
+    this.#request.on('close', this.#onClose);
+    this.#request.on('error', this.#onClose);
   }
 
   readonly #onData = (chunk: Buffer): void => {

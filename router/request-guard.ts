@@ -96,7 +96,7 @@ function bodyLength(length: string | undefined, encoding: string | undefined, ht
   if (encoding !== undefined) {
     if (length !== undefined) refuse('it has both Content-Length and Transfer-Encoding');
     if (encoding.toLowerCase() !== 'chunked') refuse('its Transfer-Encoding is not exactly chunked');
-    if (httpVersion !== '1.1') refuse('Transfer-Encoding needs HTTP/1.1');
+    if (httpVersion === '1.0') refuse('Transfer-Encoding needs HTTP/1.1');
     return undefined;
   }
   if (length === undefined) return 0;

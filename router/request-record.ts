@@ -1,25 +1,14 @@
 // The facts about one request that its log row is made of, collected while it is served.
-import { type IncomingMessage } from 'node:http';
 import { coldStartOf, type StartPhases } from '../sdk/contract/cold-start.ts';
 import { type ErrorCode } from '../sdk/contract/errors.ts';
 import { type Clock } from '../sdk/support/clock.ts';
 import { type Visitor } from './access-rule.ts';
+import { type ClientRequest } from './client-exchange.ts';
 import { type InstanceLease, type RequestLogRow } from './ports.ts';
+import { type Load } from './load-caps.ts';
 import { type RequestHead } from './request-guard.ts';
+import { type RequestStart } from './request-start.ts';
 import { type Route } from './route-table.ts';
-
-export interface RequestStart {
-  readonly requestId: string;
-  /** Wall clock. */
-  readonly startedAtMs: number;
-  /** Monotonic. */
-  readonly startedMs: number;
-  /** The client's, as far as it is known: a trusted proxy in front names it. */
-  readonly clientAddress: string;
-  readonly isHttps: boolean;
-  /** Whether the platform itself asks (a task, a cron job): trusted headers stay, and `login: admin` lets it in. */
-  readonly isPlatformCall: boolean;
-}
 
 /** nginx's status for a client that left before the answer. */
 export const STATUS_CLIENT_LEFT = 499;
@@ -33,13 +22,15 @@ interface Loading {
   firstByteMs: number | undefined;
 }
 
-export class RequestRecord {
-  readonly request: IncomingMessage;
+export class RequestRecord<R extends ClientRequest = ClientRequest> {
+  readonly request: R;
   readonly start: RequestStart;
   readonly peerAddress: string;
 
   head: RequestHead | undefined;
   route: Route | undefined;
+  /** What the route's app holds of this router, this request among it. */
+  appLoad: Load | undefined;
   /** Who has signed in to the route's app. */
   visitor: Visitor | undefined;
   errorCode: ErrorCode | undefined;
@@ -49,7 +40,7 @@ export class RequestRecord {
   instanceId: string | undefined;
   #loading: Loading | undefined;
 
-  constructor(request: IncomingMessage, peerAddress: string, start: RequestStart) {
+  constructor(request: R, peerAddress: string, start: RequestStart) {
     this.request = request;
     this.peerAddress = peerAddress;
     this.start = start;
@@ -97,6 +88,7 @@ export class RequestRecord {
     if (headers['user-agent'] !== undefined) row.userAgent = headers['user-agent'];
     if (headers.referer !== undefined) row.referrer = headers.referer;
     if (this.errorCode !== undefined) row.errorCode = this.errorCode;
+    if (start.trace) row.traceId = start.trace.traceId;
     if (start.isPlatformCall) {
       const { 'x-appengine-queuename': queueName, 'x-appengine-taskname': taskName } = headers;
       if (typeof queueName === 'string') row.queueName = queueName;

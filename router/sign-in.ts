@@ -5,10 +5,10 @@
 //   POST logout   signed out and on
 //
 // A POST counts only from a form of ours: Origin, Sec-Fetch-Site, then a signed token in the form that fits a cookie.
-import { type IncomingMessage } from 'node:http';
 import { type Clock, type Random } from '../sdk/support/clock.ts';
 import { ERRORS, PlatformError, toPlatformError } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
+import { type ClientRequest } from './client-exchange.ts';
 import { continueTarget } from './continue-target.ts';
 import { readForm } from './form-body.ts';
 import { FormTokens } from './form-token.ts';
@@ -24,7 +24,7 @@ export type SignInPageName = 'login' | 'logout';
 export interface SignInRequest {
   readonly page: SignInPageName;
   readonly appId: string;
-  readonly request: IncomingMessage;
+  readonly request: ClientRequest;
   readonly head: RequestHead;
   readonly isHttps: boolean;
   readonly clientAddress: string;

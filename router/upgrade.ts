@@ -7,15 +7,18 @@ import { PlatformError, toPlatformError, type ErrorCode } from '../sdk/contract/
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { type Log } from '../sdk/support/log.ts';
 import { type ClientConnection } from './client-connection.ts';
-import { redirectHeaders, type Dispatcher } from './dispatch.ts';
+import { type Dispatcher } from './dispatch.ts';
+import { type LoadCaps } from './load-caps.ts';
 import { type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
 import { factsOf } from './proxy.ts';
 import { rawAnswer, rawError } from './raw-answer.ts';
 import { guardRequest, type RequestHead } from './request-guard.ts';
 import { RequestRecord, STATUS_CLIENT_LEFT } from './request-record.ts';
 import { loginRedirectHeaders } from './sign-in.ts';
+import { type RequestStarts } from './request-start.ts';
 import { mayRetry } from './retry-rule.ts';
 import { type Route } from './route-table.ts';
+import { redirectHeaders, type PublicPorts } from './secure-redirect.ts';
 import { connectTo, type WebSocketProxy } from './web-socket.ts';
 
 interface OpenUpgrade {
@@ -23,27 +26,26 @@ interface OpenUpgrade {
   readonly endsAtMs: number;
 }
 
+export interface UpgradePorts {
+  readonly dispatcher: Dispatcher;
+  readonly instances: InstanceSource;
+  readonly requestLog: RequestLogSink;
+  readonly webSockets: WebSocketProxy;
+  readonly starts: RequestStarts;
+  readonly caps: LoadCaps;
+  readonly publicPorts: PublicPorts;
+}
+
+type UpgradeRecord = RequestRecord<IncomingMessage>;
+
 export class Upgrades {
-  readonly #dispatcher: Dispatcher;
-  readonly #instances: InstanceSource;
-  readonly #requestLog: RequestLogSink;
-  readonly #webSockets: WebSocketProxy;
+  readonly #ports: UpgradePorts;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #open = new Set<OpenUpgrade>();
 
-  constructor(
-    dispatcher: Dispatcher,
-    instances: InstanceSource,
-    requestLog: RequestLogSink,
-    webSockets: WebSocketProxy,
-    clock: Clock,
-    log: Log,
-  ) {
-    this.#dispatcher = dispatcher;
-    this.#instances = instances;
-    this.#requestLog = requestLog;
-    this.#webSockets = webSockets;
+  constructor(ports: UpgradePorts, clock: Clock, log: Log) {
+    this.#ports = ports;
     this.#clock = clock;
     this.#log = log;
   }
@@ -56,7 +58,10 @@ export class Upgrades {
   handle(request: IncomingMessage, socket: Socket, firstBytes: Buffer, connection: ClientConnection): void {
     // Node's server no longer listens on the socket, and an error that nobody hears would stop the process.
     socket.on('error', () => socket.destroy());
-    const record = new RequestRecord(request, connection.address, this.#dispatcher.startOf(request, connection));
+    const { starts, caps, requestLog } = this.#ports;
+    const record: UpgradeRecord = new RequestRecord(request, connection.address, starts.of(request, connection));
+    const { load } = record.start;
+    caps.enter(load);
     const open = { socket, endsAtMs: record.start.startedMs + LIMITS.webSocketMs };
     this.#open.add(open);
     const bytesBefore = { read: socket.bytesRead, written: socket.bytesWritten };
@@ -64,9 +69,10 @@ export class Upgrades {
       .catch((thrown: unknown) => this.#answerError(record, socket, thrown))
       .then((status) => {
         this.#open.delete(open);
+        caps.leave(load, record.appLoad);
         const requestBytes = socket.bytesRead - bytesBefore.read;
         const responseBytes = socket.bytesWritten - bytesBefore.written;
-        this.#requestLog.write(record.logRow(this.#clock.monotonicMs(), { status, requestBytes, responseBytes }));
+        requestLog.write(record.logRow(this.#clock.monotonicMs(), { status, requestBytes, responseBytes }));
       })
       .catch((error: unknown) => this.#log.error('An upgrade could not be logged', { error }));
   }
@@ -83,18 +89,19 @@ export class Upgrades {
   }
 
   /** Resolves with the status for the log. */
-  async #serve(record: RequestRecord, socket: Socket, firstBytes: Buffer, connection: ClientConnection): Promise<number> {
+  async #serve(record: UpgradeRecord, socket: Socket, firstBytes: Buffer, connection: ClientConnection): Promise<number> {
     const { request } = record;
+    this.#ports.caps.admitClient(record.start.load);
     const head = guardRequest(request);
     record.head = head;
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') throw new PlatformError('ROUTE_BAD_REQUEST', 'only WebSockets may upgrade');
     if (head.method !== 'GET' || head.hasBody) throw new PlatformError('ROUTE_BAD_REQUEST', 'an upgrade is a GET without body');
-    const decision = await this.#dispatcher.route(record, head, connection);
+    const decision = await this.#ports.dispatcher.route(record, head, connection);
     switch (decision.kind) {
       case 'app':
         return this.#serveFromInstance(record, head, decision.route, socket, firstBytes, connection);
       case 'redirect':
-        socket.end(rawAnswer(decision.status, redirectHeaders(head, decision.scheme)));
+        socket.end(rawAnswer(decision.status, redirectHeaders(head, decision.scheme, this.#ports.publicPorts)));
         return decision.status;
       case 'login':
         socket.end(rawAnswer(302, loginRedirectHeaders(head)));
@@ -108,7 +115,7 @@ export class Upgrades {
   }
 
   async #serveFromInstance(
-    record: RequestRecord,
+    record: UpgradeRecord,
     head: RequestHead,
     route: Route,
     socket: Socket,
@@ -116,7 +123,7 @@ export class Upgrades {
     connection: ClientConnection,
   ): Promise<number> {
     for (;;) {
-      const lease = await this.#instances.acquire(route.target, { signal: connection.gone });
+      const lease = await this.#ports.instances.acquire(route.target, { signal: connection.gone });
       record.useLease(lease, this.#clock);
       let outcome: LeaseOutcome = 'failed';
       try {
@@ -129,7 +136,7 @@ export class Upgrades {
         const facts = factsOf(record, head, route);
         const webSocket = { request: record.request, client: socket, firstBytes, facts, target: head.target };
         let refusal: ErrorCode | undefined;
-        const status = await this.#webSockets.forward(webSocket, upstream, (code) => {
+        const status = await this.#ports.webSockets.forward(webSocket, upstream, (code) => {
           refusal = code;
           socket.write(rawError(code, record.start.requestId, record.request.headers.accept));
         });
@@ -146,7 +153,7 @@ export class Upgrades {
   }
 
   /** What fails with an error has not been delivered: only the connect fails that way. */
-  #mayRetry(record: RequestRecord, code: ErrorCode): boolean {
+  #mayRetry(record: UpgradeRecord, code: ErrorCode): boolean {
     return mayRetry({
       code,
       method: 'GET',
@@ -158,7 +165,7 @@ export class Upgrades {
     });
   }
 
-  #answerError(record: RequestRecord, socket: Socket, thrown: unknown): number {
+  #answerError(record: UpgradeRecord, socket: Socket, thrown: unknown): number {
     const error = toPlatformError(thrown);
     if (error.code === 'INTERNAL') this.#log.error('An upgrade failed in the router', { requestId: record.start.requestId, error: thrown });
     if (error.code === 'CANCELLED') {

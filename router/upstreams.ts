@@ -17,9 +17,18 @@ interface Upstream {
   isForgotten: boolean;
 }
 
+/** Undici's raw handler, which its newer one is made of and costs more than. */
+export interface UpstreamHandler {
+  onConnect(abort: (error?: Error) => void): void;
+  onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean;
+  onData(chunk: Buffer): boolean;
+  onComplete(trailers?: readonly (Buffer | string)[] | null): void;
+  onError(error: Error): void;
+}
+
 /** A connection taken by one request. Give it back exactly once. */
 export interface UpstreamConnection {
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
+  dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void;
   /** After a whole, well-formed answer. */
   keep(): void;
   /** After anything else: the connection is closed, never used again. */
@@ -89,7 +98,7 @@ class TakenConnection implements UpstreamConnection {
     this.#clock = clock;
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void {
     this.#client.dispatch(options, handler);
   }
 

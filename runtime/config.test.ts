@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readServeConfig } from './config.ts';
 
@@ -40,10 +41,22 @@ test.each([
   [{ consoleHost: ['console.example.com:8000'] }, {}, '--console-host'],
   [{ trustedProxy: ['127.0.0.1', 'proxy.example.com'] }, {}, '--trusted-proxy is "proxy.example.com"'],
   [{ logLevel: 'loud' }, {}, '--log-level'],
+  [{ tlsCert: 'c.pem' }, {}, '--tls-key'],
+  [{}, { APPENGINE_TLS_KEY: 'k.pem' }, '--tls-cert'],
+  [{ httpPort: '80' }, {}, '--http-port is for HTTP beside HTTPS'],
+  [{ tlsCert: 'c', tlsKey: 'k', httpPort: 'x' }, {}, '--http-port is "x"'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(
     expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }),
   );
+});
+
+test('HTTPS goes by flags or variables, its files by their whole path', () => {
+  const variables = { APPENGINE_TLS_CERT: '/v/cert.pem', APPENGINE_TLS_KEY: '/v/key.pem', APPENGINE_HTTP_PORT: '8081' };
+  expect(readServeConfig({}, variables)).toMatchObject({ tls: { certFile: '/v/cert.pem', keyFile: '/v/key.pem' }, httpPort: 8081 });
+  const flags = { tlsCert: 'cert.pem', tlsKey: '/f/key.pem' };
+  expect(readServeConfig(flags, {})).toMatchObject({ tls: { certFile: join(process.cwd(), 'cert.pem'), keyFile: '/f/key.pem' } });
+  expect(readServeConfig(flags, {}).httpPort).toBeUndefined();
 });
 
 test('signing in without a password goes with a loopback address alone', () => {

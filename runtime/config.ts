@@ -1,5 +1,7 @@
 // What `appengine serve` was told, from flags, then variables, then defaults. Pure: reading argv and environment only.
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { type CertificatePaths } from '../router/certificate-files.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { LOG_LIMITS_DEFAULT, type LogLimits } from './observability/log-retention.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
@@ -21,11 +23,15 @@ export interface ServeConfig {
   readonly dataDirectory: string;
   /** Ports; 0 picks a free one. */
   readonly port: number;
+  /** HTTP beside HTTPS. */
+  readonly httpPort?: number;
   readonly consolePort: number;
   readonly datastorePort: number;
   /** Address that all three ports listen on. */
   readonly bind: string;
-  /** App URLs are http://ID.DOMAIN:PORT/. */
+  /** `port` serves HTTPS. */
+  readonly tls?: CertificatePaths;
+  /** App URLs are http://ID.DOMAIN:PORT/, with TLS https://. */
   readonly domain: string;
   /** Names, besides localhost and addresses, at which browsers may reach the console. */
   readonly consoleHosts: readonly string[];
@@ -70,6 +76,9 @@ export interface ServeFlags {
   readonly domain?: string;
   readonly consoleHost?: readonly string[];
   readonly trustedProxy?: readonly string[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly httpPort?: string;
   readonly role?: string;
   readonly ephemeral?: boolean;
   readonly sandbox?: string;
@@ -130,7 +139,23 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     mail: readMailSettings(flags, variables, domain),
     logLimits: readLogLimits(flags),
     ...readStore(flags, variables),
+    ...readTls(flags, variables),
   };
+}
+
+function readTls(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'tls' | 'httpPort'> {
+  const certFile = flags.tlsCert ?? (variables['APPENGINE_TLS_CERT'] || undefined);
+  const keyFile = flags.tlsKey ?? (variables['APPENGINE_TLS_KEY'] || undefined);
+  const httpText = flags.httpPort ?? (variables['APPENGINE_HTTP_PORT'] || undefined);
+  if (certFile === undefined && keyFile === undefined) {
+    if (httpText === undefined) return {};
+    throw new PlatformError('USAGE', '--http-port is for HTTP beside HTTPS: without --tls-cert and --tls-key, --port serves HTTP');
+  }
+  if (certFile === undefined || keyFile === undefined) {
+    throw new PlatformError('USAGE', 'HTTPS takes both --tls-cert and --tls-key (or APPENGINE_TLS_CERT and APPENGINE_TLS_KEY)');
+  }
+  const tls = { certFile: resolve(certFile), keyFile: resolve(keyFile) };
+  return httpText === undefined ? { tls } : { tls, httpPort: readPort('--http-port', flags.httpPort, 'APPENGINE_HTTP_PORT', variables, 0) };
 }
 
 function devIndexes(text: string): DevIndexes {

@@ -32,7 +32,14 @@ const CHILD_ROLES = ['datastore', 'control', 'router'] as const;
 const DEV_LOGIN_WARNING =
   'Anybody who reaches this server signs in to its apps as anybody, without a password (--dev-login). For development alone.';
 /** Failures that somebody has to mend: told at the first start, which they end. Later ones are tried again in any case. */
-const NO_USE_IN_TRYING: readonly ErrorCode[] = ['PORT_BUSY', 'STORE_HELD', 'STORE_UNREACHABLE', 'STORE_REFUSED', 'STORE_FORMAT'];
+const NO_USE_IN_TRYING: readonly ErrorCode[] = [
+  'PORT_BUSY',
+  'TLS_CERTIFICATE_INVALID',
+  'STORE_HELD',
+  'STORE_UNREACHABLE',
+  'STORE_REFUSED',
+  'STORE_FORMAT',
+];
 type ChildRole = (typeof CHILD_ROLES)[number];
 
 interface RoleSettings extends PlatformSettings {
@@ -100,6 +107,9 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--datastore-port <port>', 'the public datastore API (or APPENGINE_DATASTORE_PORT; default 8081)')
     .option('--bind <address>', 'address of this machine to listen on (default 127.0.0.1)')
     .option('--domain <name>', 'apps are at http://ID.NAME:PORT/ (default localhost)')
+    .option('--tls-cert <file>', 'serve apps by HTTPS and HTTP/2 at --port: PEM certificate with its chain (or APPENGINE_TLS_CERT)')
+    .option('--tls-key <file>', 'its PEM key; both files are read again when they change (or APPENGINE_TLS_KEY)')
+    .option('--http-port <port>', 'HTTP beside HTTPS, for `secure:` of app.yaml to redirect from (or APPENGINE_HTTP_PORT; default none)')
     .option('--trusted-proxy <address...>', 'believe the X-Forwarded-For and -Proto of proxies at these addresses')
     .option('--console-host <name...>', 'browsers may reach the console at these host names too (behind a proxy that ends TLS)')
     .option('--role <which>', '"all" runs every role in one process, for tests')
@@ -128,7 +138,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .showHelpAfterError('(see appengine serve --help)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ appengine serve\n  $ appengine serve --data-dir /srv/appengine --port 80 --domain example.com --bind 0.0.0.0\n  $ appengine serve --ephemeral --port 0 --console-port 0 --datastore-port 0\n  $ APPENGINE_STORE=postgres://appengine:PASSWORD@db.example.com/appengine appengine serve',
+      '\nExamples:\n  $ appengine serve\n  $ appengine serve --data-dir /srv/appengine --port 80 --domain example.com --bind 0.0.0.0\n  $ appengine serve --port 443 --http-port 80 --domain example.com --bind 0.0.0.0 --tls-cert fullchain.pem --tls-key privkey.pem\n  $ appengine serve --ephemeral --port 0 --console-port 0 --datastore-port 0\n  $ APPENGINE_STORE=postgres://appengine:PASSWORD@db.example.com/appengine appengine serve',
     );
   try {
     return command.parse([...words], { from: 'user' }).opts<ServeFlags>();
@@ -172,6 +182,11 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
   if (config.ephemeral) closing.defer(() => rm(dataDirectory, { recursive: true, force: true }));
   const quotas = await readPolicy(config);
+  // Asked before any role starts, so that a certificate that cannot be used is one clear message.
+  if (config.tls) {
+    const { CertificateFiles } = await import('../router/certificate-files.ts');
+    await new CertificateFiles(config.tls, systemClock, systemTimers, log).load();
+  }
   const { DataDirectory } = await import('./host/data-directory.ts');
   const data = DataDirectory.open(dataDirectory, systemClock, systemRandom);
   closing.defer(() => {
@@ -182,6 +197,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   const { storeUrl } = config;
   const ports = {
     router: await freePort(config.bind, config.port, '--port'),
+    ...(config.httpPort === undefined ? {} : { http: await freePort(config.bind, config.httpPort, '--http-port') }),
     console: await freePort(config.bind, config.consolePort, '--console-port'),
     datastore: await freePort(config.bind, config.datastorePort, '--datastore-port'),
   };
@@ -217,6 +233,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       logLimits: config.logLimits,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
+    ...(config.tls ? { tls: config.tls } : {}),
     ...(config.devIndexes ? { devIndexes: config.devIndexes } : {}),
     ...(quotas ? { quotas } : {}),
     ...(storeUrl === undefined ? {} : { store: { url: storeUrl, holder: data.storeHolder() } }),
@@ -230,7 +247,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   data.announce(ports);
   const { makeSignInLink } = await import('./control/sign-in-links.ts');
   return {
-    routerUrl: `http://${config.bind}:${ports.router}`,
+    routerUrl: `${config.tls ? 'https' : 'http'}://${config.bind}:${ports.router}`,
     consoleUrl: `http://${config.bind}:${ports.console}`,
     datastoreAddress: `${config.bind}:${ports.datastore}`,
     dataDirectory: paths.root,

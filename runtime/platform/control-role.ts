@@ -83,7 +83,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const accounts = new Accounts(new DatastoreAccountStore(systemData), new Argon2PasswordHash(), clock, random);
     await accounts.start();
 
-    const urls = new AppUrls(() => `http://{id}.${settings.domain}:${settings.ports.router}/`);
+    const urls = new AppUrls(() => `${settings.tls ? 'https' : 'http'}://{id}.${settings.domain}:${settings.ports.router}/`);
     const retirement = new Retirement(host, bundles, clock, timers, log);
     const scheduler = new RpcSchedulerClient(links.connect('router'));
     const indexBuilder = new DatastoreIndexBuilder(datastore);

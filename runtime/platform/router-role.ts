@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { CertificateFiles } from '../../router/certificate-files.ts';
 import { DevAccounts } from '../../router/dev-accounts.ts';
 import { LifecycleCalls } from '../../router/lifecycle-calls.ts';
+import { capsWithin, openFilesOf } from '../../router/load-caps.ts';
 import { RouterServer } from '../../router/server.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { MeteredRequestLog } from '../billing/request-usage.ts';
@@ -17,6 +19,7 @@ import { RpcAccounts } from '../services/rpc-accounts.ts';
 import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { startMetering } from './metering.ts';
+import { openFilesMax } from './open-files.ts';
 import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The router with its scheduler. */
@@ -62,13 +65,22 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
     const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');
+    const openFiles = openFilesMax();
+    const caps = capsWithin(openFiles);
+    const wanted = openFilesOf(capsWithin(undefined));
+    if (openFiles !== undefined && openFiles < wanted) {
+      log.warn('The limit of open files makes the router serve fewer connections at once', { openFiles, wanted, ...caps });
+    }
+    const { tls, ports } = settings;
     const server = new RouterServer({ routes: feed, instances: running, requestLog, blobs, accounts, quotas }, clock, timers, random, log, {
       domain: settings.domain,
       trustedProxies: settings.trustedProxies,
       platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
       sessionKey,
+      caps,
+      ...(tls ? { certificates: new CertificateFiles(tls, clock, timers, log) } : {}),
     });
-    await server.start({ host: settings.bind, port: settings.ports.router });
+    await server.start({ host: settings.bind, port: ports.router, ...(ports.http === undefined ? {} : { httpPort: ports.http }) });
     closing.defer(() => server.close());
     return { close: () => closing.close() };
   } catch (error) {

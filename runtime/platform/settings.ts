@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type CertificatePaths } from '../../router/certificate-files.ts';
 import { type Clock, type Random, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type QuotaPolicy } from '../billing/quota-policy.ts';
@@ -25,12 +26,19 @@ export interface PlatformSettings {
   /** Whoever types an e-mail address has signed in; loopback only. */
   readonly devLogin: boolean;
   readonly devIndexes?: DevIndexes;
-  readonly ports: { readonly router: number; readonly console: number; readonly datastore: number };
+  readonly ports: {
+    readonly router: number;
+    /** HTTP beside HTTPS. */ readonly http?: number;
+    readonly console: number;
+    readonly datastore: number;
+  };
   /** Address ranges that apps may reach besides the public ones. */
   readonly fetchAllow: readonly string[];
   /** Names, besides localhost and addresses, at which browsers may reach the console. */
   readonly consoleHosts: readonly string[];
   readonly trustedProxies: readonly string[];
+  /** The router's port serves HTTPS. */
+  readonly tls?: CertificatePaths;
   readonly mail: MailSettings;
   /** Of one app and kind of log. */
   readonly logLimits: LogLimits;

@@ -83,6 +83,9 @@ export const ERRORS = {
   ROUTE_HEADERS_TOO_LARGE: row(431, 'INVALID_ARGUMENT', 'The request headers are larger than the limit', 'Send fewer or smaller headers'),
   ROUTE_STARTING: row(503, 'UNAVAILABLE', 'The platform is starting', 'Try again in a second', true),
   ROUTE_QUEUE_FULL: row(503, 'UNAVAILABLE', 'Too many requests wait for an instance', 'Try again, or raise max_instances', true),
+  ROUTE_APP_BUSY: row(503, 'UNAVAILABLE', 'The app has too many requests under way', 'Try again, or make the handler faster', true),
+  ROUTE_CLIENT_BUSY: row(429, 'RESOURCE_EXHAUSTED', 'Too many requests of this address are under way', 'Wait for answers before sending more', true),
+  ROUTE_OVERLOADED: row(503, 'UNAVAILABLE', 'The router has too many requests under way', 'Try again', true),
   ROUTE_PENDING_TIMEOUT: row(503, 'UNAVAILABLE', 'No instance became free in time', 'Try again, or raise max_instances', true),
   ROUTE_INSTANCE_FAILED: row(500, 'INTERNAL', 'The instance failed before it answered', 'Look at the app\'s log'),
   ROUTE_START_FAILED: row(500, 'UNAVAILABLE', 'No instance of the app could be started', 'Look at the app\'s log: its last lines say why'),
@@ -189,6 +192,7 @@ export const ERRORS = {
   STORE_UNREACHABLE: row(503, 'UNAVAILABLE', 'The database server cannot be reached', 'Start it, or correct the address in --store or APPENGINE_STORE', true),
   STORE_REFUSED: row(500, 'FAILED_PRECONDITION', 'The database server refuses access', 'Correct user, password, database or sslmode in --store or APPENGINE_STORE; the user must be able to create tables'),
   STORE_FORMAT: row(500, 'FAILED_PRECONDITION', 'The database was written by another release', 'Serve it with the release that wrote it, or name another database with --store'),
+  TLS_CERTIFICATE_INVALID: row(400, 'FAILED_PRECONDITION', 'The certificate or its key cannot be used', 'Name a PEM certificate and the PEM key that belongs to it, both readable by this user'),
   PORT_BUSY: row(409, 'FAILED_PRECONDITION', 'The port is in use', 'Stop what holds it, or choose another with the flag that the details name'),
 } as const satisfies Record<string, ErrorRow>;
 

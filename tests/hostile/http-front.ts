@@ -15,7 +15,9 @@ import {
   MemoryRouteTableSource,
 } from '../../router/memory-ports.ts';
 import { type AppGate, OPEN_APP_GATE, type VersionRoutes } from '../../router/ports.ts';
+import { type Caps, capsWithin } from '../../router/load-caps.ts';
 import { RouterServer } from '../../router/server.ts';
+import { type TlsCertificates } from '../../router/tls.ts';
 
 export interface FrontOptions {
   readonly version?: Partial<VersionRoutes>;
@@ -25,6 +27,12 @@ export interface FrontOptions {
   readonly apps?: readonly string[];
   readonly sessionKey?: Buffer;
   readonly quotas?: AppGate;
+  /** Makes the front one of HTTPS. */
+  readonly certificates?: TlsCertificates;
+  /** HTTP beside HTTPS. */
+  readonly servesHttp?: boolean;
+  readonly caps?: Partial<Caps>;
+  readonly trustedProxies?: readonly string[];
 }
 
 export class HttpFront {
@@ -44,12 +52,14 @@ export class HttpFront {
   #router: RouterServer | undefined;
   #folder = '';
   port = 0;
+  /** Of HTTP beside HTTPS. */
+  httpPort = 0;
 
   static async start(options: FrontOptions = {}): Promise<HttpFront> {
     const front = new HttpFront();
     front.#folder = await mkdtemp(join(tmpdir(), 'hostile-http-'));
     const version = { version: 'v1', deploymentId: 'd1', handlers: [], files: {}, ...options.version };
-    const { clock = systemClock, timers = systemTimers, apps = ['hello'], sessionKey, quotas = OPEN_APP_GATE } = options;
+    const { clock = systemClock, timers = systemTimers, apps = ['hello'], sessionKey, quotas = OPEN_APP_GATE, certificates } = options;
     const services = [{ service: 'default', split: { v1: 1 }, shardBy: 'ip', versions: [version] }] as const;
     const routes = new MemoryRouteTableSource({ revision: 1, apps: apps.map((appId) => ({ appId, services })) });
     const { instances, requestLog, blobs, accounts, log } = front;
@@ -57,9 +67,13 @@ export class HttpFront {
       domain: 'localhost',
       drainMs: 100,
       platformSocket: front.platformSocket,
+      caps: { ...capsWithin(undefined), ...options.caps },
+      trustedProxies: options.trustedProxies ?? [],
       ...(sessionKey ? { sessionKey } : {}),
+      ...(certificates ? { certificates } : {}),
     });
-    ({ port: front.port } = await front.#router.start({ host: '127.0.0.1', port: 0 }));
+    const listen = { host: '127.0.0.1', port: 0, ...(options.servesHttp ? { httpPort: 0 } : {}) };
+    ({ port: front.port, httpPort: front.httpPort = 0 } = await front.#router.start(listen));
     return front;
   }
 
