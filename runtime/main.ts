@@ -1,6 +1,6 @@
 // `appengine serve`: the host process and its roles, from flags to the ready line, and their orderly end.
 // It builds nothing: platform/ does, and a role loads only what it needs, so that it is back soon after it died.
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -61,6 +61,7 @@ export async function runServer(words: readonly string[]): Promise<number> {
   // Apps are other users than this one, and read their code and the platform's files; what is private lies below modes of 0700.
   process.umask(0o022);
   if (words[0] === 'role') return runRole(words[1]);
+  if (words[0] === 'doctor') return examineMachine(words.slice(1));
   try {
     await runPlatform(words.slice(1), announce);
     return 0;
@@ -69,6 +70,14 @@ export async function runServer(words: readonly string[]): Promise<number> {
     printError(toPlatformError(error));
     return 1;
   }
+}
+
+async function examineMachine(words: readonly string[]): Promise<number> {
+  const { runDoctor } = await import('./doctor/doctor-command.ts');
+  const builtAtMs = statSync(join(packageRoot(), 'package.json')).mtimeMs;
+  const letGo = holdOpen();
+  const { stdout, stderr, env: variables } = process;
+  return runDoctor(words, { clock: systemClock, timers: systemTimers, variables, builtAtMs, stdout, stderr }).finally(letGo);
 }
 
 /** Serves in this process as the flags of `serve` say, until a signal. Throws what keeps it from starting. */

@@ -80,6 +80,12 @@ export class DataDirectory {
     return new DataDirectory(paths, record, random);
   }
 
+  /** Who holds the directory now; undefined when nobody does who is alive. */
+  static holder(root: string): { readonly pid: number; readonly ports: Readonly<Record<string, number>> } | undefined {
+    const holder = readLock(resolve(root));
+    return holder && processIdentity(holder.pid) === holder.identity ? holder : undefined;
+  }
+
   /** Writes into the lock where this platform answers, for whoever finds the directory held. */
   announce(ports: Readonly<Record<string, number>>): void {
     this.#record = { ...this.#record, ports };

@@ -1,5 +1,5 @@
 // The `appengine` command: reads its words, asks the admin API, prints. It starts no processes and reads no data.
-// `serve` is not here: bin/appengine.mjs hands that word to the runtime.
+// `serve` and `doctor` are not here: bin/appengine.mjs hands these words to the runtime.
 // Read next: deploy.ts, listings.ts, log-commands.ts.
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
@@ -150,12 +150,17 @@ function buildProgram(world: CommandWorld, release: string): Command {
     (flags: CommonFlags) => asked(flags, showStatus),
   );
 
-  // Its words are read by the runtime; here it stands for `appengine --help`.
-  program
-    .command('serve')
-    .description('run the platform (see appengine serve --help)')
-    .action(() => {
-      throw new PlatformError('USAGE', '`serve` must be the first word');
-    });
+  // Their words are read by the runtime; here they stand for `appengine --help`.
+  for (const [name, purpose] of [
+    ['serve', 'run the platform'],
+    ['doctor', 'say what of this machine works for it, and how to mend what does not'],
+  ] as const) {
+    program
+      .command(name)
+      .description(`${purpose} (see appengine ${name} --help)`)
+      .action(() => {
+        throw new PlatformError('USAGE', `\`${name}\` must be the first word`);
+      });
+  }
   return program;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command itself: `serve` and its roles belong to the runtime, everything else is a client of a running server; `dev`
+// The command itself: `serve`, its roles and `doctor` belong to the runtime, everything else is a client of a running server; `dev`
 // is such a client too, of a server in its own process.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const words = process.argv.slice(2);
-const isServer = words[0] === 'serve' || words[0] === 'role';
+const isServer = ['serve', 'doctor', 'role'].includes(words[0]);
 const bundle = (name) => join(root, 'dist', 'bin', name);
 const load = (name) => import(pathToFileURL(bundle(name)).href);
 
