@@ -19,6 +19,7 @@ import { deployRoutes } from './deploy-routes.ts';
 import { errorAnswer, notFound } from './error-answer.ts';
 import { hostCheck } from './host-check.ts';
 import { logRoutes } from './log-routes.ts';
+import { observationRoutes, roleRoutes } from './observation-routes.ts';
 import { memcacheRoutes } from './memcache-routes.ts';
 import { mailRoutes } from './mail-routes.ts';
 import {
@@ -32,6 +33,7 @@ import {
   type LogApi,
   type MailApi,
   type MemcacheApi,
+  type ObservationApi,
   type TabletsApi,
   type TasksApi,
   type TransferApi,
@@ -69,6 +71,8 @@ export interface ConsoleApis {
   readonly ttl?: TtlApi;
   /** Absent: there are no such routes. */
   readonly settings?: SettingsApi;
+  /** Absent: there are no such routes. */
+  readonly observation?: ObservationApi;
 }
 
 export interface ConsoleOptions {
@@ -78,6 +82,8 @@ export interface ConsoleOptions {
   readonly hostNames?: readonly string[];
   /** Who may come with a browser; absent, nobody. */
   readonly access?: ConsoleAccess;
+  /** Whether /metrics needs no token from this machine itself. */
+  readonly isMetricsOpen?: boolean;
   /** What is served to browsers outside /api: `consolePages(…)`. */
   readonly pages?: RequestHandler;
 }
@@ -100,6 +106,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     usage,
     ttl,
     settings,
+    observation,
   } = apis;
   const { access } = options;
   const app = express();
@@ -111,10 +118,13 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     response.json(apps.status());
   });
 
+  const authenticated = authentication(options.ownerToken, access);
+  if (observation)
+    app.use(observationRoutes(observation, { authentication: authenticated, isMetricsOpen: options.isMetricsOpen ?? false }));
   if (access) app.use('/api/v1', signInRoutes(access));
   const api = express.Router();
   // Before any body is read: a stranger makes this process do no work.
-  app.use('/api', authentication(options.ownerToken, access));
+  app.use('/api', authenticated);
   api.use(noStore());
   if (access) api.use(sessionRoutes(access));
   const routers = [
@@ -135,6 +145,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     ...(usage ? [usageRoutes(usage)] : []),
     ...(ttl ? [ttlRoutes(apps, ttl)] : []),
     ...(settings ? [settingsRoutes(settings)] : []),
+    ...(observation ? [roleRoutes(observation)] : []),
   ];
   for (const router of routers) {
     router.param('app', checking(checkAppId));

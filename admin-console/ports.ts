@@ -26,6 +26,7 @@ import {
   type MemcacheStatsView,
 } from '../sdk/contract/admin/data.ts';
 import { type DatastoreSettingsChange, type DatastoreSettingsView } from '../sdk/contract/admin/datastore-settings.ts';
+import { type RoleView } from '../sdk/contract/admin/health.ts';
 import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
 import { type ExportLine, type ExportRequest, type ImportMode, type ImportResult } from '../sdk/contract/admin/transfer.ts';
@@ -164,6 +165,14 @@ export interface TtlApi {
   set(appId: string, policy: TtlPolicyView): Promise<TtlPolicyAnswer>;
   /** Throws NOT_FOUND when the kind has none. */
   clear(appId: string, kind: string): Promise<void>;
+}
+
+/** How the platform is. Neither throws: a role that does not answer is said to be down. */
+export interface ObservationApi {
+  /** In Prometheus' text format 0.0.4. */
+  metrics(): Promise<string>;
+  /** In the order of ROLES. */
+  roles(): Promise<readonly RoleView[]>;
 }
 
 /** What rows of a log are wanted: sdk/contract/admin/logs.ts says what each parameter means. */

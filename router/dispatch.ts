@@ -10,6 +10,7 @@ import { type ClientAnswer, type ClientRequest } from './client-exchange.ts';
 import { type CurrentRoutes } from './current-routes.ts';
 import { errorAnswer } from './error-page.ts';
 import { Exchange } from './exchange.ts';
+import { HEALTH_ANSWER, isHealthCheck } from './health-answer.ts';
 import { InFlight } from './in-flight.ts';
 import { type LoadCaps } from './load-caps.ts';
 import { type AppGate, type InstanceLease, type InstanceSource, type LeaseOutcome, type RequestLogSink } from './ports.ts';
@@ -273,6 +274,10 @@ export class Dispatcher {
   #answerError(exchange: Exchange, thrown: unknown): void {
     const { response, request, start } = exchange;
     const error = toPlatformError(thrown);
+    if (isHealthCheck(error.code, exchange.head) && !exchange.isClosed) {
+      this.#answer(exchange, { ...HEALTH_ANSWER, body: request.method === 'HEAD' ? undefined : HEALTH_ANSWER.body });
+      return;
+    }
     if (error.code !== 'CANCELLED') exchange.errorCode ??= error.code;
     if (exchange.isClosed || response.destroyed) return;
     if (error.code === 'INTERNAL') this.#log.error('A request failed in the router', { requestId: start.requestId, error: thrown });

@@ -505,6 +505,20 @@ describe('an answer of the platform', () => {
     expect(await requestLog.atLeast(1)).toMatchObject([{ appId: '', status: 404, errorCode: 'ROUTE_UNKNOWN_HOST' }]);
   });
 
+  it('tells its own health at a host that is no app, and takes the path from none', async () => {
+    instances.socketPaths = [await upstream((request, response) => response.end(`the app's ${request.url}`))];
+    await startRouter();
+    const elsewhere = { headers: { host: '10.0.0.1' } };
+    expect(await ask('/_ah/health', elsewhere)).toMatchObject({ status: 200, body: 'ok\n' });
+    expect(await ask('/_ah/health', { ...elsewhere, method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+    expect((await ask('/_ah/health', { ...elsewhere, method: 'POST' })).status).toBe(404);
+    expect((await ask('/_ah/healthy', elsewhere)).status).toBe(404);
+    expect(await ask('/_ah/health')).toMatchObject({ status: 200, body: "the app's /_ah/health" });
+    expect((await requestLog.atLeast(5)).map(({ errorCode }) => errorCode)).toEqual([
+      ...[undefined, undefined, 'ROUTE_UNKNOWN_HOST', 'ROUTE_UNKNOWN_HOST', undefined],
+    ]);
+  });
+
   it('waits for the first route table, and is 503 when none comes', async () => {
     routes = new MemoryRouteTableSource();
     const time = new VirtualTime();

@@ -19,6 +19,8 @@ test('defaults are the documented ones', () => {
     sandbox: 'auto',
     logLevel: 'warn',
     devLogin: false,
+    logLimits: { bytesMax: 128 * 1024 ** 2, retentionMs: 30 * 86_400_000 },
+    metricsOpen: false,
   });
 });
 
@@ -45,6 +47,10 @@ test.each([
   [{}, { APPENGINE_TLS_KEY: 'k.pem' }, '--tls-cert'],
   [{ httpPort: '80' }, {}, '--http-port is for HTTP beside HTTPS'],
   [{ tlsCert: 'c', tlsKey: 'k', httpPort: 'x' }, {}, '--http-port is "x"'],
+  [{ logRetention: '30' }, {}, '--log-retention is "30"'],
+  [{ logRetention: '0d' }, {}, '--log-retention'],
+  [{ logSize: '10k' }, {}, '--log-size is "10k"'],
+  [{ logSize: '0m' }, {}, '--log-size'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(
     expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }),
@@ -57,6 +63,11 @@ test('HTTPS goes by flags or variables, its files by their whole path', () => {
   const flags = { tlsCert: 'cert.pem', tlsKey: '/f/key.pem' };
   expect(readServeConfig(flags, {})).toMatchObject({ tls: { certFile: join(process.cwd(), 'cert.pem'), keyFile: '/f/key.pem' } });
   expect(readServeConfig(flags, {}).httpPort).toBeUndefined();
+});
+
+test("apps' logs are kept as the flags say, half of the size for each kind", () => {
+  expect(readServeConfig({ logRetention: '12h', logSize: '2g' }, {}).logLimits).toEqual({ retentionMs: 43_200_000, bytesMax: 1024 ** 3 });
+  expect(readServeConfig({ logSize: '64M' }, {}).logLimits).toEqual({ retentionMs: 30 * 86_400_000, bytesMax: 32 * 1024 ** 2 });
 });
 
 test('signing in without a password goes with a loopback address alone', () => {

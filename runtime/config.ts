@@ -53,6 +53,8 @@ export interface ServeConfig {
   readonly pricesFile?: string;
   readonly mail: MailSettings;
   readonly logLimits: LogLimits;
+  /** Whether /metrics needs no token from this machine itself. */
+  readonly metricsOpen: boolean;
   /** postgres://USER:PASSWORD@HOST:PORT/DATABASE, a secret; absent: the datastore is in the data directory. */
   readonly storeUrl?: string;
 }
@@ -94,6 +96,7 @@ export interface ServeFlags {
   readonly store?: string;
   readonly logRetention?: string;
   readonly logSize?: string;
+  readonly metricsOpen?: boolean;
 }
 
 export const PORT_DEFAULT = 8080;
@@ -138,6 +141,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     ...(flags.prices === undefined ? {} : { pricesFile: flags.prices }),
     mail: readMailSettings(flags, variables, domain),
     logLimits: readLogLimits(flags),
+    metricsOpen: flags.metricsOpen ?? false,
     ...readStore(flags, variables),
     ...readTls(flags, variables),
   };

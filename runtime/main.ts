@@ -20,6 +20,7 @@ import {
   STORE_VARIABLE,
 } from './config.ts';
 import { startRoleProcess } from './host/role-process.ts';
+import { type Supervisor } from './host/supervisor.ts';
 import { createProcessLog } from './observability/process-log.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './platform/settings.ts';
 import { holdOpen } from './sandbox/hold-open.ts';
@@ -139,6 +140,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     )
     .option('--quotas <file>', 'YAML file of quotas (default: those of App Engine; see docs/billing.md)')
     .option('--prices <file>', 'YAML file of prices, if not in the file of quotas')
+    .option('--metrics-open', 'programs of this machine read /metrics of the console port without a token')
     .option('--log-retention <time>', "keep apps' logs this long (default 30d)")
     .option('--log-size <size>', 'and at most this much of each app (default 256m)')
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
@@ -218,11 +220,12 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
     links.close();
   });
   const { startHost } = await import('./platform/host-role.ts');
-  const host = await startHost(
-    { paths, runDirectory, sandbox: config.sandbox, logLimits: config.logLimits, variables: process.env },
-    links,
-    world,
-  );
+  let supervisor: Supervisor | undefined = undefined as Supervisor | undefined;
+  const hostSettings = {
+    ...{ paths, runDirectory, sandbox: config.sandbox, logLimits: config.logLimits, release: readRelease(), variables: process.env },
+    supervised: () => supervisor?.status() ?? [],
+  };
+  const host = await startHost(hostSettings, links, world);
   closing.defer(() => host.close());
   const warnings = [...host.warnings, ...(config.devLogin ? [DEV_LOGIN_WARNING] : [])];
   for (const warning of warnings) process.stderr.write(`\n  *** ${warning}\n`);
@@ -240,6 +243,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       trustedProxies: config.trustedProxies,
       mail: config.mail,
       logLimits: config.logLimits,
+      metricsOpen: config.metricsOpen,
     },
     ...{ release: readRelease(), sandbox: host.sandbox, warnings, devLogin: config.devLogin },
     ...(config.tls ? { tls: config.tls } : {}),
@@ -252,7 +256,11 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       const running = await startRole(role, settings, links, world, () => process.exit(1));
       closing.defer(() => running.close());
     }
-  } else await superviseRoles(settings, world, closing);
+  } else {
+    await superviseRoles(settings, world, closing, (started) => {
+      supervisor = started;
+    });
+  }
   data.announce(ports);
   const { makeSignInLink } = await import('./control/sign-in-links.ts');
   return {
@@ -264,10 +272,16 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   };
 }
 
-async function superviseRoles(settings: RoleSettings, world: PlatformWorld, closing: CloseStack): Promise<void> {
+async function superviseRoles(
+  settings: RoleSettings,
+  world: PlatformWorld,
+  closing: CloseStack,
+  onStarted: (supervisor: Supervisor) => void,
+): Promise<void> {
   const [{ NodeRoleSpawner }, { Supervisor }] = await Promise.all([import('./host/role-spawner.ts'), import('./host/supervisor.ts')]);
   const supervisor = new Supervisor(new NodeRoleSpawner(), world.clock, world.timers, world.log);
   closing.defer(() => supervisor.close());
+  onStarted(supervisor);
   const command = join(packageRoot(), 'sdk', 'cli', 'bin', 'appengine.mjs');
   // At the same time: each waits for the others' services by itself.
   await Promise.all(

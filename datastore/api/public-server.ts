@@ -3,6 +3,9 @@
 import { createServer, type Server } from 'node:http';
 import { ERRORS, PlatformError } from '../../sdk/contract/errors.ts';
 
+/** The port opens once the datastore has started, so whoever reaches it may use it. */
+const HEALTH_PATHS = new Set(['/', '/healthz', '/readyz']);
+
 export class PublicDatastoreServer {
   #server: Server | undefined;
 
@@ -10,7 +13,7 @@ export class PublicDatastoreServer {
   async start(options: { readonly host: string; readonly port: number }): Promise<{ readonly port: number }> {
     const server = createServer((request, response) => {
       request.resume();
-      if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) {
+      if (HEALTH_PATHS.has(request.url ?? '') && (request.method === 'GET' || request.method === 'HEAD')) {
         response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
         response.end('Ok\n');
         return;

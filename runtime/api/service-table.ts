@@ -24,18 +24,28 @@ export interface ApiService {
   readonly serviceOf: (caller: ApiCaller) => Service;
 }
 
+/** Told of each call, on its way: must be quick and must not throw. */
+export interface CallObserver {
+  /** Monotonic milliseconds, for `end`. */
+  begin(): number;
+  /** `result`: ok, or the code of the error. */
+  end(service: string, method: string, begunMs: number, result: string): void;
+}
+
 export class ServiceTable {
   readonly #services: readonly ApiService[];
   readonly #gate: QuotaGate;
   readonly #meter: UsageMeter;
   readonly #timers: Timers;
+  readonly #observer: CallObserver | undefined;
   readonly #inFlight = new Map<string, number>();
 
-  constructor(services: readonly ApiService[], gate: QuotaGate, meter: UsageMeter, timers: Timers) {
+  constructor(services: readonly ApiService[], gate: QuotaGate, meter: UsageMeter, timers: Timers, observer?: CallObserver) {
     this.#services = services;
     this.#gate = gate;
     this.#meter = meter;
     this.#timers = timers;
+    this.#observer = observer;
   }
 
   get names(): readonly string[] {
@@ -53,14 +63,21 @@ export class ServiceTable {
 
   /** Checks, counts, then calls. A call that fails was made all the same, and is counted. */
   #guarded(api: ApiService, method: string, { appId }: ApiCaller, handle: MethodHandler): MethodHandler {
+    const observer = this.#observer;
     return async (payload, context) => {
+      const begunMs = observer?.begin() ?? 0;
+      let result = 'ok';
       this.#gate.check(appId, api.resource);
       const leave = this.#enter(api, appId);
       this.#meter.add(appId, { [api.resource]: 1, cpuMegacycles: api.megacyclesPerCall });
       try {
         return await withDeadline(this.#timers, api, method, context, (bounded) => handle(payload, bounded));
+      } catch (error) {
+        result = error instanceof PlatformError ? error.code : 'INTERNAL';
+        throw error;
       } finally {
         leave();
+        observer?.end(api.name, method, begunMs, result);
       }
     };
   }

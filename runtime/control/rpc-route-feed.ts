@@ -79,6 +79,16 @@ export class RpcRouteFeed implements RouteTableSource, LaunchPlanSource {
     };
   }
 
+  /** Whether any table has come. */
+  get hasTable(): boolean {
+    return this.#table !== undefined;
+  }
+
+  hasVersion({ appId, service, version }: { readonly appId: string; readonly service: string; readonly version: string }): boolean {
+    const routes = this.#table?.apps.find((app) => app.appId === appId)?.services.find((each) => each.service === service);
+    return routes?.versions.some((each) => each.version === version) ?? false;
+  }
+
   planOf(deploymentId: string): LaunchPlan | undefined {
     return this.#current.get(deploymentId)?.plan;
   }

@@ -1,5 +1,6 @@
 // What writes into the log store: the host for its instances, the router for its requests.
 import { type RequestLogRow, type RequestLogSink } from '../../router/ports.ts';
+import { type ColdStart } from '../../sdk/contract/cold-start.ts';
 import { type RequestRow } from '../../sdk/contract/admin/logs.ts';
 import { type InstanceLogRow, type InstanceLogSink } from '../host/instance-log.ts';
 import { appLogRow } from './app-log-row.ts';
@@ -52,6 +53,7 @@ function requestRow(row: RequestLogRow): RequestRow {
     clientAddress: row.clientAddress,
   };
   if (row.instanceId !== undefined) stored.instanceId = row.instanceId;
+  if (row.coldStart !== undefined) stored.coldStart = roundedPhases(row.coldStart);
   if (row.userAgent !== undefined) stored.userAgent = row.userAgent;
   if (row.referrer !== undefined) stored.referrer = row.referrer;
   if (row.retries > 0) stored.retries = row.retries;
@@ -65,4 +67,8 @@ const MICROSECONDS = 1_000;
 
 function rounded(ms: number): number {
   return Math.round(ms * MICROSECONDS) / MICROSECONDS;
+}
+
+function roundedPhases(phases: ColdStart): ColdStart {
+  return Object.fromEntries(Object.entries(phases).map(([phase, ms]) => [phase, rounded(Number(ms))]));
 }

@@ -4,7 +4,7 @@ import { type Rpc } from '../../sdk/contract/wire/client.ts';
 import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
-import { type ApiService, ServiceTable } from '../api/service-table.ts';
+import { type ApiService, type CallObserver, ServiceTable } from '../api/service-table.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { LruCache } from '../backends/cache-lru.ts';
 import { SandboxImageWorker } from '../backends/image-worker-sandbox.ts';
@@ -63,6 +63,7 @@ interface ApiServicePorts {
   readonly accounts: Accounts;
   readonly meter: UsageMeter;
   readonly quotas: QuotaGate;
+  readonly calls: CallObserver;
 }
 
 /** The services with what the console shows of them. */
@@ -70,12 +71,13 @@ interface RunningApiServices extends RunningRole {
   readonly cache: Cache;
   readonly outbox: Outbox;
   readonly tasks: TaskDesk;
+  readonly queues: TaskQueues;
 }
 
 /** Builds the services and opens each instance's API and egress sockets. */
 export async function startApiServices(
   settings: PlatformSettings,
-  { host, datastore, registry, accounts, meter, quotas }: ApiServicePorts,
+  { host, datastore, registry, accounts, meter, quotas, calls }: ApiServicePorts,
   world: PlatformWorld,
 ): Promise<RunningApiServices> {
   const { clock, timers, random, log } = world;
@@ -94,7 +96,7 @@ export async function startApiServices(
     closing.defer(() => imageWorker.close());
 
     const parts = { clock, timers, cache, fetchBroker: broker, imageWorker, mail, queues: tasks.queues };
-    const table = new ServiceTable(apiServices(settings, parts), quotas, meter, timers);
+    const table = new ServiceTable(apiServices(settings, parts), quotas, meter, timers, calls);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
@@ -107,7 +109,7 @@ export async function startApiServices(
       sockets.start();
       closing.defer(() => sockets.close());
     }
-    return { cache, outbox, tasks: tasks.desk, close: () => closing.close() };
+    return { cache, outbox, tasks: tasks.desk, queues: tasks.queues, close: () => closing.close() };
   } catch (error) {
     await closing.close();
     throw error;

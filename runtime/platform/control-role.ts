@@ -4,6 +4,7 @@ import { ConsoleAccess } from '../../admin-console/console-access.ts';
 import { consolePages } from '../../admin-console/console-pages.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
 import { Datastore } from '../../sdk/client/datastore.ts';
+import { ROLES } from '../../sdk/contract/admin/health.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
@@ -49,14 +50,20 @@ import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
 import { findLanguage, RUNTIME_TABLE } from '../languages/language-table.ts';
 import { LogReader } from '../observability/log-store-reader.ts';
+import { CallMetrics } from '../observability/metrics/call-metrics.ts';
+import { QueueMetrics } from '../observability/metrics/queue-metrics.ts';
+import { PlatformObserver } from '../observability/platform-observer.ts';
+import { metricsService, RoleProbe } from '../observability/role-report.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { RpcSchedulerClient } from '../scheduler/scheduler-rpc.ts';
 import { MemcacheViewer } from '../services/memcache-viewer.ts';
 import { Accounts } from '../services/accounts.ts';
 import { accountsService } from '../services/accounts-wire.ts';
+import { type TaskQueues } from '../services/task-queue/task-queues.ts';
 import { MailViewer } from '../services/mail/mail-viewer.ts';
 import { startApiServices } from './api-services.ts';
 import { startMetering } from './metering.ts';
+import { startProcessMetrics } from './process-metrics.ts';
 import { packageRoot, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The control plane: apps, deploys, the admin API, and the API sockets of instances. */
@@ -128,8 +135,15 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       random,
     );
     await access.start();
+    const calls = new CallMetrics(clock);
+    let queues: Pick<TaskQueues, 'depths'> | undefined = undefined as Pick<TaskQueues, 'depths'> | undefined;
+    const observed = metricsService({
+      release: settings.release,
+      process: startProcessMetrics(world, closing),
+      sources: [calls, new QueueMetrics(() => queues?.depths() ?? [])],
+    });
     closing.defer(
-      await links.offer('control', [routes.service(), billing.service(), signInLinkService(access), accountsService(accounts)]),
+      await links.offer('control', [routes.service(), billing.service(), signInLinkService(access), accountsService(accounts), observed]),
     );
     closing.defer(() => {
       routes.close();
@@ -137,7 +151,8 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     // This role is a source and an enforcer like any other, by direct calls.
     const own = new InProcessRpc([billing.service()], timers);
     const { meter, quotas } = startMetering('control', own, world, closing);
-    const services = await startApiServices(settings, { host, datastore, registry, accounts, meter, quotas }, world);
+    const services = await startApiServices(settings, { host, datastore, registry, accounts, meter, quotas, calls }, world);
+    queues = services.queues;
     closing.defer(() => services.close());
 
     const traffic = new TrafficDesk(registry, scheduler, timers);
@@ -163,10 +178,14 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       mail: new MailViewer(services.outbox),
       accounts,
       tasks: services.tasks,
+      observation: new PlatformObserver(
+        ROLES.map((role) => new RoleProbe(role, role === 'control' ? new InProcessRpc([observed], timers) : links.connect(role))),
+      ),
     };
     const server = new ConsoleServer(apis, timers, log, {
       ownerToken: token,
       hostNames: settings.consoleHosts,
+      isMetricsOpen: settings.metricsOpen,
       access,
       pages: consolePages(join(packageRoot(), 'dist', 'console'), random),
     });

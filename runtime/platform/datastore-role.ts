@@ -15,10 +15,13 @@ import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DATASTORE_SOCKET, isPlatformApp } from '../host/instance.ts';
+import { CallMetrics } from '../observability/metrics/call-metrics.ts';
+import { metricsService } from '../observability/role-report.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type DevIndexes } from '../config.ts';
 import { DevIndexFile } from './dev-index-file.ts';
 import { startMetering } from './metering.ts';
+import { startProcessMetrics } from './process-metrics.ts';
 import { type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The datastore bounds each of its calls by itself. */
@@ -84,14 +87,16 @@ export async function startDatastore(
     closing.defer(() => {
       stored.close();
     });
-    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], quotas, meter, timers);
+    const calls = new CallMetrics(clock);
+    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], quotas, meter, timers, calls);
     const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
       socketName: DATASTORE_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
     });
     gateway.start();
     closing.defer(() => gateway.close());
-    closing.defer(await links.offer('datastore', [datastoreAdminService(datastore)]));
+    const observed = metricsService({ release: settings.release, process: startProcessMetrics(world, closing), sources: [calls] });
+    closing.defer(await links.offer('datastore', [datastoreAdminService(datastore), observed]));
     return { close: () => closing.close() };
   } catch (error) {
     await closing.close();

@@ -6,16 +6,21 @@ import { buildSettings } from '../host/build-environment.ts';
 import { buildToolMounts } from '../host/build-tool-mounts.ts';
 import { hostService } from '../host/host-rpc.ts';
 import { LocalInstanceHost } from '../host/instance-host.ts';
+import { type RoleStatus } from '../host/supervised-role.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
 import { RUNTIME_TABLE } from '../languages/language-table.ts';
 import { type LogLimits } from '../observability/log-retention.ts';
+import { InstanceMetrics } from '../observability/metrics/instance-metrics.ts';
+import { type LogCounts, LogMetrics } from '../observability/metrics/log-metrics.ts';
+import { metricsService } from '../observability/role-report.ts';
 import { InstanceLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { startAppUsers } from '../sandbox/app-users-choice.ts';
 import { startResourceControl } from '../sandbox/resource-control-choice.ts';
 import { type SandboxChoice, startSandbox } from '../sandbox/sandbox-choice.ts';
+import { startProcessMetrics } from './process-metrics.ts';
 import { packageRoot, type PlatformWorld, type RunningRole } from './settings.ts';
 
 export interface HostSettings {
@@ -23,6 +28,9 @@ export interface HostSettings {
   readonly runDirectory: string;
   readonly sandbox: SandboxChoice;
   readonly logLimits: LogLimits;
+  readonly release: string;
+  /** The role processes that are kept running; none where all roles are one process. */
+  readonly supervised: () => readonly RoleStatus[];
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
@@ -59,10 +67,11 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     closing.defer(() => meter.close());
     const runtimes = new RuntimeDirectory(settings.paths.runtimes, RUNTIME_TABLE);
     await runtimes.removeReplaced();
+    const lines = new InstanceLogStore(logs);
     const root = packageRoot();
     const languagesDirectory = join(root, 'dist', 'runtime', 'languages');
     const operator = buildSettings(settings.variables);
-    const host = new LocalInstanceHost(sandbox, resources, new InstanceLogStore(logs), clock, timers, random, {
+    const host = new LocalInstanceHost(sandbox, resources, lines, clock, timers, random, {
       runDirectory: settings.runDirectory,
       readOnlyMounts: platformMounts({
         sdkDirectory: join(root, 'dist', 'app-sdk'),
@@ -78,7 +87,19 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
     });
     host.open();
     closing.defer(() => host.close());
-    closing.defer(await links.offer('host', [hostService(host)]));
+    const instances = new InstanceMetrics(host, clock);
+    instances.start();
+    closing.defer(() => {
+      instances.close();
+    });
+    const logCounts = (): LogCounts => ({ ...logs.counts, dropped: logs.counts.dropped + lines.droppedLines });
+    const observed = metricsService({
+      release: settings.release,
+      process: startProcessMetrics(world, closing),
+      sources: [instances, new LogMetrics('app', logCounts)],
+      supervised: settings.supervised,
+    });
+    closing.defer(await links.offer('host', [hostService(host), observed]));
     return { sandbox: sandbox.kind, warnings, close: () => closing.close() };
   } catch (error) {
     await closing.close();

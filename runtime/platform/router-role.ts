@@ -12,6 +12,11 @@ import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
 import { CountedRequestLog } from '../control/version-counts.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
+import { FrontMetrics } from '../observability/metrics/front-metrics.ts';
+import { LogMetrics } from '../observability/metrics/log-metrics.ts';
+import { RequestMetrics } from '../observability/metrics/request-metrics.ts';
+import { SchedulerMetrics } from '../observability/metrics/scheduler-metrics.ts';
+import { metricsService } from '../observability/role-report.ts';
 import { RequestLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
@@ -20,6 +25,7 @@ import { schedulerService } from '../scheduler/scheduler-rpc.ts';
 import { Scheduler } from '../scheduler/scheduler.ts';
 import { startMetering } from './metering.ts';
 import { openFilesMax } from './open-files.ts';
+import { startProcessMetrics } from './process-metrics.ts';
 import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
 /** The router with its scheduler. */
@@ -39,10 +45,12 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
     logs.start();
     closing.defer(() => logs.close());
-    const meteredLog = new MeteredRequestLog(new RequestLogStore(logs), meter);
-    const requestLog = new CountedRequestLog(meteredLog, clock);
+    const requestMetrics = new RequestMetrics(new MeteredRequestLog(new RequestLogStore(logs), meter), clock, (name) =>
+      feed.hasVersion(name),
+    );
+    const requestLog = new CountedRequestLog(requestMetrics, clock);
     // Visitors' requests alone are counted.
-    const lifecycle = new LifecycleCalls(meteredLog, clock, random, settings.domain);
+    const lifecycle = new LifecycleCalls(requestMetrics.lifecycle, clock, random, settings.domain);
     const host = new RpcInstanceHost(links.connect('host'), timers);
     scheduler = new Scheduler(host, feed, clock, timers, random, log, {
       lifecycle: (call, options) => lifecycle.send(call, options),
@@ -61,7 +69,22 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     closing.defer(() => {
       feed.close();
     });
-    closing.defer(await links.offer('router', [schedulerService(running), requestLog.service()]));
+    let server: RouterServer | undefined = undefined as RouterServer | undefined;
+    const observed = metricsService({
+      release: settings.release,
+      process: startProcessMetrics(world, closing),
+      sources: [
+        requestMetrics,
+        new SchedulerMetrics(() => running.view()),
+        new FrontMetrics(() => server),
+        new LogMetrics('request', () => logs.counts),
+      ],
+      reasons: () => [
+        ...(feed.hasTable ? [] : ['it has no routes yet: control has not told it any']),
+        ...(server ? [] : ['it does not listen yet']),
+      ],
+    });
+    closing.defer(await links.offer('router', [schedulerService(running), requestLog.service(), observed]));
     const blobs = new BlobStore(settings.paths.blobs, clock, random);
     const accounts = settings.devLogin ? new DevAccounts() : people;
     const sessionKey = Buffer.from((await readFile(join(settings.paths.credentials, 'session-key'), 'utf8')).trim(), 'base64url');
@@ -72,7 +95,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       log.warn('The limit of open files makes the router serve fewer connections at once', { openFiles, wanted, ...caps });
     }
     const { tls, ports } = settings;
-    const server = new RouterServer({ routes: feed, instances: running, requestLog, blobs, accounts, quotas }, clock, timers, random, log, {
+    server = new RouterServer({ routes: feed, instances: running, requestLog, blobs, accounts, quotas }, clock, timers, random, log, {
       domain: settings.domain,
       trustedProxies: settings.trustedProxies,
       platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
@@ -81,7 +104,8 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       ...(tls ? { certificates: new CertificateFiles(tls, clock, timers, log) } : {}),
     });
     await server.start({ host: settings.bind, port: ports.router, ...(ports.http === undefined ? {} : { httpPort: ports.http }) });
-    closing.defer(() => server.close());
+    const front = server;
+    closing.defer(() => front.close());
     return { close: () => closing.close() };
   } catch (error) {
     await closing.close();

@@ -42,6 +42,8 @@ export interface PlatformSettings {
   readonly mail: MailSettings;
   /** Of one app and kind of log. */
   readonly logLimits: LogLimits;
+  /** Whether /metrics needs no token from this machine itself. */
+  readonly metricsOpen: boolean;
   /** For the datastore role alone; absent: the datastore is in the data directory. */
   readonly store?: StoreSettings;
   /** What the host found out about this machine, for the status. */

@@ -1,23 +1,11 @@
 // Commands that ask once and print a table, or with --json the API's own answer.
-import { type AdminInstanceView, type AppView, type StatusView, type VersionView } from '../contract/admin/admin.ts';
+import { type AdminInstanceView, type AppView, type VersionView } from '../contract/admin/admin.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommandContext } from './command-context.ts';
 import { formatBytes, formatTable, formatTime } from './table.ts';
 
 const MICROS_PER_SECOND = 1_000_000;
 const SPLIT_PATTERN = /^([a-z0-9-]+)=(0|1|0?\.\d{1,3}|1\.0{1,3}|0\.\d{1,3})$/;
-
-export async function showStatus({ client, terminal, json, server }: CommandContext): Promise<void> {
-  const status = await client.call<StatusView>('GET', '/status');
-  if (json) {
-    terminal.printJson(status);
-    return;
-  }
-  terminal.print(`App Engine ${status.release} at ${server}`);
-  terminal.print(`  apps at    ${status.appUrlTemplate}`);
-  terminal.print(`  sandbox    ${status.sandbox}`);
-  for (const warning of status.warnings) terminal.print(`  ${terminal.outColours.yellow('warning')}    ${warning}`);
-}
 
 export async function listApps({ client, terminal, json }: CommandContext): Promise<void> {
   const answer = await client.call<{ apps: AppView[] }>('GET', '/apps');

@@ -12,12 +12,13 @@ import { type CommandMaker } from './command-maker.ts';
 import { datastoreCommands } from './datastore-commands.ts';
 import { deploy, type DeployFlags } from './deploy.ts';
 import { devCommand } from './dev.ts';
-import { deleteVersion, listApps, listInstances, listVersions, showStatus, stopInstance } from './listings.ts';
+import { deleteVersion, listApps, listInstances, listVersions, stopInstance } from './listings.ts';
 import { logCommands } from './log-commands.ts';
 import { mailCommands } from './mail.ts';
 import { memcacheCommands } from './memcache.ts';
 import { serviceCommands, setTraffic } from './services.ts';
 import { deploySettings, readDeployWords } from './settings-deploy.ts';
+import { showStatus } from './status.ts';
 import { taskCommands } from './tasks.ts';
 
 const INTERRUPTED = 130;
@@ -146,9 +147,10 @@ function buildProgram(world: CommandWorld, release: string): Command {
   accountCommands(program, { command, asked });
   billingCommands(program, { command, asked });
 
-  command(program, 'status', 'say what the server runs and what it misses', ['status', 'status --server http://127.0.0.1:9000']).action(
-    (flags: CommonFlags) => asked(flags, showStatus),
-  );
+  command(program, 'status', 'say what the server runs, how its roles do, and what is wrong', [
+    'status',
+    'status --server http://127.0.0.1:9000 --json',
+  ]).action((flags: CommonFlags) => asked(flags, showStatus));
 
   // Their words are read by the runtime; here they stand for `appengine --help`.
   for (const [name, purpose] of [

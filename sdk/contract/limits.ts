@@ -280,6 +280,11 @@ export const LIMIT_ROWS = {
   logFieldDepthMax: limit(8, 'Nesting kept of a structured line'),
   logTimeSlackMs: limit(10_000, 'How far the time that a structured line says may be from when it came; else the latter counts'),
 
+  // Metrics
+  metricVersionsMax: limit(500, 'Versions with series of their own; further ones share one, named ~others'),
+  metricIdleMs: limit(3_600_000, 'A version that is gone keeps its series this long after the last thing counted'),
+  metricGatherMs: limit(1_000, 'How long a scrape or a health check waits for a role; then it counts as down'),
+
   // Task queues and cron (App Engine: reference, sections 2.2 and 2.3)
   queuesPerAppMax: limit(100, 'App Engine: queues of one app'),
   queueTasksMax: limit(100_000, 'Tasks that wait in one queue; more is QUEUE_FULL, until some are done'),

@@ -25,9 +25,17 @@ export interface ConsoleCommands {
 /** Knows the app `shop`, or `options.apps`, and what `apis` adds; a route of another port would fail. */
 export async function startConsoleCommands(
   apis: Partial<ConsoleApis>,
-  options: { readonly apps?: readonly string[]; readonly askLine?: (question: string) => Promise<string> } = {},
+  options: {
+    readonly apps?: readonly string[];
+    readonly askLine?: (question: string) => Promise<string>;
+    /** Of the next command. */
+    readonly signal?: () => AbortSignal;
+    /** Instead of the owner's. */
+    readonly token?: () => string;
+  } = {},
 ): Promise<ConsoleCommands> {
   const apps: Partial<AppsApi> = {
+    status: () => ({ release: '9.9.9', appUrlTemplate: 'http://{id}.localhost/', sandbox: 'process', warnings: [] }),
     app: (id) =>
       (options.apps ?? ['shop']).includes(id)
         ? Promise.resolve({ id, url: `http://${id}.localhost/`, createdAtMs: 0, services: [], dispatch: [] })
@@ -43,12 +51,17 @@ export async function startConsoleCommands(
         stderr: { write: (text) => (err += text), isTerminal: false, columns: 80 },
         environment: {},
       }),
-      environment: { APPENGINE_SERVER: `http://127.0.0.1:${server.port}`, APPENGINE_TOKEN: TOKEN },
+      environment: { APPENGINE_SERVER: `http://127.0.0.1:${server.port}`, APPENGINE_TOKEN: options.token?.() ?? TOKEN },
       readInput: () => Promise.resolve(''),
       openBrowser: () => Promise.resolve(false),
       passwords: { ask: () => Promise.reject(new Error('nobody asks')), fromInput: () => Promise.reject(new Error('nobody reads')) },
-      ...options,
-      ...{ workingDirectory: '/nowhere', clock: systemClock, timers: systemTimers, signal: new AbortController().signal },
+      ...(options.askLine ? { askLine: options.askLine } : {}),
+      ...{
+        workingDirectory: '/nowhere',
+        clock: systemClock,
+        timers: systemTimers,
+        signal: options.signal?.() ?? new AbortController().signal,
+      },
     };
     const code = await runCommandLine(words, world, '9.9.9');
     return { code, out, err };

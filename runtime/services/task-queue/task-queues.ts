@@ -131,6 +131,11 @@ export class TaskQueues {
     return [...names].map((queue) => this.#queues.get(queueId({ appId, queue })) ?? this.#open({ appId, queue }));
   }
 
+  /** Of queues that are in use: what waits, without asking the store. */
+  depths(): readonly (QueueKey & { readonly tasks: number; readonly running: number })[] {
+    return [...this.#queues.values()].map(({ key, figures: { tasks, running } }) => ({ ...key, tasks, running }));
+  }
+
   async pause(key: QueueKey, isPaused: boolean): Promise<PushQueue> {
     const queue = await this.queue(key);
     await this.#put({ ...this.#stateOf(key), ...(isPaused ? { pausedAtMs: this.#clock.nowMs() } : {}) }, isPaused);

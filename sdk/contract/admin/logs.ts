@@ -12,6 +12,8 @@
 //   before=CURSOR      what a `more` line said: the rows before those
 //   after=CURSOR       what a `place` line said: follow from there, without rows from before
 
+import { type ColdStart } from '../cold-start.ts';
+
 /** Cloud Logging's, ascending. */
 export const LOG_SEVERITIES = ['DEFAULT', 'DEBUG', 'INFO', 'NOTICE', 'WARNING', 'ERROR', 'CRITICAL', 'ALERT', 'EMERGENCY'] as const;
 export type LogSeverity = (typeof LOG_SEVERITIES)[number];
@@ -42,15 +44,6 @@ export interface AppLogRow extends LogRowPlace {
   readonly fields?: Readonly<Record<string, unknown>>;
 }
 
-/** When each part of a start ended, in milliseconds after the part before; `firstByteMs` is the app's own first answer. */
-export interface ColdStartView {
-  readonly spawnMs?: number;
-  readonly runtimeMs?: number;
-  readonly loadMs?: number;
-  readonly readyMs?: number;
-  readonly firstByteMs?: number;
-}
-
 /** One request that reached an app, once it was answered. What is optional is absent in rows of earlier releases too. */
 export interface RequestRow extends LogRowPlace {
   readonly kind: 'request';
@@ -71,7 +64,8 @@ export interface RequestRow extends LogRowPlace {
   readonly requestBytes?: number;
   readonly responseBytes: number;
   readonly isLoadingRequest: boolean;
-  readonly coldStart?: ColdStartView;
+  /** Of an instance's first request. */
+  readonly coldStart?: ColdStart;
   readonly clientAddress?: string;
   readonly userAgent?: string;
   readonly referrer?: string;
