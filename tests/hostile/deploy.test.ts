@@ -1,10 +1,12 @@
 // Hostile deploys and callers of the admin API, by the numbers of the project's list of attacks, against a real server.
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatastoreApi } from '../../admin-console/ports.ts';
 import { ConsoleServer } from '../../admin-console/server.ts';
@@ -100,6 +102,33 @@ describe('hostile deploys', () => {
     await new Promise<void>((resolve) => listener.listen(join(root, 'door.sock'), resolve));
     await expect(read(root)).rejects.toMatchObject({ code: 'UPLOAD_REFUSED', message: expect.stringContaining('door.sock') });
     listener.close();
+  });
+
+  test('18, 19: a pipe in the app is refused by name, without waiting for a writer', async () => {
+    const root = await tree(APP);
+    await promisify(execFile)('mkfifo', [join(root, 'pipe.txt')]);
+    await expect(read(root)).rejects.toMatchObject({ code: 'UPLOAD_REFUSED', message: expect.stringContaining('pipe.txt') });
+  });
+
+  test('18, 19: a device in the app is refused by name', async (context) => {
+    const root = await tree(APP);
+    try {
+      await promisify(execFile)('mknod', [join(root, 'null.txt'), 'c', '1', '3']);
+    } catch {
+      context.skip('only root may make a device: run the tests as root');
+    }
+    await expect(read(root)).rejects.toMatchObject({ code: 'UPLOAD_REFUSED', message: expect.stringContaining('null.txt') });
+  });
+
+  test('18, 19: hard links go up as content of their own: what a build writes into one reaches no other file and no blob', async () => {
+    const root = await tree({ ...APP, 'a.txt': 'shared' });
+    await link(join(root, 'a.txt'), join(root, 'b.txt'));
+    expect((await readAppDirectory(root, () => undefined)).files.map(({ path }) => path)).toContain('b.txt');
+    await sample.deploy('guestbook', { ...APP, 'a.txt': 'shared', 'b.txt': 'shared' }, { version: 'v1' });
+    const bundle = sample.bundles.pathOf(sample.warmed[0] ?? '');
+    await writeFile(join(bundle, 'a.txt'), 'changed');
+    expect(await readFile(join(bundle, 'b.txt'), 'utf8')).toBe('shared');
+    expect(await readFile(sample.blobs.pathOf(hashOf('shared')), 'utf8')).toBe('shared');
   });
 
   test.each([[['a.js', 'A.js']], [['lib/a.js', 'LIB/b.js']], [['\u00e9.js', 'e\u0301.js']], [['file.js', '\ufb01le.js']], [['a', 'a/b']]])(
