@@ -52,7 +52,7 @@ function wishOf(
   let recheckMs: number | undefined;
 
   if (load.queued > 0 && need > have) {
-    const spareMs = minPendingMs(scaling, load) - longestWaitMs(load);
+    const spareMs = minPendingMs(scaling, load) - longestWaitMs(load, scaling, pool);
     if (spareMs <= 0) targets.push({ instances: need, reason: 'pending' });
     else recheckMs = Math.max(1, spareMs);
   }
@@ -64,10 +64,10 @@ function wishOf(
   }
   if (scaling.minPendingLatencyMs === undefined) {
     targets.push({ instances: throughputNeed(load, scaling), reason: 'throughput' });
-    const room = scaling.maxConcurrentRequests * have;
-    if (have > 0 && load.demandMean > room)
+    if (isOverfull(load, scaling, pool, nowMs))
       targets.push({ instances: Math.ceil(load.demandMean / requestsPerInstance(scaling)), reason: 'throughput' });
-    if (load.inFlight + load.queued > room) recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
+    if (load.inFlight + load.queued > scaling.maxConcurrentRequests * have)
+      recheckMs = Math.min(recheckMs ?? Infinity, SCALE_RULES.throughputRecheckMs);
   }
   if (isCpuShort(load, spec, pool, nowMs)) targets.push({ instances: have + 1, reason: 'cpu' });
   if (spec.isServing) {
@@ -94,19 +94,31 @@ function isCpuShort(load: Load, { scaling, cpuInstancesMax }: AutomaticSpec, poo
 }
 
 function minPendingMs(scaling: AutomaticScaling, load: Load): number {
-  const automaticMs = Math.min(load.bootMs ?? 0, SCALE_RULES.minPendingMsAutomaticMax);
+  const automaticMs = Math.min(load.bootMs ?? Infinity, SCALE_RULES.minPendingMsAutomaticMax);
   return Math.min(scaling.minPendingLatencyMs ?? automaticMs, scaling.maxPendingLatencyMs ?? Infinity);
 }
 
 /**
- * The longest that anybody in the queue is expected to wait for the instances that are ready: with I requests in flight
- * of mean service time s, a place comes free every s / I. The head waits for the first of them on top of what it has
- * waited; the newest for q of them, and asking for the head alone would see a flood only a boot's time later.
+ * The longest that anybody in the queue is expected to wait for the instances that there are: with I requests in flight
+ * of mean service time s, and c places on each of B that boot, a place comes free every s / (I + c·B). The newest waits
+ * for q of them. What is left of the boots is not counted, for another instance would take as long.
+ *
+ * While nothing boots the head waits for the first place on top of what it has waited. It does so too under a
+ * min_pending_latency of the app's own, which says how long a request may wait for whatever reason.
  */
-function longestWaitMs(load: Load): number {
-  if (load.inFlight === 0 || load.serviceMs === undefined) return Infinity;
-  const placeMs = load.serviceMs / load.inFlight;
-  return Math.max(load.headWaitMs + placeMs, load.queued * placeMs);
+function longestWaitMs(load: Load, scaling: AutomaticScaling, { booting }: PoolState): number {
+  const places = load.inFlight + booting * scaling.maxConcurrentRequests;
+  if (places === 0) return Infinity;
+  const placeMs = (load.serviceMs ?? SCALE_RULES.serviceMsUnknown) / places;
+  const isHeadCounted = booting === 0 || scaling.minPendingLatencyMs !== undefined;
+  return Math.max(isHeadCounted ? load.headWaitMs + placeMs : 0, load.queued * placeMs);
+}
+
+/** More than all can hold, for half a second, and not because they were booting until a moment ago. */
+function isOverfull(load: Load, scaling: AutomaticScaling, pool: PoolState, nowMs: number): boolean {
+  if (pool.booting > 0 || pool.ready === 0) return false;
+  const isSettled = nowMs - (pool.startedAtMs ?? -Infinity) >= (load.bootMs ?? 0) + SCALE_RULES.demandSettleMs;
+  return isSettled && load.demandMean > scaling.maxConcurrentRequests * pool.ready;
 }
 
 function stopsOf(load: Load, spec: AutomaticSpec, pool: PoolState, nowMs: number): readonly string[] {

@@ -77,7 +77,14 @@ describe('starting because requests wait', () => {
       want: { start: 1 },
     },
     { name: 'starts nothing more while a boot covers the need', load: { queued: 6 }, pool: { booting: 1 }, want: { start: 0 } },
-    { name: 'starts one more when the need passes what boots', load: { queued: 7 }, pool: { booting: 1 }, want: { start: 1 } },
+    {
+      name: 'starts nothing more while the places to come serve them sooner than a boot would',
+      // 15 × 100 ms / 10 places: as long as a boot, however long the head has waited for this one.
+      load: { queued: 14, headWaitMs: 400 },
+      pool: { booting: 1 },
+      want: { start: 0, recheckMs: 10 },
+    },
+    { name: 'starts one more when they would not', load: { queued: 15 }, pool: { booting: 1 }, want: { start: 1, reason: 'pending' } },
     {
       name: 'waits for a place that comes free before a boot would end',
       load: { inFlight: 10, queued: 1, serviceMs: 100, bootMs: 150, inFlightMean: 1 },
@@ -99,10 +106,22 @@ describe('starting because requests wait', () => {
       want: { start: 1, reason: 'pending', recheckMs: 250 },
     },
     {
-      name: 'starts at once when nobody knows how long requests take',
-      load: { inFlight: 10, queued: 1, serviceMs: undefined },
+      name: 'takes requests for ordinary pages when nobody knows how long they take',
+      load: { inFlight: 10, queued: 14, serviceMs: undefined },
+      pool: { ready: 1 },
+      want: { start: 0 },
+    },
+    {
+      name: 'and starts when even those would take longer than a boot',
+      load: { inFlight: 10, queued: 15, serviceMs: undefined },
       pool: { ready: 1 },
       want: { start: 1 },
+    },
+    {
+      name: 'takes a boot for half a second when nobody knows how long one takes',
+      load: { inFlight: 10, queued: 49, bootMs: undefined },
+      pool: { ready: 1 },
+      want: { start: 0, recheckMs: 10 },
     },
     {
       name: 'lets an app ask for patience by min_pending_latency',
@@ -170,10 +189,22 @@ describe('starting ahead of the queue', () => {
       want: { start: 1, reason: 'throughput' },
     },
     {
-      name: 'counts those that boot already among all',
-      load: { inFlight: 10, queued: 4, demandMean: 10.5 },
+      name: 'not while others boot, which they wait for',
+      load: { inFlight: 10, queued: 14, demandMean: 24 },
       pool: { ready: 1, booting: 1 },
       want: { start: 0 },
+    },
+    {
+      name: 'not before it shows what those did that have just started',
+      load: { inFlight: 10, queued: 4, demandMean: 10.5 },
+      pool: { ready: 1, startedAtMs: NOW_MS - 649 },
+      want: { start: 0 },
+    },
+    {
+      name: 'but then',
+      load: { inFlight: 10, queued: 4, demandMean: 10.5 },
+      pool: { ready: 1, startedAtMs: NOW_MS - 650 },
+      want: { start: 1 },
     },
     {
       name: 'looks again soon while only the moment is above it',
@@ -254,7 +285,7 @@ describe('limits of starting', () => {
     },
     {
       name: 'takes max_instances 0 for none',
-      load: { queued: 500 },
+      load: { queued: 600 },
       scaling: { maxInstances: 0 },
       pool: { booting: 40 },
       want: { start: 40 },

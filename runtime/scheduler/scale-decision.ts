@@ -18,6 +18,10 @@ export const SCALE_RULES = Object.freeze({
   cpuSettleMs: 5_000,
   /** An instance that has been ready for this long has started well, whether it has answered anything or not. */
   stableMs: 10_000,
+  /** Taken for the service time before a request was answered: that of an ordinary page. */
+  serviceMsUnknown: 100,
+  /** From the end of a boot until the mean demand tells of the new places: its own time constant. */
+  demandSettleMs: 500,
   /** How soon a present demand above what all instances can hold is looked at again, while its mean is still below. */
   throughputRecheckMs: 100,
   /** When the host is full, room may come at any time. */

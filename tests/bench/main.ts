@@ -4,6 +4,7 @@ import { type BenchTable, printTable, writeJson } from './table.ts';
 const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) => Promise<BenchTable> }>>> = {
   router: () => import('./router.ts'),
   coldstart: () => import('./coldstart.ts'),
+  scale: () => import('./scale.ts'),
   datastore: () => import('./datastore.ts'),
   growth: () => import('./growth.ts'),
   tablets: () => import('./tablets.ts'),

@@ -21,6 +21,10 @@ export const TRACES: Readonly<Record<string, Trace>> = {
     about: 'nothing, then 200 requests/s of 100 ms at once, for 5 minutes',
     traffic: (share) => step(200, 10 * SECOND_MS, share * 5 * MINUTE_MS + 10 * SECOND_MS, constantService(100)),
   },
+  quick: {
+    about: 'nothing, then 200 requests/s of 2 ms at once, for a minute: one instance is enough',
+    traffic: (share) => step(200, 10 * SECOND_MS, share * MINUTE_MS + 10 * SECOND_MS, constantService(2)),
+  },
   ramp: {
     about: 'from nothing to 150 requests/s of some 100 ms in 5 minutes, and back',
     traffic: (share) => ramp(150, share * 10 * MINUTE_MS, exponentialService(100)),
