@@ -3,7 +3,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { type AdminInstanceView } from '../../sdk/contract/admin/admin.ts';
-import { PlatformProcess, waitFor } from '../integration/platform-process.ts';
+import { type PlatformProcess, waitFor } from '../integration/platform-process.ts';
 
 export class BenchApp {
   readonly name: string;

@@ -5,6 +5,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) =>
   router: () => import('./router.ts'),
   coldstart: () => import('./coldstart.ts'),
   scale: () => import('./scale.ts'),
+  isolation: () => import('./isolation.ts'),
   datastore: () => import('./datastore.ts'),
   growth: () => import('./growth.ts'),
   tablets: () => import('./tablets.ts'),
