@@ -14,6 +14,7 @@ type AutomaticSpec = ScaleSpec<AutomaticScaling>;
  *   two instances for the first one.
  * - pending: `need > N + B`, and somebody in the queue would wait longer than min_pending_latency (App Engine, app.yaml
  *   reference). Automatic: longer than a boot takes, since only then is a new instance the faster way.
+ *   Until the version has answered something, for no more than four instances.
  * - max-pending: the head has waited for max_pending_latency: one more whatever the need, once in that time, and never
  *   more booting than requests waiting.
  * - throughput: the mean of I over 10 s needs more than N + B: App Engine's target_throughput_utilization. Or the mean of
@@ -24,7 +25,8 @@ type AutomaticSpec = ScaleSpec<AutomaticScaling>;
  * - min-instances, min-idle (on top of need): only for versions with traffic (App Engine, app.yaml reference).
  * - At most ×2 in 250 ms, max_instances (0: no limit of its own), the host's room, and nothing during back-off, save for
  *   a deploy that waits for its first instance.
- * - Down: half of the surplus in 15 s, idle instances only, the longest idle first, to what would have held 19 of 20 requests of the last 60 s at
+ * - Down: half of the surplus in 15 s, idle instances only, the longest idle first, to what would have held 19 of 20 requests
+ *   of the last 60 s at
  *   once, and no less than the throughput and CPU rules would start; plus min-idle, or to max_idle_instances where set. None within
  *   60 s of a start, so that no instance comes and goes at the border of a rule. The choice of the fullest instance is what
  *   drains those that go.
@@ -53,7 +55,8 @@ function wishOf(
 
   if (load.queued > 0 && need > have) {
     const spareMs = minPendingMs(scaling, load) - longestWaitMs(load, scaling, pool);
-    if (spareMs <= 0) targets.push({ instances: need, reason: 'pending' });
+    const most = load.serviceMs === undefined ? SCALE_RULES.instancesUnprovenMax : Infinity;
+    if (spareMs <= 0) targets.push({ instances: Math.min(need, most), reason: 'pending' });
     else recheckMs = Math.max(1, spareMs);
   }
   if (load.queued > pool.booting) {

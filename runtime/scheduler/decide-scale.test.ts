@@ -118,6 +118,18 @@ describe('starting because requests wait', () => {
       want: { start: 1 },
     },
     {
+      name: 'starts no more than four for a version that has answered nothing yet',
+      load: { queued: 1_000, serviceMs: undefined },
+      pool: { booting: 3 },
+      want: { start: 1 },
+    },
+    {
+      name: 'and waits with those for the first answer',
+      load: { queued: 1_000, serviceMs: undefined },
+      pool: { booting: 4 },
+      want: { start: 0 },
+    },
+    {
       name: 'takes a boot for half a second when nobody knows how long one takes',
       load: { inFlight: 10, queued: 49, bootMs: undefined },
       pool: { ready: 1 },

@@ -20,6 +20,11 @@ export const SCALE_RULES = Object.freeze({
   stableMs: 10_000,
   /** Taken for the service time before a request was answered: that of an ordinary page. */
   serviceMsUnknown: 100,
+  /**
+   * Instances that wait for a version's very first answer. Nobody knows yet whether its requests take a millisecond or a
+   * second, a flood of them looks the same, and boots take each other's CPU: 20 on two cores take seconds each.
+   */
+  instancesUnprovenMax: 4,
   /** From the end of a boot until the mean demand tells of the new places: its own time constant. */
   demandSettleMs: 500,
   /** How soon a present demand above what all instances can hold is looked at again, while its mean is still below. */
