@@ -8,7 +8,7 @@
  * SIGTERM reaches the command, its exit becomes ours, and when this process ends the instance does: it is the sandbox's
  * main process. One thread, one epoll; bytes pass through one buffer, and only what the other side does not take at once
  * is kept, so an idle connection costs its two descriptors and 100 bytes. forwarder.cjs does the same where there is no
- * compiler, and where instances share a network; tests/contract/forwarder.test.ts holds both.
+ * compiler, and where instances share a network; tests/integration/forwarder.test.ts holds both.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -420,7 +420,11 @@ static bool await_app(void) {
   struct stat there;
   if (lstat(app_address.sun_path, &there) == 0) return false;
   if (!table_has_listener("/proc/net/tcp") && !table_has_listener("/proc/net/tcp6")) return true;
-  serve(APP, &app_address, sizeof app_address);
+  /* It gets its name when connections are accepted: whoever sees it may connect. */
+  struct sockaddr_un unnamed;
+  unix_address(&unnamed, app_address.sun_path, "~");
+  serve(APP, &unnamed, sizeof unnamed);
+  if (rename(unnamed.sun_path, app_address.sun_path) != 0) fail("the socket of the app");
   return false;
 }
 

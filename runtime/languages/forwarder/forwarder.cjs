@@ -7,11 +7,11 @@
 //
 // SIGTERM reaches the command, its exit becomes ours, and when this process ends the instance does: it is the sandbox's
 // main process. forwarder.c does the same where there is a compiler, for a tenth of a start and of the memory; the suite
-// tests/contract/forwarder.test.ts holds both. Where instances share a network (no sandbox), ports are picked here, and
+// tests/integration/forwarder.test.ts holds both. Where instances share a network (no sandbox), ports are picked here, and
 // the command finds them where it would find the usual ones.
 'use strict';
 const { spawn } = require('node:child_process');
-const { existsSync, readFileSync } = require('node:fs');
+const { existsSync, readFileSync, renameSync } = require('node:fs');
 const net = require('node:net');
 const { constants } = require('node:os');
 const { join } = require('node:path');
@@ -60,7 +60,13 @@ function start([program, ...args], egressPort, appPort) {
 function waitForListener(port, sinceMs) {
   if (existsSync(appSocket)) return;
   const again = () => setTimeout(waitForListener, Date.now() - sinceMs < SLOW_AFTER_MS ? LISTEN_MS : LISTEN_SLOW_MS, port, sinceMs);
-  isListening(port, (found) => (found ? serve(appSocket, () => connectApp(port)) : again()));
+  isListening(port, (found) => (found ? serveApp(port) : again()));
+}
+
+/** It gets its name when connections are accepted: whoever sees it may connect. */
+function serveApp(port) {
+  const unnamed = `${appSocket}~`;
+  serve(unnamed, () => connectApp(port)).once('listening', () => renameSync(unnamed, appSocket));
 }
 
 /** By the kernel's own list: a connection made to find out would be one that the program has to serve. */
