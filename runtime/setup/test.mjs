@@ -5,8 +5,9 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installSystemPrograms, prepare, root, testPrograms } from './steps.mjs';
 
-prepare();
+// Before the build, which compiles a part of the platform where there is a compiler.
 installSystemPrograms(testPrograms);
+prepare();
 
 const report = join(root, 'build', 'test-report.json');
 mkdirSync(join(root, 'build'), { recursive: true });
