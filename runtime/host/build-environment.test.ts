@@ -8,14 +8,21 @@ describe('buildSettings', () => {
       NO_PROXY: 'localhost',
       AWS_SECRET_ACCESS_KEY: 'x',
       NODE_EXTRA_CA_CERTS: import.meta.filename,
+      PIP_CERT: import.meta.filename,
+      PIP_INDEX_URL: 'https://index/simple',
     };
     expect(buildSettings(own)).toEqual({
       environment: {
         npm_config_registry: 'http://mirror:4873/',
         NO_PROXY: 'localhost',
         NODE_EXTRA_CA_CERTS: '/srv/platform/authorities.pem',
+        PIP_CERT: '/srv/platform/pip-authorities.pem',
+        PIP_INDEX_URL: 'https://index/simple',
       },
-      readOnlyMounts: [{ from: import.meta.filename, to: '/srv/platform/authorities.pem' }],
+      readOnlyMounts: [
+        { from: import.meta.filename, to: '/srv/platform/authorities.pem' },
+        { from: import.meta.filename, to: '/srv/platform/pip-authorities.pem' },
+      ],
     });
   });
 

@@ -2,11 +2,13 @@
 import { existsSync } from 'node:fs';
 import { PLATFORM_DIRECTORY, type ReadOnlyMount } from '../sandbox/port.ts';
 
-const ADDRESSES = ['npm_config_registry', 'HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy', 'PIP_INDEX_URL'];
+const ADDRESSES = ['npm_config_registry', 'HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy', 'PIP_INDEX_URL', 'PIP_EXTRA_INDEX_URL'];
 const PLAIN = ['NO_PROXY', 'no_proxy'];
-/** Node adds these to the authorities it knows. */
-const AUTHORITIES = 'NODE_EXTRA_CA_CERTS';
-const AUTHORITIES_INSIDE = `${PLATFORM_DIRECTORY}/authorities.pem`;
+/** Files, by where they are inside: Node adds them to the authorities it knows, pip trusts these alone. */
+const AUTHORITIES: Readonly<Record<string, string>> = {
+  NODE_EXTRA_CA_CERTS: `${PLATFORM_DIRECTORY}/authorities.pem`,
+  PIP_CERT: `${PLATFORM_DIRECTORY}/pip-authorities.pem`,
+};
 
 export interface BuildSettings {
   readonly environment: Readonly<Record<string, string>>;
@@ -24,12 +26,14 @@ export function buildSettings(own: Readonly<Record<string, string | undefined>>)
     const value = own[name];
     if (value !== undefined) environment[name] = value;
   }
-  const file = own[AUTHORITIES];
-  if (file === undefined || !existsSync(file)) return { environment, readOnlyMounts: [] };
-  return {
-    environment: { ...environment, [AUTHORITIES]: AUTHORITIES_INSIDE },
-    readOnlyMounts: [{ from: file, to: AUTHORITIES_INSIDE }],
-  };
+  const readOnlyMounts: ReadOnlyMount[] = [];
+  for (const [name, inside] of Object.entries(AUTHORITIES)) {
+    const file = own[name];
+    if (file === undefined || !existsSync(file)) continue;
+    environment[name] = inside;
+    readOnlyMounts.push({ from: file, to: inside });
+  }
+  return { environment, readOnlyMounts };
 }
 
 function isWithoutPassword(address: string): boolean {
