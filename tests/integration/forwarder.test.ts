@@ -1,7 +1,7 @@
 // What joins the loopback of a program to the sockets of its instance: both implementations, as plain processes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -82,7 +82,12 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
   }
 
   const socket = () => join(directory, 'app.sock');
-  const untilReady = () => expect.poll(() => existsSync(socket()), { timeout: 10_000, interval: 5 }).toBe(true);
+  /** It is bound before it listens; a connection to find out would reach the program. */
+  const isListening = () =>
+    readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .some((line) => line.includes(' 00010000 ') && line.endsWith(` ${socket()}`));
+  const untilReady = () => expect.poll(isListening, { timeout: 10_000, interval: 5 }).toBe(true);
   const open = () => connect({ path: socket(), allowHalfOpen: true });
   const serveEgress = async (onConnection: (socket: Socket) => void): Promise<Server> => {
     const server = createServer({ allowHalfOpen: true }, onConnection);
