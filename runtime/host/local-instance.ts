@@ -11,6 +11,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
@@ -32,7 +33,7 @@ const NEXT: Readonly<Record<InstanceState, readonly InstanceState[]>> = {
   exited: [],
 };
 
-type Cause = 'never-listened' | 'out-of-memory' | 'stopped' | 'grace-over';
+type Cause = 'never-listened' | 'out-of-memory' | 'too-many-files' | 'stopped' | 'grace-over';
 
 export interface LocalInstanceOptions {
   readonly directory: string;
@@ -180,6 +181,7 @@ export class LocalInstance {
     this.#meterUsage();
     this.#log.reportDropped();
     if (this.#usage.outOfMemory) this.#end('out-of-memory');
+    if ((this.#process?.filesWritten() ?? 0) > LIMITS.instanceTmpFilesMax) this.#end('too-many-files');
   }
 
   #meterUsage(): void {
@@ -226,6 +228,8 @@ export class LocalInstance {
     switch (cause) {
       case 'out-of-memory':
         return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: over its memory limit of ${memoryBytesMax / 2 ** 20} MiB` };
+      case 'too-many-files':
+        return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: more than ${LIMITS.instanceTmpFilesMax} files in /tmp` };
       case 'never-listened':
         return { ...exit, errorCode: 'INSTANCE_NEVER_LISTENED', reason: `did not listen on $PORT within ${readyMsMax / 1_000} s` };
       case 'stopped':

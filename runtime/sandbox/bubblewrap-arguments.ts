@@ -35,9 +35,11 @@ const GENERATED_ETC = ['passwd', 'group', 'nsswitch.conf'];
 /** All options before the command. They reach bubblewrap by a pipe, because argument vectors are readable by every user. */
 export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
   const size = String(spec.tmpBytesMax);
+  const namespace = String(NAMESPACE_DESCRIPTOR);
   return [
     // A namespace that was made for the app forbids further ones by itself.
-    ...(spec.user === undefined ? ['--unshare-user', '--disable-userns'] : ['--userns', String(NAMESPACE_DESCRIPTOR)]),
+    // bubblewrap leaves its descriptor open; what it blocks on, which this ends at once, it closes.
+    ...(spec.user === undefined ? ['--unshare-user', '--disable-userns'] : ['--userns', namespace, '--block-fd', namespace]),
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
     ...(spec.network ? [] : ['--unshare-net']),
     ...['--uid', String(SANDBOX_USER_ID), '--gid', String(SANDBOX_USER_ID), '--cap-drop', 'ALL'],

@@ -31,6 +31,7 @@ const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
 const OUTSIDE_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' };
 /** statfs(2). Before it is mounted, the same path shows the directory beneath. */
 const TMPFS_MAGIC = 0x01_02_19_94;
+const WRITABLE = ['/tmp', '/dev/shm', APP_SOCKET_DIRECTORY];
 const ARGUMENTS_DESCRIPTOR = 3;
 const STATUS_DESCRIPTOR = 4;
 const FILTER_DESCRIPTOR = 5;
@@ -131,6 +132,7 @@ class BubblewrapProcess implements SandboxProcess {
   readonly #child: ChildProcess;
   #initPid: number | undefined;
   #exitCode: number | undefined;
+  #counted = 0;
   #ended = false;
 
   constructor(child: ChildProcess) {
@@ -158,6 +160,18 @@ class BubblewrapProcess implements SandboxProcess {
     const path = `/proc/${this.#initPid}/root${APP_SOCKET_DIRECTORY}`;
     try {
       return statfsSync(path).type === TMPFS_MAGIC ? path : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** bubblewrap gives a tmpfs a size and no number of files. Each call looks at the next of the places. */
+  filesWritten(): number | undefined {
+    if (this.#initPid === undefined || this.#ended) return undefined;
+    const place = WRITABLE[this.#counted++ % WRITABLE.length] ?? '';
+    try {
+      const { type, files, ffree } = statfsSync(`/proc/${this.#initPid}/root${place}`);
+      return type === TMPFS_MAGIC ? files - ffree : undefined;
     } catch {
       return undefined;
     }

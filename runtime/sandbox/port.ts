@@ -63,6 +63,8 @@ export interface SandboxProcess {
   readonly exited: Promise<SandboxExit>;
   /** Where this host finds APP_SOCKET_DIRECTORY; undefined until it is there, and without a socket directory. */
   appSocketDirectory(): string | undefined;
+  /** Files in one of the places where the app may write, each call another one; undefined where nobody can tell. */
+  filesWritten(): number | undefined;
   /** SIGTERM reaches the app's main process, SIGKILL all of the sandbox. After the exit it does nothing. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
 }

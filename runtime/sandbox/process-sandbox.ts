@@ -127,6 +127,11 @@ class PlainProcess implements SandboxProcess {
     return this.#socketDirectory === undefined ? undefined : join(this.#socketDirectory, 'app');
   }
 
+  filesWritten(): undefined {
+    // It writes to the machine's own /tmp.
+    return undefined;
+  }
+
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
     if (this.#ended || this.pid === undefined) return;
     if (signal === 'SIGKILL') this.#signalAll(signal);

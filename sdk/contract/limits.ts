@@ -170,6 +170,7 @@ export const LIMIT_ROWS = {
   appPidsMax: limit(4_096, 'Processes and threads of all instances of one app, and of one build'),
   instanceDescriptorsMax: limit(8_192, 'Files and sockets that one process of an app has open'),
   instancePidsMax: limit(256, 'Processes and threads of one instance; Node alone has about 11'),
+  instanceTmpFilesMax: limit(65_536, 'Files in /tmp of one instance, each about 1 KiB of memory beside what it holds; beyond, the instance is ended'),
   instanceTmpBytesMax: limit(64 * MiB, '/tmp of one instance; counts as its memory'),
   instanceLogLineBytesMax: limit(16 * KiB, 'One line of an app\'s log; the rest of the line is cut'),
   instanceLogLinesPerSecondMax: limit(500, 'Lines an instance may log in a second on average; more are dropped and counted'),

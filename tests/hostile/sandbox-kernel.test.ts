@@ -39,6 +39,19 @@ describe.skipIf(skip !== undefined)(`an app that turns to the kernel${skip === u
     ).toBe('survived');
   });
 
+  test('28 a signal to everybody reaches its own processes alone', async () => {
+    const neighbour = await fixture.start(`serve(() => 'well')`, { appId: 'neighbour' });
+    const sender = await fixture.start(
+      `require('child_process').spawn('sleep', ['4001']); serve(() => { process.kill(-1, 'SIGKILL'); process.kill(process.ppid, 'SIGKILL'); return 'alive' })`,
+      { appId: 'sender' },
+    );
+    await Promise.all([neighbour.reached('ready'), sender.reached('ready')]);
+    // It spares the sender, and the first process of a namespace takes no signal from within.
+    expect(await sender.get()).toBe('alive');
+    expect(await neighbour.get()).toBe('well');
+    await Promise.all([neighbour, sender].map(({ id }) => fixture.host.stop(id, { graceMs: 0 })));
+  });
+
   test.each([
     'unshare --user true',
     'unshare --mount true',
@@ -185,5 +198,24 @@ print(os.read(master, 100).decode().strip())`;
     // A child sees what Node lets through: all that is not closed on exec.
     const listed = await evaluate(`cp.execFileSync('ls', ['/proc/self/fd']).toString()`);
     expect(listed.trim().split('\n')).toEqual(['0', '1', '2', '3']);
+  });
+
+  test('29 nor does what is executed first, or a build', async () => {
+    // The shell's own listing takes one more, 3, for the directory that it reads.
+    const list = ['sh', '-c', 'echo /proc/self/fd/* | sed s:/proc/self/fd/::g'];
+    const first = await fixture.startSpec({ command: list, codeDirectory: await fixture.code({}) });
+    await first.exited();
+    expect(first.log().filter((line) => line.startsWith('stdout'))).toEqual(['stdout 0 1 2 3']);
+    const lines: string[] = [];
+    const build = {
+      appId: 'hello',
+      directory: await fixture.code({}),
+      command: list,
+      environment: {},
+      memoryBytesMax: 2 ** 27,
+      timeoutMs: 10_000,
+    };
+    await fixture.host.build(build, { onOutput: (line) => lines.push(line) });
+    expect(lines).toEqual(['0 1 2 3']);
   });
 });
