@@ -49,6 +49,11 @@ export class Http2Connection {
   readonly #handle: RequestHandler;
   readonly #resets: FrameBudget;
   readonly #controlFrames: FrameBudget;
+  /** Whether the peer has yet to answer that it is there, and when it was asked. */
+  #isAsked = false;
+  #askedAtMs: number;
+  #streams = 0;
+  #refusedCounted = 1;
 
   /** Serves until the connection closes. */
   constructor(connection: ClientConnection, clock: Clock, handle: RequestHandler) {
@@ -56,6 +61,7 @@ export class Http2Connection {
     this.#clock = clock;
     this.#handle = handle;
     const nowMs = clock.monotonicMs();
+    this.#askedAtMs = nowMs;
     this.#resets = new FrameBudget(RESETS, nowMs);
     this.#controlFrames = new FrameBudget(CONTROL_FRAMES, nowMs);
     const session = performServerHandshake(connection.socket, OPTIONS);
@@ -71,12 +77,35 @@ export class Http2Connection {
     session.on('close', () => connection.socket.destroy());
   }
 
+  /**
+   * Closes the connection of a peer that is gone without a word. nghttp2 also stops reading from a peer that breaks the
+   * protocol, and tells nobody; such a one answers no PING either. Call it about once a second.
+   */
+  sweep(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#session.destroyed) return;
+    // Heads over the limits are refused before a stream is made of them, which nobody tells either.
+    const refused = (this.#session.state.lastProcStreamID ?? 0) / 2 - this.#streams;
+    for (; this.#refusedCounted < refused; this.#refusedCounted++) this.#count(this.#resets);
+    const sinceMs = nowMs - this.#askedAtMs;
+    if (this.#isAsked) {
+      if (sinceMs > LIMITS.http2SilenceMs) this.#session.destroy();
+    } else if (sinceMs > LIMITS.http2SilenceMs / 2) {
+      this.#askedAtMs = nowMs;
+      this.#isAsked = true;
+      this.#session.ping((error) => {
+        this.#isAsked = error !== null;
+      });
+    }
+  }
+
   /** GOAWAY: streams under way are finished, no new ones taken. */
   end(): void {
     if (!this.#session.destroyed) this.#session.close();
   }
 
   #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: readonly string[]): void {
+    this.#streams++;
     // Every failure of a stream ends with its 'close'.
     stream.on('error', () => undefined);
     stream.once('close', () => {
@@ -103,8 +132,7 @@ export class Http2Connection {
 
   #count(budget: FrameBudget): void {
     if (budget.take(this.#clock.monotonicMs()) || this.#session.destroyed) return;
-    this.#session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
-    this.#session.destroy();
+    this.#session.destroy(new Error('too many frames'), NGHTTP2_ENHANCE_YOUR_CALM);
   }
 }
 

@@ -180,6 +180,7 @@ export class RouterServer {
     this.#upgrades.sweep();
     this.#upstreams.sweep();
     this.#sockets.sweep();
+    for (const connection of this.#http2) connection.sweep();
   }
 
   #newServer(isPlatform: boolean): Server {

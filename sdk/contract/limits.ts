@@ -121,6 +121,7 @@ export const LIMIT_ROWS = {
   requestsInFlightPerAddressMax: limit(1_000, 'Of these, of one client address (IPv6: a /64); more is 429'),
   tlsFileBytesMax: limit(1 * MiB, 'A file of certificates or a key'),
   http2StreamsMax: limit(100, 'Requests under way on one HTTP/2 connection; RFC 9113 advises at least 100'),
+  http2SilenceMs: limit(60_000, 'An HTTP/2 connection whose client answers no PING for this long is closed'),
   http2ResetsBurst: limit(200, 'Streams of one HTTP/2 connection that may fail or be cancelled at once: a page that is left, twice'),
   http2ResetsPerSecondMax: limit(20, 'And for long; more is GOAWAY'),
   http2ControlFramesBurst: limit(100, 'PING and SETTINGS frames of one HTTP/2 connection at once'),

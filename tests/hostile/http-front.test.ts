@@ -1,4 +1,4 @@
-// Hostile numbers 6, 14 to 16, 46, 47, 50 to 54, 56 and 59: the router between hostile clients and hostile apps.
+// Hostile numbers 6, 15, 16, 46, 47, 51 to 54, 56 and 59: the router between hostile clients and hostile apps.
 import { once } from 'node:events';
 import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { type Socket } from 'node:net';
@@ -188,10 +188,6 @@ describe('47 slowness', () => {
     await until(() => front.instances.leasesOpen === 0);
     expect(answer).toBe('');
   });
-});
-
-describe('50 HTTP/2', () => {
-  it.skip('50 rapid reset, CONTINUATION and HPACK floods: HTTP/2 is not served', () => undefined);
 });
 
 describe('51 upgrades to anything but a WebSocket', () => {

@@ -184,7 +184,7 @@ export function statuses(received: string): number[] {
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) [A-Z]/g)].map((match) => Number(match[1]));
 }
 
-async function withBound<T>(promise: Promise<T>, describe: () => string): Promise<T> {
+export async function withBound<T>(promise: Promise<T>, describe: () => string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(describe())), 10_000);
