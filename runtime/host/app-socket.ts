@@ -4,11 +4,11 @@
 // have the router talk to that. So the platform never connects by that name: it opens what is there without following
 // links, checks that it is a socket, and publishes a link to the open descriptor, which leads to that very socket
 // whatever becomes of the name.
-import { closeSync, constants, fstatSync, type FSWatcher, openSync, renameSync, rmSync, symlinkSync, watch } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, type FSWatcher, openSync, renameSync, rmSync, symlinkSync, watch } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Cancel, type Timers } from '../../sdk/support/clock.ts';
-import { APP_SOCKET } from './instance.ts';
+import { APP_SOCKET, RUNTIME_MARK } from './instance.ts';
 
 /** Between the file's appearance and `listen` a connection is refused; the gap is microseconds. */
 const RETRY_MS = 2;
@@ -23,6 +23,8 @@ export interface AppSocketOptions {
   readonly directory: string;
   /** The directory where the app makes its socket; undefined until it is there. */
   readonly locate: () => string | undefined;
+  /** A part of the start is over: the language's own program runs; the app has called listen. Once each, in any order. */
+  readonly onPhase?: (phase: 'runtime' | 'load') => void;
   /** The app accepts connections; called again when it listens anew. */
   readonly onListening: () => void;
 }
@@ -38,6 +40,7 @@ export class AppSocket {
   #again = false;
   #changes = 0;
   #closed = false;
+  readonly #phasesSeen = new Set<'runtime' | 'load'>();
 
   constructor(timers: Timers, options: AppSocketOptions) {
     this.#timers = timers;
@@ -80,11 +83,13 @@ export class AppSocket {
   }
 
   #check(): void {
+    if (!this.#phasesSeen.has('runtime') && existsSync(join(this.#watched ?? '', RUNTIME_MARK))) this.#sawPhase('runtime');
     this.#again = true;
     if (this.#probing || this.#closed) return;
     this.#again = false;
     const candidate = this.#openCandidate();
     if (candidate === undefined) return;
+    this.#sawPhase('load');
     this.#probing = true;
     const socket = connect(candidate.path);
     const settle = (listening: boolean): void => {
@@ -104,6 +109,12 @@ export class AppSocket {
     socket.once('error', () => {
       settle(false);
     });
+  }
+
+  #sawPhase(phase: 'runtime' | 'load'): void {
+    if (this.#phasesSeen.has(phase)) return;
+    this.#phasesSeen.add(phase);
+    this.#options.onPhase?.(phase);
   }
 
   #soon(action: () => void): void {

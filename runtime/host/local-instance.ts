@@ -81,6 +81,9 @@ export class LocalInstance {
     this.#socket = new AppSocket(timers, {
       directory: options.directory,
       locate: () => this.#process?.appSocketDirectory(),
+      onPhase: (phase) => {
+        this.#phases = { ...this.#phases, [phase === 'runtime' ? 'runtimeMs' : 'loadMs']: this.#sinceAskedMs() };
+      },
       onListening: () => {
         this.#becomeReady();
       },

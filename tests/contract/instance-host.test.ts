@@ -29,7 +29,11 @@ describe.each(kinds)('instance host: %s', (_name, kind, available) => {
       process.on('SIGTERM', () => { console.log('ending'); process.exit(0) });
       serve(() => JSON.stringify(process.env));`);
     const view = await app.reached('ready');
-    expect(view.phases.readyMs).toBeGreaterThan(view.phases.spawnMs ?? Infinity);
+    const { spawnMs, runtimeMs, loadMs, readyMs } = view.phases;
+    expect(readyMs).toBeGreaterThan(spawnMs ?? Infinity);
+    expect([runtimeMs, loadMs, readyMs]).toEqual([runtimeMs, loadMs, readyMs].sort((a = NaN, b = NaN) => a - b));
+    expect(runtimeMs).toBeGreaterThan(0);
+    expect(loadMs).toBeGreaterThanOrEqual(runtimeMs ?? Infinity);
     expect(JSON.parse(await app.get())).toMatchObject({
       GAE_APPLICATION: 's~hello',
       GAE_DEPLOYMENT_ID: '7',

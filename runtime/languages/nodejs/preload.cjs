@@ -3,7 +3,7 @@
 // egress.sock: see egress.cjs, which is loaded with the first of them. Plain CommonJS with built-in modules that every
 // app loads anyway: it runs at each start.
 'use strict';
-const { existsSync, readFileSync, unlinkSync } = require('node:fs');
+const { closeSync, existsSync, openSync, readFileSync, unlinkSync } = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 
@@ -11,6 +11,7 @@ const path = process.env.APPENGINE_LISTEN;
 const port = Number(process.env.APPENGINE_LISTEN_PORT);
 
 if (path && port > 0) {
+  markStart();
   const { listen, address } = net.Server.prototype;
 
   net.Server.prototype.listen = function (...args) {
@@ -60,6 +61,15 @@ if (process.env.APPENGINE_SOCKETS) {
       return undefined;
     },
   });
+}
+
+/** For the host, which times the parts of a start. */
+function markStart() {
+  try {
+    closeSync(openSync(path.slice(0, path.lastIndexOf('/') + 1) + 'runtime', 'wx'));
+  } catch {
+    // It is there: this is a process that the app has started.
+  }
 }
 
 /** The sandbox refuses netlink, by which Node lists interfaces; frameworks ask for them at their start, to print addresses. */
