@@ -3,6 +3,7 @@
 // Read next: package-tool.ts.
 import { createHash } from 'node:crypto';
 import { type BuildStep, type LanguagePlan, type SourceTree } from '../port.ts';
+import { compiledPackages } from './compiled-packages.ts';
 import { PACKAGE_JSON, type PackageJson } from './package-json.ts';
 import { packageTool, type PackageTool } from './package-tool.ts';
 import { HIDE_PLATFORM_PACKAGE, PLATFORM_PACKAGE, RESTORE_PACKAGE_FILES } from './platform-package.ts';
@@ -15,7 +16,7 @@ const LOCAL_PACKAGE = /^(file:|link:|portal:|workspace:|patch:|\.|\/|~\/)/;
 const NPMRC = '.npmrc';
 const PACKAGES = 'node_modules';
 
-export type BuildPlan = Pick<LanguagePlan, 'buildSteps' | 'buildCacheKey' | 'buildOutputs' | 'finishSteps'>;
+export type BuildPlan = Pick<LanguagePlan, 'buildSteps' | 'buildCacheKey' | 'buildOutputs' | 'finishSteps' | 'environment'>;
 
 /** What the build runs on: packages may compile for it, or pick files by it. */
 export interface BuildNode {
@@ -39,13 +40,21 @@ export async function planBuild(
   const install = { tool, environment, declaresPlatform: declared(json).some(([name]) => name === PLATFORM_PACKAGE) };
   const build: BuildStep[] = hasBuild ? [step('Building', ['npm', 'run', 'gcp-build'])] : [];
   const prunes = installs && hasBuild && Object.keys(json.devDependencies).length > 0;
-  const steps = [...(installs ? installSteps(install, hasBuild) : []), ...build, ...compile, ...(prunes ? pruneSteps(install) : [])];
+  const ahead = compiledPackages(installs ? packagesToLoad(json) : [], Number(node.version.split('.')[0]));
+  const steps = [
+    ...(installs ? installSteps(install, hasBuild) : []),
+    ...build,
+    ...compile,
+    ...(prunes ? pruneSteps(install) : []),
+    ...ahead.steps,
+  ];
   const cacheKey = installs && !hasBuild ? await installKey(node, json, source, tool) : undefined;
   return {
-    buildSteps: cacheKey === undefined ? steps : installSteps(install, false),
+    buildSteps: cacheKey === undefined ? steps : [...installSteps(install, false), ...ahead.steps],
     finishSteps: cacheKey === undefined ? [] : compile,
     ...(cacheKey === undefined ? {} : { buildCacheKey: cacheKey }),
     buildOutputs: installs ? [PACKAGES] : [],
+    environment: ahead.environment,
   };
 }
 
@@ -57,6 +66,11 @@ function declared(json: PackageJson, withDevelopment = true): [string, string][]
 function needsInstall(json: PackageJson, source: SourceTree, withDevelopment: boolean): boolean {
   if ([...source.paths].some((path) => path.startsWith(`${PACKAGES}/`))) return false;
   return declared(json, withDevelopment).some(([name]) => name !== PLATFORM_PACKAGE);
+}
+
+/** Those that instances load. */
+function packagesToLoad({ dependencies }: PackageJson): readonly string[] {
+  return Object.keys(dependencies).filter((name) => name !== PLATFORM_PACKAGE);
 }
 
 interface Install {
@@ -101,7 +115,7 @@ async function installKey(node: BuildNode, json: PackageJson, source: SourceTree
   if (declared(json).some(([name, version]) => name !== PLATFORM_PACKAGE && LOCAL_PACKAGE.test(version))) return undefined;
   const hash = createHash('sha256');
   // Packages may compile for, or pick files by, the machine too.
-  for (const part of ['2', node.runtime, node.version, process.platform, process.arch, tool.title]) hash.update(`${part}\0`);
+  for (const part of ['3', node.runtime, node.version, process.platform, process.arch, tool.title]) hash.update(`${part}\0`);
   for (const path of [PACKAGE_JSON, tool.lockFile, ...SETTINGS_FILES.filter((name) => source.paths.has(name))])
     hash.update(`${path}\0${await source.readText(path)}\0`);
   return hash.digest('hex');

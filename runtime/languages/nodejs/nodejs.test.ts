@@ -222,7 +222,7 @@ describe('how a Node.js app is built', () => {
     const json = { scripts: { start: 'node a.ts' }, dependencies };
     const typescript = { 'a.ts': '', ...lock };
     const shared = await plan({ ...typescript, 'package.json': json }, { runtime: 'nodejs22' });
-    expect(shared.buildSteps.map(({ title }) => title)).toEqual(['Installing packages']);
+    expect(shared.buildSteps.map(({ title }) => title)).toEqual(['Installing packages', 'Compiling packages ahead']);
     expect(shared.finishSteps?.map(({ command }) => command[2])).toEqual(['node22']);
     const own = { ...json, scripts: { ...json.scripts, 'gcp-build': 'x' }, devDependencies: { tool: '1' } };
     const built = await plan({ ...typescript, 'package.json': own });
@@ -230,6 +230,37 @@ describe('how a Node.js app is built', () => {
       ...['Installing packages', 'Building', 'Compiling TypeScript', 'Removing packages that only the build needed'],
     ]);
     expect(built.finishSteps).toEqual([]);
+  });
+
+  describe('compiled packages', () => {
+    const json = { scripts: start, dependencies: { express: '^5', appengine: '*' } };
+    const build = async (files: Files, runtime: string) => {
+      const { buildSteps, environment } = await plan({ ...files, ...lock }, { runtime });
+      return { titles: buildSteps.map(({ title }) => title), last: buildSteps.at(-1), directory: environment['NODE_COMPILE_CACHE'] };
+    };
+
+    it('are made of what the app declares, and read by its instances alone', async () => {
+      const { last, directory } = await build({ 'package.json': json }, 'nodejs24');
+      expect(directory).toBe('/srv/app/node_modules/.cache/appengine-compiled');
+      expect(last).toMatchObject({ title: 'Compiling packages ahead', environment: { NODE_COMPILE_CACHE: directory } });
+      expect(last?.command.slice(4)).toEqual(['express']);
+    });
+
+    it('come last, when packages that only the build needs are gone', async () => {
+      const built = { ...json, scripts: { ...start, 'gcp-build': 'x' }, devDependencies: { typescript: '6' } };
+      expect((await build({ 'package.json': built }, 'nodejs22')).titles.at(-1)).toBe('Compiling packages ahead');
+    });
+
+    it('are not made for a Node that has no such cache, nor without packages', async () => {
+      for (const [files, runtime] of [
+        [{ 'package.json': json }, 'nodejs20'],
+        [{ 'server.js': '' }, 'nodejs24'],
+      ] as const) {
+        const { titles, directory } = await build(files, runtime);
+        expect(titles).not.toContain('Compiling packages ahead');
+        expect(directory).toBeUndefined();
+      }
+    });
   });
 
   describe('sharing', () => {

@@ -39,7 +39,7 @@ export const nodejs: Language = {
       notes: [...runtimeNotes(release, nowMs), ...engineNotes(json, node.version, manifest.runtime)],
       ...build,
       command: full,
-      environment: { ...environment, NODE_OPTIONS: options },
+      environment: { ...build.environment, ...environment, NODE_OPTIONS: options },
     };
   },
 };
