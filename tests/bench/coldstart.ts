@@ -4,7 +4,7 @@
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ColdStartView } from '../../sdk/contract/admin/logs.ts';
+import { type ColdStart } from '../../sdk/contract/cold-start.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { type BareNode, startBareNode } from './coldstart-parts/bare-node.ts';
 import { ColdApps } from './coldstart-parts/cold-apps.ts';
@@ -74,7 +74,7 @@ async function compare({ name, folder, apps, directory, rounds }: Comparison): P
 async function compareCount(name: string, names: readonly string[], apps: ColdApps, code: string, rounds: number): Promise<BenchRow[]> {
   const ours: number[] = [];
   const bare: number[] = [];
-  const phases: ColdStartView[] = [];
+  const phases: ColdStart[] = [];
   // One more at the beginning, which reads the files for both and does not count.
   for (let round = 0; round <= rounds; round++) {
     await apps.toZero(names);
@@ -133,7 +133,7 @@ async function stopAll(nodes: readonly BareNode[]): Promise<void> {
 }
 
 /** The median of each phase, in milliseconds; the first byte is the app's own, from when it had the request. */
-function phasesText(phases: readonly ColdStartView[]): string {
+function phasesText(phases: readonly ColdStart[]): string {
   return (['spawnMs', 'runtimeMs', 'loadMs', 'readyMs', 'firstByteMs'] as const)
     .map((phase) => {
       const values = phases.flatMap((each) => each[phase] ?? []);

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AdminInstanceView } from '../../../sdk/contract/admin/admin.ts';
-import { type ColdStartView } from '../../../sdk/contract/admin/logs.ts';
+import { type ColdStart } from '../../../sdk/contract/cold-start.ts';
 import { PlatformProcess, waitFor } from '../../integration/platform-process.ts';
 import { firstByte } from './first-byte.ts';
 
@@ -56,13 +56,13 @@ export class ColdApps {
   }
 
   /** Of all starts whose first request was logged so far. */
-  async coldStarts(name: string): Promise<readonly ColdStartView[]> {
+  async coldStarts(name: string): Promise<readonly ColdStart[]> {
     const text = await this.#api('GET', `/apps/${name}/logs?source=request&lines=100`);
     return text
       .split('\n')
       .filter((line) => line !== '')
       .flatMap((line) => {
-        const { coldStart } = JSON.parse(line) as { coldStart?: ColdStartView };
+        const { coldStart } = JSON.parse(line) as { coldStart?: ColdStart };
         return coldStart === undefined ? [] : [coldStart];
       });
   }
