@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SAMPLE_CERTIFICATE, SAMPLE_KEY } from '../../runtime/services/url-fetch/sample-certificate.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
-import { PlatformProcess, waitFor } from './platform-process.ts';
+import { isAlive, PlatformProcess, processesBelow, waitFor } from './platform-process.ts';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -348,6 +348,17 @@ describe(`any program, behind the forwarder${skipped('python')}`, () => {
 
   it('http.server of Python as the entrypoint, also of a Node app', async () => {
     await deploy('plain', 'runtime: nodejs\nentrypoint: python3 -m http.server $PORT\n', { 'index.html': 'hello from http.server' });
+    expect(await get('plain', '/index.html')).toBe('hello from http.server');
+    // The forwarder is the instance's first process: with it, all of the instance ends.
+    const parts = () =>
+      processesBelow(platform.pid).filter(
+        ({ commandLine }) => commandLine.includes('-m http.server $PORT') || commandLine.endsWith('-m http.server 8080'),
+      );
+    const before = parts();
+    const forwarder = before.find(({ commandLine }) => commandLine.startsWith('/srv/platform/forwarder/forwarder'));
+    expect(forwarder).toBeDefined();
+    process.kill(forwarder?.pid ?? 0, 'SIGKILL');
+    await waitFor('no process of it is left', () => before.every(({ pid }) => !isAlive(pid)));
     expect(await get('plain', '/index.html')).toBe('hello from http.server');
   });
 
