@@ -1,8 +1,9 @@
 // Services, their versions, and which of them the traffic goes to.
-import { Anchor, Button, Modal, Skeleton } from '@mantine/core';
+import { Anchor, Button, Modal, Skeleton, Text } from '@mantine/core';
 import { IconArrowBackUp, IconArrowsSplit2, IconExternalLink, IconRoute, IconTrash, IconVersions } from '@tabler/icons-react';
 import { type ReactElement, useState } from 'react';
 import { type ServiceView, type AppView, type VersionView } from '../../../sdk/contract/admin/admin.ts';
+import { type MigrationView } from '../../../sdk/contract/admin/routing.ts';
 import { apiPath } from '../api/api-client.ts';
 import { useAction, useResource } from '../api/resource.tsx';
 import { confirmFirst } from '../parts/confirmation.tsx';
@@ -25,6 +26,19 @@ interface ServicePanelProps {
   readonly name: string;
   /** Newest first. */
   readonly versions: readonly VersionView[];
+}
+
+/** How far a gradual move of traffic is, or why it went back. */
+function MigrationNote({ migration }: { readonly migration: MigrationView }): ReactElement | null {
+  const { to, state, progress, reason = '' } = migration;
+  if (state === 'done') return null;
+  return (
+    <Text size="sm" role="status" c={state === 'rolled-back' ? 'var(--mantine-color-error)' : undefined}>
+      {state === 'running'
+        ? `${shareText(progress)} of the traffic has moved to ${to}; the rest follows.`
+        : `Rolled back from ${to}: ${reason}.`}
+    </Text>
+  );
 }
 
 function ServicePanel({ base, name, service, versions }: ServicePanelProps): ReactElement {
@@ -62,9 +76,12 @@ function ServicePanel({ base, name, service, versions }: ServicePanelProps): Rea
       title={<span className="mono">{name}</span>}
       description={
         service !== undefined && (
-          <Anchor href={service.url} target="_blank" rel="noreferrer" size="sm" className="breaks">
-            {service.url} <IconExternalLink size={13} aria-label="(opens in a new tab)" />
-          </Anchor>
+          <>
+            <Anchor href={service.url} target="_blank" rel="noreferrer" size="sm" className="breaks">
+              {service.url} <IconExternalLink size={13} aria-label="(opens in a new tab)" />
+            </Anchor>
+            {service.migration !== undefined && <MigrationNote migration={service.migration} />}
+          </>
         )
       }
       actions={
@@ -137,7 +154,7 @@ function ServicePanel({ base, name, service, versions }: ServicePanelProps): Rea
 
 export function VersionsPage(): ReactElement {
   const { appId, base } = useAppPlace();
-  const app = useResource<AppView>(base);
+  const app = useResource<AppView>(base, { refetchMs: 3_000 });
   const versions = useResource<{ versions: readonly VersionView[] }>(`${base}/versions`, { refetchMs: 3_000 });
   return (
     <Page title="Versions" of={appId} description="Each deploy makes a version. Traffic goes to one, or is split between several.">

@@ -18,7 +18,8 @@ const MEDIA_TYPE = 'a media type such as "text/html; charset=utf-8"';
 const ERROR_CODES = ['default', 'over_quota', 'timeout', 'dos_api_denial'] as const;
 const COMMAND_CHARACTERS_MAX = 4_096;
 const VALUE_CHARACTERS_MAX = 32_768;
-const HEADERS_MAX = 100;
+/** App Engine. */
+const HEADERS_MAX = 500;
 const EXPIRATION = 'a time such as "10m", "4d 5h" or a number of seconds, at most 365 days';
 const DEFAULT_EXPIRATION_SECONDS = 600;
 
