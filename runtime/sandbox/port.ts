@@ -1,5 +1,6 @@
 // The sandbox: what separates an app from the machine and from other apps. Adapters start one command each, nothing else:
-// when to start, stop or restart is the host's to decide, and limits on memory and CPU are resource-control.ts.
+// when to start, stop or restart is the host's to decide, and limits on memory and CPU are resource-control.ts. What the process
+// adapter does not give: read-only files, a /tmp and network of its own, a filter of system calls, `user`, `filesWritten`.
 // Read next: bubblewrap-sandbox.ts, then ../host/instance-host.ts.
 import { type Readable } from 'node:stream';
 import { type AppUser } from './app-users.ts';

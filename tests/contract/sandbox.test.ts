@@ -1,9 +1,11 @@
-// The contract of runtime/sandbox/port.ts, for every adapter; what only a real sandbox gives is in tests/hostile.
+// The contract of runtime/sandbox/port.ts, for every adapter. What only a real sandbox gives (files, network, system calls,
+// users, the count of files) the port says, and tests/hostile tries.
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
@@ -168,6 +170,14 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
       }`,
     ]);
     expect(stdout.trim()).toBe('');
+  });
+
+  test.runIf(available)('limits descriptors and memory images of each process, and the files of builds', async () => {
+    const limits = ['sh', '-c', 'ulimit -n; ulimit -c; ulimit -f'];
+    const lines = ({ stdout }: { readonly stdout: string }) => stdout.trim().split('\n');
+    expect(lines(await run(limits)).slice(0, 2)).toEqual([String(LIMITS.instanceDescriptorsMax), '0']);
+    const build = await run(limits, { code: { directory: join(directory, 'code/app'), writable: true } });
+    expect(Number(lines(build)[2]) * 512).toBe(LIMITS.buildFileBytesMax);
   });
 
   test.runIf(available)('can be discarded before it ran anything', async () => {

@@ -1,7 +1,7 @@
 // What an app could do that got out of its sandbox: processes on the host itself, under the user of an app. Numbers are those
 // of docs/security.md.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -10,6 +10,7 @@ import { MemoryLog } from '../../sdk/support/log.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { DataDirectory } from '../../runtime/host/data-directory.ts';
 import { findUserRange, startAppUsers } from '../../runtime/sandbox/app-users-choice.ts';
+import { readText } from '../../runtime/sandbox/cgroup-files.ts';
 import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
 import { HostFixture, MiB, type StartedApp } from '../contract/host-fixture.ts';
 import { bubblewrapSkip } from '../contract/sandbox-skip.ts';
@@ -51,11 +52,9 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
   const get = (of: StartedApp, code: string) => of.get(`/${encodeURIComponent(code)}`);
   /** Pids on the host of the app's own processes, found by whom they run as. */
   const processesOf = (uid: number): number[] =>
-    spawnSync('ps', ['-o', 'pid=', '-u', String(uid)])
-      .stdout.toString()
-      .split('\n')
+    readdirSync('/proc')
       .map(Number)
-      .filter((pid) => pid > 0);
+      .filter((pid) => pid > 0 && readText(`/proc/${pid}/status`)?.includes(`\nUid:\t${uid}\t`));
   /** Runs each as that user on the host, outside every sandbox; each gives 'ok' or the error. */
   const attempt = (uid: number, codes: readonly string[]): Record<string, string> => {
     const tries = codes.map((code) => `try { ${code}; console.log('ok') } catch (error) { console.log(error.code) }`).join('\n');
