@@ -1,10 +1,10 @@
 // `npm run bench [-- NAME …] [--json FILE]`: sets up, builds, and runs the named benches, or all of them.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { databasePrograms, installSystemPrograms, prepare, root } from './steps.mjs';
+import { benchPrograms, installSystemPrograms, prepare, root, withoutServices } from './steps.mjs';
 
 prepare();
-installSystemPrograms(databasePrograms);
+withoutServices(() => installSystemPrograms(benchPrograms));
 const result = spawnSync(process.execPath, ['--import', 'tsx', join('tests', 'bench', 'main.ts'), ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',

@@ -28,6 +28,13 @@ export const databasePrograms = {
   },
 };
 
+/** What only benches are measured against. Those of the first two also bring services: see `withoutServices`. */
+export const benchPrograms = {
+  nginx: { program: 'nginx', folders: () => ['/usr/sbin'], why: 'is a peer of the router', without: 'the bench has no rows for it' },
+  haproxy: { program: 'haproxy', folders: () => ['/usr/sbin'], why: 'is a peer of the router', without: 'the bench has no rows for it' },
+  ...databasePrograms,
+};
+
 /** System programs that only tests use. */
 export const testPrograms = {
   chromium: { program: 'chromium', why: 'drives the console as a user would', without: 'the tests in tests/browser are skipped' },
@@ -93,6 +100,21 @@ function forbidCluster() {
     join(folder, 'createcluster.conf'),
     '# Written by appengine: its tests start servers of their own.\ncreate_main_cluster = false\n',
   );
+}
+
+/** Debian starts a service as soon as it is installed, unless this file says not to; it is gone again afterwards. */
+export function withoutServices(action) {
+  const file = '/usr/sbin/policy-rc.d';
+  if (process.getuid?.() !== 0 || !has('apt-get') || existsSync(file)) {
+    action();
+    return;
+  }
+  writeFileSync(file, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    action();
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
 
 export function checkNode() {

@@ -1,5 +1,6 @@
-// CPU that the router needs for one small proxied request, every feature on, against http-proxy, nginx and HAProxy in
-// the same run: one proxy a process, one upstream process for all, load from a third, rounds interleaved.
+// What the router costs, every feature on, against http-proxy, nginx and HAProxy in the same run: one proxy a process, one
+// upstream process for all, load from a third, rounds interleaved. CPU is read from outside, so that it holds on a busy
+// machine too; throughput and latency only compare within the run.
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { type LoadOrder } from './router-parts/load-order.ts';
 import { type BenchRow, type BenchTable, printTable } from './table.ts';
 
 export interface RouterBenchOptions {
@@ -23,15 +25,43 @@ interface Contender {
   readonly name: string;
   readonly pid: number;
   readonly port: number;
+  /** By workload. */
+  readonly figures: Map<Workload, Figures>;
+}
+
+interface Figures {
   readonly cpuMicros: number[];
+  readonly perSecond: number[];
+  readonly p50Ms: number[];
   readonly p99Ms: number[];
 }
 
 interface LoadResult {
   readonly ok: number;
   readonly bad: number;
+  readonly perSecond: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
 }
+
+interface Workload {
+  readonly name: string;
+  readonly path: string;
+  readonly bodyBytes: number;
+  /** Of the small requests, how many of these go into a round. */
+  readonly share: number;
+  readonly budgets: Readonly<Record<string, string>>;
+  /** Who can do it at all. */
+  readonly contenders?: readonly string[];
+}
+
+const MB = 1024 * 1024;
+const WORKLOADS: readonly Workload[] = [
+  { name: 'small', path: '/hello?name=bench', bodyBytes: 0, share: 1, budgets: { 'http-proxy': '≤ 0.6', HAProxy: 'going to ≤ 1.5' } },
+  { name: '1 MB down', path: '/large', bodyBytes: 0, share: 0.04, budgets: {} },
+  { name: '1 MB up', path: '/upload', bodyBytes: MB, share: 0.04, budgets: {} },
+  { name: 'static file', path: '/static/hello.txt', bodyBytes: 0, share: 1, budgets: {}, contenders: ['ours', 'nginx'] },
+];
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const NGINX = '/usr/sbin/nginx';
@@ -46,29 +76,44 @@ export async function run(options: RouterBenchOptions = {}): Promise<BenchTable>
   try {
     const parts = await compileParts();
     const socketPath = join(folder, 'upstream.sock');
+    const staticFolder = join(folder, 'static');
+    await mkdir(staticFolder);
+    await writeFile(join(staticFolder, 'hello.txt'), 'Hello from a file.\n'.repeat(100));
     children.push((await startPart(join(parts, 'upstream.mjs'), [socketPath], [])).child);
 
     const contenders: Contender[] = [];
     const add = (name: string, started: { readonly child: ChildProcess; readonly port: number }): void => {
       children.push(started.child);
-      contenders.push({ name, pid: started.child.pid ?? 0, port: started.port, cpuMicros: [], p99Ms: [] });
+      contenders.push({ name, pid: started.child.pid ?? 0, port: started.port, figures: new Map() });
     };
-    add('ours', await startPart(join(parts, 'ours.mjs'), [socketPath], nodeFlags));
+    add('ours', await startPart(join(parts, 'ours.mjs'), [socketPath, join(staticFolder, 'hello.txt')], nodeFlags));
     add('http-proxy', await startPart(join(parts, 'http-proxy.mjs'), [socketPath], nodeFlags));
     if (existsSync(NGINX)) add('nginx', await startNginx(folder, socketPath));
+    else missing('nginx');
     if (existsSync(HAPROXY)) add('HAProxy', await startHaproxy(folder, socketPath));
+    else missing('haproxy');
 
-    const load = (contender: Contender, amount: number): Promise<LoadResult> =>
-      runLoad(join(parts, 'load.mjs'), `http://127.0.0.1:${contender.port}/hello?name=bench`, amount, connections);
-    for (const contender of contenders) await load(contender, warmUpRequests);
-    for (let round = 0; round < rounds; round++) {
-      // Another one goes first each time: who is measured after a pause finds colder caches.
-      for (let turn = 0; turn < contenders.length; turn++) {
-        const contender = contenders[(round + turn) % contenders.length];
-        if (contender) await measure(contender, requests, load);
+    const loadFile = join(parts, 'load.mjs');
+    for (const workload of WORKLOADS) {
+      const able = contenders.filter(({ name }) => workload.contenders?.includes(name) ?? true);
+      const load = (contender: Contender, amount: number): Promise<LoadResult> =>
+        runLoad(loadFile, {
+          url: `http://127.0.0.1:${contender.port}${workload.path}`,
+          amount: Math.ceil(amount * workload.share),
+          connections: Math.min(connections, Math.ceil(amount * workload.share)),
+          bodyBytes: workload.bodyBytes,
+        });
+      for (const contender of able) await load(contender, warmUpRequests);
+      for (let round = 0; round < rounds; round++) {
+        // Another one goes first each time: who is measured after a pause finds colder caches.
+        for (let turn = 0; turn < able.length; turn++) {
+          const contender = able[(round + turn) % able.length];
+          if (contender) await measure(contender, workload, () => load(contender, requests));
+        }
       }
     }
-    return { title: `Router: CPU a small proxied request (${requests} requests, ${rounds} rounds, median)`, rows: rowsOf(contenders) };
+    const title = `Router: ${requests} small requests and ${Math.ceil(requests * 0.04)} of 1 MB a round, ${rounds} rounds, medians`;
+    return { title, rows: WORKLOADS.flatMap((workload) => rowsOf(contenders, workload)) };
   } finally {
     for (const child of children) child.kill('SIGTERM');
     for (const child of children) if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -76,30 +121,44 @@ export async function run(options: RouterBenchOptions = {}): Promise<BenchTable>
   }
 }
 
-async function measure(
-  contender: Contender,
-  amount: number,
-  load: (contender: Contender, amount: number) => Promise<LoadResult>,
-): Promise<void> {
-  const before = await cpuMicros(contender.pid);
-  const { ok, bad, p99Ms } = await load(contender, amount);
-  const spent = (await cpuMicros(contender.pid)) - before;
-  if (bad > 0 || ok < amount) throw new Error(`${contender.name}: ${bad} of ${amount} requests failed`);
-  contender.cpuMicros.push(spent / ok);
-  contender.p99Ms.push(p99Ms);
+function missing(program: string): void {
+  process.stderr.write(
+    `\n  *** ${program} is missing, so there are no rows for it.\n  *** To install it: apt-get install -y --no-install-recommends ${program}\n`,
+  );
 }
 
-function rowsOf(contenders: readonly Contender[]): BenchRow[] {
-  const [ours, ...peers] = contenders;
-  if (!ours) return [];
-  const budgets: Readonly<Record<string, string>> = { 'http-proxy': '≤ 0.6', HAProxy: 'going to ≤ 1.5' };
-  return peers.flatMap((peer) => {
-    const budget = budgets[peer.name];
-    const row = (name: string, unit: string, own: number, other: number): BenchRow => {
-      return { name, unit, ours: own, peer: other, peerName: peer.name, ratio: own / other };
+async function measure(contender: Contender, workload: Workload, load: () => Promise<LoadResult>): Promise<void> {
+  const before = await cpuMicros(contender.pid);
+  const { ok, bad, perSecond, p50Ms, p99Ms } = await load();
+  const spent = (await cpuMicros(contender.pid)) - before;
+  if (bad > 0 || ok === 0) throw new Error(`${contender.name}, ${workload.name}: ${bad} of ${ok + bad} requests failed`);
+  const known = contender.figures.get(workload);
+  const figures: Figures = known ?? { cpuMicros: [], perSecond: [], p50Ms: [], p99Ms: [] };
+  if (!known) contender.figures.set(workload, figures);
+  figures.cpuMicros.push(spent / ok);
+  figures.perSecond.push(perSecond);
+  figures.p50Ms.push(p50Ms);
+  figures.p99Ms.push(p99Ms);
+}
+
+function rowsOf(contenders: readonly Contender[], workload: Workload): BenchRow[] {
+  const own = contenders[0]?.figures.get(workload);
+  if (!own) return [];
+  return contenders.slice(1).flatMap(({ name: peerName, figures }) => {
+    const other = figures.get(workload);
+    if (!other) return [];
+    const row = (what: string, unit: string, figure: keyof Figures): BenchRow => {
+      const [ours, peer] = [median(own[figure]), median(other[figure])];
+      return { name: `${workload.name}: ${what}`, unit, ours, peer, peerName, ratio: ours / peer };
     };
-    const cpu = row('CPU per request', 'µs', median(ours.cpuMicros), median(peer.cpuMicros));
-    return [budget === undefined ? cpu : { ...cpu, budget }, row('p99 under full load', 'ms', median(ours.p99Ms), median(peer.p99Ms))];
+    const budget = workload.budgets[peerName];
+    const cpu = row('CPU per request', 'µs', 'cpuMicros');
+    return [
+      budget === undefined ? cpu : { ...cpu, budget },
+      row('throughput', '1/s', 'perSecond'),
+      row('p50 under full load', 'ms', 'p50Ms'),
+      row('p99 under full load', 'ms', 'p99Ms'),
+    ];
   });
 }
 
@@ -132,8 +191,8 @@ async function startPart(
   return { child, port };
 }
 
-async function runLoad(file: string, url: string, amount: number, connections: number): Promise<LoadResult> {
-  const child = fork(file, [url, String(amount), String(connections)]);
+async function runLoad(file: string, order: LoadOrder): Promise<LoadResult> {
+  const child = fork(file, [JSON.stringify(order)]);
   const result = await message<LoadResult>(child);
   if (child.exitCode === null) await once(child, 'exit');
   return result;
@@ -165,7 +224,10 @@ http {
   upstream app { server unix:${socketPath}; keepalive 128; keepalive_requests 1000000; }
   server {
     listen 127.0.0.1:${port};
+    client_max_body_size 32m;
+    location /static/ { root ${folder}; types { text/plain txt; } expires 10m; }
     location / {
+      proxy_request_buffering off; proxy_buffering on; client_body_buffer_size 64k;
       proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }
