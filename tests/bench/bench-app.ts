@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { type AdminInstanceView } from '../../sdk/contract/admin/admin.ts';
 import { type PlatformProcess, waitFor } from '../integration/platform-process.ts';
 
+/** Beside hogs that nothing limits, everything takes its time. */
+const STOP_MS_MAX = 90_000;
+
 export class BenchApp {
   readonly name: string;
   readonly #platform: PlatformProcess;
@@ -37,14 +40,18 @@ export class BenchApp {
 
   /** Ends every instance, and waits until they have gone. */
   async stopInstances(): Promise<void> {
-    await waitFor(`no instance of ${this.name}`, async () => {
-      const instances = await this.instances();
-      for (const { id, state } of instances) {
-        // One may have ended since it was listed.
-        if (state !== 'stopping') await this.#admin('DELETE', `/apps/${this.name}/instances/${id}`).catch(() => undefined);
-      }
-      return instances.length === 0;
-    });
+    await waitFor(
+      `no instance of ${this.name}`,
+      async () => {
+        const instances = await this.instances();
+        for (const { id, state } of instances) {
+          // One may have ended since it was listed.
+          if (state !== 'stopping') await this.#admin('DELETE', `/apps/${this.name}/instances/${id}`).catch(() => undefined);
+        }
+        return instances.length === 0;
+      },
+      STOP_MS_MAX,
+    );
   }
 
   #admin(method: string, path: string): Promise<string> {

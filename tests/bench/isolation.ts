@@ -5,11 +5,17 @@ import { PlatformProcess } from '../integration/platform-process.ts';
 import { BenchApp } from './bench-app.ts';
 import { HOG_SERVER, HOGS, type HogKind } from './hog-app.ts';
 import { errorsOf, latenciesOf, quantile, sendLoad } from './load.ts';
+import { PlainApp } from './plain-app.ts';
 import { type BenchRow, type BenchTable, printTable } from './table.ts';
 
 export interface IsolationOptions {
   readonly hogs?: readonly HogKind[];
   readonly seconds?: number;
+}
+
+interface Target {
+  readonly port: number;
+  readonly host: string;
 }
 
 interface Felt {
@@ -37,59 +43,84 @@ const VICTIM_SERVER = `const { createHash } = require('node:crypto');
 const block = Buffer.alloc(1e6, 1);
 require('node:http').createServer((request, response) => response.end(createHash('sha256').update(block).digest('hex'))).listen(process.env.PORT);`;
 const VICTIM_MANIFEST = 'runtime: nodejs20\nautomatic_scaling:\n  min_instances: 1\n  max_instances: 1\n';
-const HOG_MANIFEST = 'runtime: nodejs20\nautomatic_scaling:\n  max_concurrent_requests: 1\n  max_instances: 4\n';
+const HOG_INSTANCES = 4;
+const HOG_MANIFEST = `runtime: nodejs20\nautomatic_scaling:\n  max_concurrent_requests: 1\n  max_instances: ${HOG_INSTANCES}\n`;
 
 export async function run({ hogs = HOGS, seconds = 5 }: IsolationOptions = {}): Promise<BenchTable> {
   say(`${cpus().length} cores, load ${loadavg()[0]?.toFixed(1) ?? '?'} before the bench`);
-  const ours = await measureSide('auto', hogs, seconds * 1_000);
-  const plain = await measureSide('process', hogs, seconds * 1_000);
+  const ours = await measurePlatform(hogs, seconds * 1_000);
+  const plain = await measurePlain(hogs, seconds * 1_000);
   return { title: 'Isolation: a victim beside a hog, each figure ÷ the victim alone on the same side', rows: rowsOf(hogs, ours, plain) };
 }
 
-async function measureSide(sandbox: string, hogs: readonly HogKind[], durationMs: number): Promise<Side> {
-  const platform = await PlatformProcess.start(`--sandbox=${sandbox}`);
+async function measurePlatform(hogs: readonly HogKind[], durationMs: number): Promise<Side> {
+  const platform = await PlatformProcess.start();
   try {
     const victim = await BenchApp.deploy(platform, 'victim', VICTIM_MANIFEST, VICTIM_SERVER);
     const hog = await BenchApp.deploy(platform, 'hog', HOG_MANIFEST, HOG_SERVER);
     await hog.stopInstances();
-    await feel(victim, durationMs / 2);
-    const alone = await feel(victim, durationMs);
-    say(`--sandbox=${sandbox}: alone ${text(alone)}`);
-    const beside = new Map<HogKind, Felt>();
-    for (const kind of hogs) {
-      const felt = await feelBeside(victim, hog, kind, durationMs);
-      beside.set(kind, felt);
-      say(`--sandbox=${sandbox}: beside ${kind} ${text(felt)}`);
-    }
-    return { alone, beside };
+    return await measureSide('on the platform', victim, hogs, durationMs, async (path, besideMs) => {
+      // More than its instances take, so that every one of them is busy and the queue is not empty.
+      const hogging = sendLoad({ ...hog.target, kind: 'closed', path, clients: HOG_INSTANCES + 2, durationMs: besideMs });
+      return async () => {
+        await hog.stopInstances();
+        await hogging;
+        await hog.stopInstances();
+      };
+    });
   } finally {
     await platform.remove();
   }
 }
 
-/** The hog's requests end by themselves, a little after the victim was measured, whatever becomes of this process. */
-async function feelBeside(victim: BenchApp, hog: BenchApp, kind: HogKind, durationMs: number): Promise<Felt> {
-  const hogMs = HOLD_OFF_MS + 2 * durationMs + 3_000;
-  // More than its instances take, so that every one of them is busy and the queue is not empty.
-  const hogging = sendLoad({
-    ...hog.target,
-    kind: 'closed',
-    path: `/${kind}?ms=${hogMs}`,
-    clients: 6,
-    durationMs: HOLD_OFF_MS + 2 * durationMs,
-  });
-  await new Promise((resolve) => setTimeout(resolve, HOLD_OFF_MS));
-  const felt = await feel(victim, durationMs);
-  await hog.stopInstances();
-  await hogging;
-  await hog.stopInstances();
-  return felt;
+/** The same programs, as many hogs as the platform may start, with nothing around them. */
+async function measurePlain(hogs: readonly HogKind[], durationMs: number): Promise<Side> {
+  const victim = await PlainApp.start(VICTIM_SERVER);
+  try {
+    return await measureSide('as plain processes', victim, hogs, durationMs, async (path) => {
+      const apps = await Promise.all(Array.from({ length: HOG_INSTANCES }, () => PlainApp.start(HOG_SERVER)));
+      const hogging = apps.map(({ target }) => sendLoad({ ...target, kind: 'closed', path, clients: 1, durationMs: 1 }));
+      return async () => {
+        await Promise.all(apps.map((app) => app.stop()));
+        await Promise.all(hogging);
+      };
+    });
+  } finally {
+    await victim.stop();
+  }
 }
 
-async function feel(victim: BenchApp, durationMs: number): Promise<Felt> {
+/** Begins to hog; what it returns ends that. */
+type StartHog = (path: string, besideMs: number) => Promise<() => Promise<void>>;
+
+async function measureSide(
+  where: string,
+  victim: { readonly target: Target },
+  hogs: readonly HogKind[],
+  durationMs: number,
+  startHog: StartHog,
+): Promise<Side> {
+  await feel(victim.target, durationMs / 2);
+  const alone = await feel(victim.target, durationMs);
+  say(`${where}: alone ${text(alone)}`);
+  const beside = new Map<HogKind, Felt>();
+  for (const kind of hogs) {
+    const besideMs = HOLD_OFF_MS + 2 * durationMs;
+    // It ends by itself a little later, whatever becomes of this process.
+    const stopHog = await startHog(`/${kind}?ms=${besideMs + 3_000}`, besideMs);
+    await new Promise((resolve) => setTimeout(resolve, HOLD_OFF_MS));
+    const felt = await feel(victim.target, durationMs);
+    await stopHog();
+    beside.set(kind, felt);
+    say(`${where}: beside ${kind} ${text(felt)}`);
+  }
+  return { alone, beside };
+}
+
+async function feel(target: Target, durationMs: number): Promise<Felt> {
   const steps = [{ perSecond: OPEN_PER_SECOND, durationMs }];
-  const open = await sendLoad({ ...victim.target, kind: 'open', path: '/', steps });
-  const closed = await sendLoad({ ...victim.target, kind: 'closed', path: '/', clients: CLIENTS, durationMs });
+  const open = await sendLoad({ ...target, kind: 'open', path: '/', steps });
+  const closed = await sendLoad({ ...target, kind: 'closed', path: '/', clients: CLIENTS, durationMs });
   return {
     p50Ms: quantile(latenciesOf(open), 0.5),
     p99Ms: quantile(latenciesOf(open), 0.99),
