@@ -138,6 +138,18 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     return Promise.resolve();
   }
 
+  /** CPU time of those that run and of which the machine can tell, read now. */
+  cpuMicros(ids: readonly string[]): ReadonlyMap<string, number> {
+    const found = new Map<string, number>();
+    for (const id of ids) {
+      const instance = this.#instances.get(id);
+      instance?.sample();
+      const cpuMicros = instance?.view.cpuMicros;
+      if (cpuMicros !== undefined) found.set(id, cpuMicros);
+    }
+    return found;
+  }
+
   list(): Promise<readonly InstanceView[]> {
     return Promise.resolve([...this.#instances.values()].map((instance) => instance.view));
   }

@@ -1,9 +1,10 @@
 // What writes into the log store: the host for its instances, the router for its requests.
-import { type RequestLogRow, type RequestLogSink } from '../../router/ports.ts';
+import { type RequestLogSink } from '../../router/ports.ts';
 import { type ColdStart } from '../../sdk/contract/cold-start.ts';
 import { type RequestRow } from '../../sdk/contract/admin/logs.ts';
 import { type InstanceLogRow, type InstanceLogSink } from '../host/instance-log.ts';
 import { appLogRow } from './app-log-row.ts';
+import { type RowWithCpu } from './request-cpu.ts';
 import { type LogWriter } from './log-store-writer.ts';
 
 /** What instances print, into the log store. */
@@ -37,7 +38,7 @@ export class RequestLogStore implements RequestLogSink {
     this.#writer = writer;
   }
 
-  write(row: RequestLogRow): void {
+  write(row: RowWithCpu): void {
     if (row.appId !== '') this.#writer.write(row.appId, requestRow(row));
   }
 }
@@ -45,7 +46,7 @@ export class RequestLogStore implements RequestLogSink {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A row is written for each request: what is not there takes no room. */
-function requestRow(row: RequestLogRow): RequestRow {
+function requestRow(row: RowWithCpu): RequestRow {
   const { service, version, requestId, method, host, target, status, latencyMs, requestBytes, responseBytes, isLoadingRequest } = row;
   const stored: Writable<RequestRow> = {
     ...{ kind: 'request', atMs: row.startedAtMs, service, version, requestId, method, host, target, status },
@@ -53,7 +54,9 @@ function requestRow(row: RequestLogRow): RequestRow {
     clientAddress: row.clientAddress,
   };
   if (row.instanceId !== undefined) stored.instanceId = row.instanceId;
+  if (row.cpuMs !== undefined) stored.cpuMs = row.cpuMs;
   if (row.coldStart !== undefined) stored.coldStart = roundedPhases(row.coldStart);
+  if (row.traceId !== undefined && row.traceId !== requestId) stored.traceId = row.traceId;
   if (row.userAgent !== undefined) stored.userAgent = row.userAgent;
   if (row.referrer !== undefined) stored.referrer = row.referrer;
   if (row.retries > 0) stored.retries = row.retries;

@@ -5,6 +5,7 @@ import { type DataPaths } from '../host/data-directory.ts';
 import { buildSettings } from '../host/build-environment.ts';
 import { buildToolMounts } from '../host/build-tool-mounts.ts';
 import { hostService } from '../host/host-rpc.ts';
+import { instanceCpuService } from '../host/instance-cpu.ts';
 import { LocalInstanceHost } from '../host/instance-host.ts';
 import { type RoleStatus } from '../host/supervised-role.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
@@ -99,7 +100,7 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
       sources: [instances, new LogMetrics('app', logCounts)],
       supervised: settings.supervised,
     });
-    closing.defer(await links.offer('host', [hostService(host), observed]));
+    closing.defer(await links.offer('host', [hostService(host), instanceCpuService((ids) => host.cpuMicros(ids)), observed]));
     return { sandbox: sandbox.kind, warnings, close: () => closing.close() };
   } catch (error) {
     await closing.close();

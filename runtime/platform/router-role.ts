@@ -11,12 +11,14 @@ import { MeteredRequestLog } from '../billing/request-usage.ts';
 import { BlobStore } from '../control/blob-store.ts';
 import { RpcRouteFeed } from '../control/rpc-route-feed.ts';
 import { CountedRequestLog } from '../control/version-counts.ts';
+import { rpcInstanceCpu } from '../host/instance-cpu.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { FrontMetrics } from '../observability/metrics/front-metrics.ts';
 import { LogMetrics } from '../observability/metrics/log-metrics.ts';
 import { RequestMetrics } from '../observability/metrics/request-metrics.ts';
 import { SchedulerMetrics } from '../observability/metrics/scheduler-metrics.ts';
 import { metricsService } from '../observability/role-report.ts';
+import { RequestCpu } from '../observability/request-cpu.ts';
 import { RequestLogStore } from '../observability/log-sinks.ts';
 import { LogWriter } from '../observability/log-store-writer.ts';
 import { type RoleLinks } from '../role-links.ts';
@@ -45,9 +47,12 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const logs = new LogWriter(settings.paths.logs, 'request', clock, timers, log, settings.logLimits);
     logs.start();
     closing.defer(() => logs.close());
-    const requestMetrics = new RequestMetrics(new MeteredRequestLog(new RequestLogStore(logs), meter), clock, (name) =>
-      feed.hasVersion(name),
-    );
+    const readCpu = rpcInstanceCpu(links.connect('host'));
+    const requestCpu = new RequestCpu(new RequestLogStore(logs), readCpu, (id) => scheduler?.busyMs(id), clock, timers);
+    closing.defer(() => {
+      requestCpu.close();
+    });
+    const requestMetrics = new RequestMetrics(new MeteredRequestLog(requestCpu, meter), clock, (name) => feed.hasVersion(name));
     const requestLog = new CountedRequestLog(requestMetrics, clock);
     // Visitors' requests alone are counted.
     const lifecycle = new LifecycleCalls(requestMetrics.lifecycle, clock, random, settings.domain);

@@ -163,7 +163,7 @@ describe('Fleet', () => {
     const { fleet, host } = newFleet();
     for (const id of ['busy', 'idle']) fleet.onChange(viewOf(id, 'ready'));
     fleet.onChange(viewOf('boot', 'starting'));
-    fleet.get('busy')?.take();
+    fleet.get('busy')?.take(0);
     for (const instance of [...fleet.all()]) fleet.drain(instance);
     expect(host.stops).toEqual(['idle', 'boot']);
     expect(fleet).toMatchObject({ ready: 0, booting: 0, leaving: 3 });
@@ -174,7 +174,7 @@ describe('Fleet', () => {
     const { fleet, host, time } = newFleet();
     fleet.onChange(viewOf('i1', 'ready'));
     const instance = fleet.get('i1');
-    instance?.take();
+    instance?.take(0);
     if (instance) fleet.drain(instance);
     await time.advanceAsync(5_000);
     fleet.tick(1_000, 5_000);

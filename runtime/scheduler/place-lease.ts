@@ -12,14 +12,14 @@ export class PlaceLease implements InstanceLease {
   #release: ((outcome: LeaseOutcome) => void) | undefined;
 
   /** Takes the place on `instance`, which must be open. */
-  constructor(instance: PoolInstance, pendingMs: number, release: (outcome: LeaseOutcome) => void) {
+  constructor(instance: PoolInstance, pendingMs: number, nowMs: number, release: (outcome: LeaseOutcome) => void) {
     this.instanceId = instance.id;
     this.socketPath = instance.socketPath;
     this.isLoadingRequest = !instance.hasServed;
     this.start = this.isLoadingRequest ? instance.start : undefined;
     this.pendingMs = pendingMs;
     this.#release = release;
-    instance.take();
+    instance.take(nowMs);
   }
 
   release(outcome: LeaseOutcome): void {

@@ -36,6 +36,8 @@ export class PoolInstance implements Candidate {
   #socketPath = '';
   #start: StartPhases | undefined;
   #inFlight = 0;
+  #busyMs = 0;
+  #busyUntilMs = 0;
   #idleSinceMs: number;
   #readySinceMs: number | undefined;
   #isSuspect = false;
@@ -130,13 +132,20 @@ export class PoolInstance implements Candidate {
     if (to === 'ready') this.#readySinceMs = nowMs;
   }
 
-  take(): void {
+  take(nowMs: number): void {
     assert(this.isOpen, 'only an open instance takes requests');
+    this.#countBusy(nowMs);
     this.#inFlight++;
     this.hasServed = true;
   }
 
+  /** Sum of the times that its requests were in flight, until `nowMs`. */
+  busyMs(nowMs: number): number {
+    return this.#busyMs + this.#inFlight * (nowMs - this.#busyUntilMs);
+  }
+
   giveBack(nowMs: number): void {
+    this.#countBusy(nowMs);
     assert(this.#inFlight > 0, 'no request is given back twice');
     this.#inFlight--;
     this.#idleSinceMs = nowMs;
@@ -159,5 +168,10 @@ export class PoolInstance implements Candidate {
       isSuspect: this.#isSuspect,
       startedAtMs: this.startedAtMs,
     };
+  }
+
+  #countBusy(nowMs: number): void {
+    this.#busyMs = this.busyMs(nowMs);
+    this.#busyUntilMs = nowMs;
   }
 }

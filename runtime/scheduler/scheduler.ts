@@ -153,6 +153,15 @@ export class Scheduler implements InstanceSource {
     throw new PlatformError('INSTANCE_NOT_FOUND', instanceId);
   }
 
+  /** How long requests of the instance were in flight so far, all together; undefined for an unknown one. */
+  busyMs(instanceId: string): number | undefined {
+    for (const pool of this.#pools.values()) {
+      const busyMs = pool.busyMs(instanceId);
+      if (busyMs !== undefined) return busyMs;
+    }
+    return undefined;
+  }
+
   /** Drains the deployment's instances and stops them; resolves when they are gone. */
   async retire(deploymentId: string): Promise<void> {
     await this.#pools.get(deploymentId)?.drain();

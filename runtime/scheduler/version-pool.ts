@@ -258,6 +258,11 @@ export class VersionPool {
     return idle.slice(0, Math.max(0, spare));
   }
 
+  /** How long requests of the instance were in flight so far, all together; undefined when it is not of this pool. */
+  busyMs(id: string): number | undefined {
+    return this.#fleet.get(id)?.busyMs(this.#clock.monotonicMs());
+  }
+
   /** Drains one instance, then stops it; false when this version has none of that id. */
   stopInstance(id: string): boolean {
     const instance = this.#fleet.get(id);
@@ -379,7 +384,7 @@ export class VersionPool {
 
   #place(instance: PoolInstance, pendingMs: number, nowMs: number): InstanceLease {
     this.#inFlight++;
-    return new PlaceLease(instance, pendingMs, (outcome) => {
+    return new PlaceLease(instance, pendingMs, nowMs, (outcome) => {
       this.#onRelease(instance, nowMs, outcome);
     });
   }

@@ -44,7 +44,14 @@ writeFileSync(
   `${JSON.stringify({ name: 'appengine', version, type: 'module', exports: { '.': { require: './index.cjs', default: './index.js' } } }, null, 2)}\n`,
 );
 
-const ASSETS = ['nodejs/preload.cjs', 'nodejs/egress.cjs', 'nodejs/compile-typescript.mjs', 'forwarder/forwarder.cjs', 'python/inside'];
+const ASSETS = [
+  'nodejs/preload.cjs',
+  'nodejs/egress.cjs',
+  'nodejs/request-lines.cjs',
+  'nodejs/compile-typescript.mjs',
+  'forwarder/forwarder.cjs',
+  'python/inside',
+];
 for (const asset of ASSETS) {
   const target = join(dist, 'runtime', 'languages', asset);
   mkdirSync(join(target, '..'), { recursive: true });

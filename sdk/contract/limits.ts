@@ -280,6 +280,7 @@ export const LIMIT_ROWS = {
   logFilterCharactersMax: limit(200, 'Text or pattern that rows of a log are filtered by'),
   logFieldsMax: limit(64, 'Members kept of an object or array of a structured line'),
   logFieldDepthMax: limit(8, 'Nesting kept of a structured line'),
+  requestLogHeldMax: limit(20_000, 'Rows of requests that wait for the CPU time of their instances; more are written without'),
   logTimeSlackMs: limit(10_000, 'How far the time that a structured line says may be from when it came; else the latter counts'),
 
   // Metrics

@@ -1,6 +1,6 @@
 // The admin API over what fake-admin-data.ts made: every route that the console calls, and its refusals.
 import { type TrafficRequest } from '../../sdk/contract/admin/admin.ts';
-import { type LogRow } from '../../sdk/contract/admin/logs.ts';
+import { isAtLeast, LOG_SEVERITIES, type LogRow } from '../../sdk/contract/admin/logs.ts';
 import { type EntityWrite, type GqlRequestView, type JsonKey, type MemcacheEntryWrite } from '../../sdk/contract/admin/data.ts';
 import { type AccountChange, type AccountRequest, type AccountView } from '../../sdk/contract/admin/session.ts';
 import { type BillingChange, type InvoiceView } from '../../sdk/contract/admin/usage.ts';
@@ -71,6 +71,8 @@ function logs(app: FakeApp, query: URLSearchParams): LineAnswer {
       (query.get('source') ?? 'all').replace('all', row.kind) === row.kind &&
       (query.get('service') ?? row.service) === row.service &&
       (query.get('version') ?? row.version) === row.version &&
+      isAtLeast(row, LOG_SEVERITIES.find((each) => each === query.get('severity')) ?? 'DEFAULT') &&
+      (!query.has('status') || (row.kind === 'request' && String(row.status) === query.get('status'))) &&
       JSON.stringify(row).includes(text),
   );
   return new LineAnswer(rows.slice(-Number(query.get('lines') ?? 100)), query.get('follow') === '1');

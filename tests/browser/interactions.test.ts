@@ -208,7 +208,7 @@ describe.skipIf(skip !== undefined)('the console', () => {
       expect(await page.getByRole('option').count()).toBeLessThan(80);
     });
 
-    test('filters reach the server, levels are chosen on the page', async () => {
+    test('filters reach the server, levels and statuses among them', async () => {
       await page.goto(`${APP}/logs`);
       await page.getByText('/guestbook?page=1199').waitFor();
       await page.getByLabel('Service').selectOption('worker');
@@ -219,9 +219,14 @@ describe.skipIf(skip !== undefined)('the console', () => {
       );
       await page.getByLabel('Text').fill('');
       await page.getByLabel('Service').selectOption('');
-      await page.getByLabel('Level').selectOption('error');
+      await page.getByLabel('Level').selectOption('ERROR');
       await holds(
         '((all) => all.length > 0 && all.every((text) => text === "500" || text === "err"))([...document.querySelectorAll(".log-state")].map((cell) => cell.textContent))',
+      );
+      await page.getByLabel('Status').fill('404');
+      await page.getByLabel('Level').selectOption('WARNING');
+      await holds(
+        '((all) => all.length > 0 && all.every((text) => text === "404"))([...document.querySelectorAll(".log-state")].map((cell) => cell.textContent))',
       );
     });
   });

@@ -5,7 +5,7 @@ import { IconListDetails, IconPlayerPause, IconPlayerPlay, IconSearch } from '@t
 import { type ReactElement, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { type VersionView } from '../../../sdk/contract/admin/admin.ts';
-import { type LogRow } from '../../../sdk/contract/admin/logs.ts';
+import { type LogRow, type LogSeverity, severityOf } from '../../../sdk/contract/admin/logs.ts';
 import { LOG_ROWS_MAX, type NumberedRow, useLogTail } from '../api/log-tail.ts';
 import { useResource } from '../api/resource.tsx';
 import { CodeBlock } from '../parts/code-block.tsx';
@@ -14,8 +14,8 @@ import { FailureAlert } from '../parts/failure.tsx';
 import { NothingYet } from '../parts/nothing-yet.tsx';
 import { Page } from '../parts/page.tsx';
 import { Panel } from '../parts/panel.tsx';
-import { isAtLeast, type LogLevel } from '../text/log-level.ts';
 import { bytesText, countText, durationText } from '../text/number-text.ts';
+import { nowMs } from '../support/browser-clock.ts';
 import { absoluteText } from '../text/time-text.ts';
 import { useAppPlace } from './app-place.ts';
 import { LogList } from './log-list.tsx';
@@ -26,10 +26,19 @@ const SOURCES = [
   { value: 'request', label: 'Requests' },
   { value: 'app', label: 'App' },
 ];
-const LEVELS: { value: LogLevel; label: string }[] = [
-  { value: 'info', label: 'Everything' },
-  { value: 'warning', label: '4xx and worse' },
-  { value: 'error', label: '5xx and stderr' },
+const LEVELS: { value: LogSeverity; label: string }[] = [
+  { value: 'DEFAULT', label: 'Everything' },
+  { value: 'INFO', label: 'Info and worse' },
+  { value: 'WARNING', label: 'Warning, 4xx and worse' },
+  { value: 'ERROR', label: 'Error, 5xx and worse' },
+];
+const SPANS_MS: Readonly<Record<string, number>> = { '10m': 600_000, '1h': 3_600_000, '1d': 86_400_000, '7d': 604_800_000 };
+const SPANS = [
+  { value: '', label: 'Any' },
+  { value: '10m', label: 'Last 10 minutes' },
+  { value: '1h', label: 'Last hour' },
+  { value: '1d', label: 'Last day' },
+  { value: '7d', label: 'Last 7 days' },
 ];
 
 function detailsOf(row: LogRow): readonly Detail[] {
@@ -39,28 +48,51 @@ function detailsOf(row: LogRow): readonly Detail[] {
     ['Version', <code key="version">{row.version}</code>],
     ['Instance', <code key="instance">{row.instanceId ?? '–'}</code>],
   ];
-  if (row.kind === 'app') return [...place, ['Stream', row.stream]];
+  if (row.kind === 'app') {
+    return [
+      ...place,
+      ['Severity', severityOf(row)],
+      ['Stream', row.stream],
+      ...(row.requestId === undefined ? [] : [['Request id', <code key="id">{row.requestId}</code>] as const]),
+      ...(row.traceId === undefined ? [] : [['Trace', <code key="trace">{row.traceId}</code>] as const]),
+      ...Object.entries(row.labels ?? {}).map(([name, label]): Detail => [name, label]),
+    ];
+  }
   return [
     ['Request', <code key="request">{`${row.method} ${row.target}`}</code>],
     ['Status', String(row.status)],
     ...place,
     ['Request id', <code key="id">{row.requestId}</code>],
     ['Latency', durationText(row.latencyMs)],
+    ...(row.cpuMs === undefined ? [] : [['CPU (estimate)', durationText(row.cpuMs)] as const]),
     ['Response', bytesText(row.responseBytes)],
     ['Started its instance', row.isLoadingRequest ? 'yes' : 'no'],
     ...(row.errorCode === undefined ? [] : [['Error', <code key="error">{row.errorCode}</code>] as const]),
   ];
 }
 
-function queryOf(
-  filters: { readonly source: string; readonly service: string; readonly version: string; readonly text: string },
-  isFollowed: boolean,
-): string {
-  const query = new URLSearchParams({ lines: String(LINES), source: filters.source });
+interface Filters {
+  readonly source: string;
+  readonly service: string;
+  readonly version: string;
+  readonly severity: LogSeverity;
+  /** Text, or a pattern between slashes. */
+  readonly text: string;
+  readonly status: string;
+  readonly path: string;
+  readonly sinceMs: number | undefined;
+}
+
+/** All of them are the server's to apply. */
+function queryOf({ source, severity, text, sinceMs, ...same }: Filters, isFollowed: boolean): string {
+  const query = new URLSearchParams({ lines: String(LINES), source });
   if (isFollowed) query.set('follow', '1');
-  if (filters.service !== '') query.set('service', filters.service);
-  if (filters.version !== '') query.set('version', filters.version);
-  if (filters.text !== '') query.set('text', filters.text);
+  for (const [name, value] of Object.entries(same)) if (value !== '') query.set(name, value);
+  if (severity !== 'DEFAULT') query.set('severity', severity);
+  if (sinceMs !== undefined) query.set('since', String(sinceMs));
+  const pattern = /^\/(.+)\/$/s.exec(text)?.[1];
+  if (pattern !== undefined) query.set('regex', pattern);
+  else if (text !== '') query.set('text', text);
   return query.toString();
 }
 
@@ -74,6 +106,10 @@ export function LogsPage(): ReactElement {
   const [opened, setOpened] = useState<NumberedRow>();
   const [text, setText] = useState(search.get('text') ?? '');
   const [settledText] = useDebouncedValue(text.trim(), 300);
+  const [status, setStatus] = useState(search.get('status') ?? '');
+  const [settledStatus] = useDebouncedValue(status.trim(), 300);
+  const [path, setPath] = useState(search.get('path') ?? '');
+  const [settledPath] = useDebouncedValue(path.trim(), 300);
   const versions = useResource<{ versions: readonly VersionView[] }>(`${base}/versions`);
 
   const value = (name: string, otherwise = ''): string => search.get(name) ?? otherwise;
@@ -84,15 +120,24 @@ export function LogsPage(): ReactElement {
     if (name === 'service') next.delete('version');
     setSearch(next, { replace: true });
   };
-  const filters = { source: value('source', 'all'), service: value('service'), version: value('version'), text: settledText };
-  const level = LEVELS.find((each) => each.value === value('level'))?.value ?? 'info';
+  const level = LEVELS.find((each) => each.value === value('level'))?.value ?? 'DEFAULT';
+  const span = SPANS.find((each) => each.value === value('since'))?.value ?? '';
+  // From when it is chosen: it must not move while the log is read.
+  const sinceMs = useMemo(() => (span === '' ? undefined : nowMs() - (SPANS_MS[span] ?? 0)), [span]);
+  const filters: Filters = {
+    ...{ source: value('source', 'all'), service: value('service'), version: value('version') },
+    ...{ severity: level, text: settledText, status: settledStatus, path: settledPath, sinceMs },
+  };
   const tail = useLogTail(`${base}/logs?${queryOf(filters, isFollowed)}`, { isFollowed, isPaused });
-  const rows = useMemo(() => (level === 'info' ? tail.rows : tail.rows.filter(({ row }) => isAtLeast(row, level))), [tail.rows, level]);
+  const { rows } = tail;
 
   const all = versions.data?.versions ?? [];
   const services = unique(all.map(({ service }) => service));
   const names = unique(all.filter(({ service }) => filters.service === '' || service === filters.service).map(({ version }) => version));
-  const isFiltered = filters.source !== 'all' || filters.service !== '' || filters.version !== '' || settledText !== '' || level !== 'info';
+  const isFiltered =
+    filters.source !== 'all' ||
+    [filters.service, filters.version, settledText, settledStatus, settledPath, span].some((each) => each !== '') ||
+    level !== 'DEFAULT';
 
   return (
     <Page
@@ -116,7 +161,7 @@ export function LogsPage(): ReactElement {
       <search className="form-row log-filters" aria-label="Filters of the log">
         <TextInput
           label="Text"
-          placeholder="In any part of a row"
+          placeholder="In a row, or /pattern/"
           leftSection={<IconSearch size={16} aria-hidden />}
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
@@ -128,6 +173,9 @@ export function LogsPage(): ReactElement {
           onChange={(event) => choose('source', event.currentTarget.value)}
         />
         <NativeSelect label="Level" data={LEVELS} value={level} onChange={(event) => choose('level', event.currentTarget.value)} />
+        <NativeSelect label="Since" data={SPANS} value={span} onChange={(event) => choose('since', event.currentTarget.value)} />
+        <TextInput label="Status" placeholder="5xx or >=400" value={status} onChange={(event) => setStatus(event.currentTarget.value)} />
+        <TextInput label="Path" placeholder="/api/*" value={path} onChange={(event) => setPath(event.currentTarget.value)} />
         <NativeSelect
           label="Service"
           data={[{ value: '', label: 'All' }, ...services]}
@@ -178,6 +226,9 @@ export function LogsPage(): ReactElement {
         {opened !== undefined && (
           <>
             {opened.row.kind === 'app' && <CodeBlock label="Text of the row" text={opened.row.text} isCopyable />}
+            {opened.row.kind === 'app' && opened.row.fields !== undefined && (
+              <CodeBlock label="Fields of the row" text={JSON.stringify(opened.row.fields, undefined, 2)} isCopyable />
+            )}
             <DetailList details={detailsOf(opened.row)} />
           </>
         )}

@@ -1,22 +1,15 @@
-import { type LogRow } from '../../../sdk/contract/admin/logs.ts';
+import { isAtLeast, type LogRow } from '../../../sdk/contract/admin/logs.ts';
 
 export type LogLevel = 'info' | 'warning' | 'error';
 
-/** App Engine's log has no level of its own: a request's follows from its status, an app's line from its stream. */
+/** For its colour. */
 export function levelOf(row: LogRow): LogLevel {
-  if (row.kind === 'request') {
-    if (row.status >= 500 || row.errorCode !== undefined) return 'error';
-    return row.status >= 400 ? 'warning' : 'info';
-  }
-  return row.stream === 'stdout' ? 'info' : row.stream === 'stderr' ? 'error' : 'warning';
+  if (isAtLeast(row, 'ERROR')) return 'error';
+  return isAtLeast(row, 'WARNING') ? 'warning' : 'info';
 }
-
-const RANK: Readonly<Record<LogLevel, number>> = { info: 0, warning: 1, error: 2 };
-
-export const isAtLeast = (row: LogRow, level: LogLevel): boolean => RANK[levelOf(row)] >= RANK[level];
 
 /** The row in one line. */
 export function logLineText(row: LogRow): string {
-  if (row.kind === 'app') return row.text;
+  if (row.kind === 'app') return row.fields === undefined ? row.text : `${row.text} ${JSON.stringify(row.fields)}`;
   return `${row.method} ${row.target}${row.errorCode === undefined ? '' : ` ${row.errorCode}`}`;
 }

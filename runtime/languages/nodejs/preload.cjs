@@ -9,9 +9,11 @@ const net = require('node:net');
 
 const path = process.env.APPENGINE_LISTEN;
 const port = Number(process.env.APPENGINE_LISTEN_PORT);
+const requestLines = process.env.APPENGINE_REQUEST_LINES === '0' ? undefined : require('./request-lines.cjs');
 
 if (path && port > 0) {
   markStart();
+  requestLines?.install();
   const { listen, address } = net.Server.prototype;
 
   net.Server.prototype.listen = function (...args) {
@@ -27,6 +29,7 @@ if (path && port > 0) {
     };
     this.prependListener('connection', nameClient);
     followLoops(this);
+    if (requestLines !== undefined) followRequests(this);
     const callback = args.findLast((arg) => typeof arg === 'function');
     const { backlog, exclusive, signal } = wanted;
     const options = { path };
@@ -93,6 +96,15 @@ function offerLoopback() {
     }
   };
   require('node:module').syncBuiltinESMExports();
+}
+
+/** What is printed for a request is marked with it. */
+function followRequests(server) {
+  const { emit } = server;
+  server.emit = function (event, request, ...rest) {
+    if (event !== 'request' && event !== 'upgrade' && event !== 'checkContinue') return emit.call(this, event, request, ...rest);
+    return requestLines.within(request, () => emit.call(this, event, request, ...rest));
+  };
 }
 
 /** Fetches made for a request that came by a fetch go on with its CDN-Loop, so that an app that fetches itself is told. */
