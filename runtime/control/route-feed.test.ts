@@ -164,6 +164,10 @@ describe('the route feed', () => {
     expect(line).toMatchObject({ message: expect.stringMatching(/^1 of 1 static files; 4 kB less to load/) as string });
     const version = () => latest()?.apps[0]?.services[0]?.versions[0];
     await expect.poll(() => version()?.files['public/a.css']?.encodings?.br?.bytes).toBeLessThan(200);
+    const settled = version();
+    await sample.encodings.put(settled?.files['public/a.css']?.sha256 ?? '', {});
+    feed.refresh(settled?.deploymentId ?? '');
+    await expect.poll(() => version()?.files['public/a.css']).not.toHaveProperty('encodings');
     const { files, errorPages = [], deployedAtMs } = version() ?? {};
     expect(files?.['public/b.css']).toEqual(files?.['public/a.css']);
     expect(files?.['icons/f.ico']).not.toHaveProperty('encodings');

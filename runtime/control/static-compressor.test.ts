@@ -67,6 +67,13 @@ describe('StaticCompressor', () => {
     expect(told).toEqual(['d1']);
   });
 
+  it('compresses content once that two deploys bring at the same time, and tells both', async () => {
+    const file = await store(TEXT);
+    const outcomes = await Promise.all(['d1', 'd2'].map((deploymentId) => compressor.compress(deploymentId, [file], { signal })));
+    expect(outcomes.map(({ compressedNow }) => compressedNow).sort()).toEqual([0, 1]);
+    expect(told.sort()).toEqual(['d1', 'd2']);
+  });
+
   it('remembers what is not worth it', async () => {
     const file = await store(randomBytes(5_000));
     await compressor.compress('d1', [file], { signal });

@@ -53,6 +53,7 @@ export class StaticCompressor {
     files: readonly StaticFile[],
     options: { readonly signal: AbortSignal; readonly onProgress?: CompressionProgress },
   ): Promise<CompressionOutcome> {
+    let isNews = false;
     let compressedNow = 0;
     let savedBytes = 0;
     try {
@@ -61,16 +62,20 @@ export class StaticCompressor {
         if (!encodings) {
           encodings = await this.#inTurn(async () => {
             options.signal.throwIfAborted();
-            return (await this.#encodings.get(file.sha256)) ?? this.#compressFile(file);
+            // Another deploy of the same content may have been before this one in the queue.
+            const made = await this.#encodings.get(file.sha256);
+            if (made) return made;
+            compressedNow++;
+            return this.#compressFile(file);
           });
-          compressedNow++;
+          isNews = true;
         }
         const best = encodings.br ?? encodings.gzip;
         if (best) savedBytes += file.bytes - best.bytes;
         options.onProgress?.(index + 1, files.length);
       }
     } finally {
-      if (compressedNow > 0) for (const listener of this.#listeners) listener(deploymentId);
+      if (isNews) for (const listener of this.#listeners) listener(deploymentId);
     }
     return { files: files.length, compressedNow, savedBytes };
   }

@@ -55,7 +55,7 @@ describe('decideMigration', () => {
     ['five errors of five', count(5, 5), count(500, 0), count(500, 0), 'roll-back'],
     ['both fail alike', count(100, 50), count(100, 50), count(900, 50), 'wait'],
     ['both fail now, which the others did not before', count(100, 50), count(100, 45), count(9_000, 45), 'wait'],
-    ['twice the rate, within chance', count(200, 6), count(200, 3), count(200, 3), 'wait'],
+    ['four times the rate, within chance', count(100, 8), count(100, 2), count(100, 2), 'wait'],
     ['well above the others', count(1_000, 60), count(1_000, 10), count(1_000, 10), 'roll-back'],
     ['above, but by less than the margin', count(10_000, 90), count(10_000, 1), count(10_000, 1), 'wait'],
     ['no other has traffic any more: judged by what it did before', count(100, 8), count(0, 0), count(5_000, 10), 'roll-back'],

@@ -110,6 +110,17 @@ describe('TrafficMigrations', () => {
     expect((await service()).migration?.state).toBe('running');
   });
 
+  it('judges each step by its own answers', async () => {
+    await migrate();
+    const running = migrations();
+    await running.look();
+    for (let step = 0; step < 3; step++) {
+      answers('v2', Array<number>(4).fill(500));
+      await running.look();
+    }
+    expect((await service()).migration).toMatchObject({ state: 'running', progress: 0.35 });
+  });
+
   it('counts anew after a restart of the router', async () => {
     await migrate();
     const running = migrations();
