@@ -39,6 +39,8 @@ test.each([
   [{ sandbox: 'docker' }, {}, '--sandbox is "docker", want one of auto, bubblewrap, process'],
   [{ fetchAllow: ['10.0.0.0/8', '10.1'] }, {}, '--fetch-allow is "10.1"'],
   [{ fetchAllow: ['0x0a.0.0.0/8'] }, {}, '--fetch-allow'],
+  [{ memoryBudget: '8 GB' }, {}, '--memory-budget is "8 GB"'],
+  [{ memoryBudget: '100M' }, {}, '--memory-budget is "100M"'],
   [{ consoleHost: ['console.example.com', 'https://console'] }, {}, '--console-host is "https://console"'],
   [{ consoleHost: ['console.example.com:8000'] }, {}, '--console-host'],
   [{ trustedProxy: ['127.0.0.1', 'proxy.example.com'] }, {}, '--trusted-proxy is "proxy.example.com"'],

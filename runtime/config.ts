@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { type CertificatePaths } from '../router/certificate-files.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
+import { LIMITS } from '../sdk/contract/limits.ts';
 import { LOG_LIMITS_DEFAULT, type LogLimits } from './observability/log-retention.ts';
 import { type SandboxChoice } from './sandbox/sandbox-choice.ts';
 import { parseAddress } from './services/mail/mail-address.ts';
@@ -55,6 +56,8 @@ export interface ServeConfig {
   readonly logLimits: LogLimits;
   /** Whether /metrics needs no token from this machine itself. */
   readonly metricsOpen: boolean;
+  /** Bytes for all instances together; absent: what the machine has, less what the platform needs. */
+  readonly memoryBudgetBytes?: number;
   /** postgres://USER:PASSWORD@HOST:PORT/DATABASE, a secret; absent: the datastore is in the data directory. */
   readonly storeUrl?: string;
 }
@@ -97,6 +100,7 @@ export interface ServeFlags {
   readonly logRetention?: string;
   readonly logSize?: string;
   readonly metricsOpen?: boolean;
+  readonly memoryBudget?: string;
 }
 
 export const PORT_DEFAULT = 8080;
@@ -142,6 +146,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     mail: readMailSettings(flags, variables, domain),
     logLimits: readLogLimits(flags),
     metricsOpen: flags.metricsOpen ?? false,
+    ...(flags.memoryBudget === undefined ? {} : { memoryBudgetBytes: memoryBudget(flags.memoryBudget) }),
     ...readStore(flags, variables),
     ...readTls(flags, variables),
   };
@@ -184,6 +189,13 @@ function readLogLimits({ logRetention, logSize }: ServeFlags): LogLimits {
     // Half for what apps print, half for their requests: neither pushes the other out.
     bytesMax: logSize === undefined ? LOG_LIMITS_DEFAULT.bytesMax : (Number(size) * (SIZE_UNIT_BYTES[sizeUnit.toLowerCase()] ?? 0)) / 2,
   };
+}
+
+function memoryBudget(text: string): number {
+  const [, size = '', unit = ''] = /^([1-9]\d{0,5})([mg])i?b?$/i.exec(text) ?? [];
+  const bytes = Number(size) * (SIZE_UNIT_BYTES[unit.toLowerCase()] ?? 0);
+  if (bytes >= LIMITS.memoryBudgetBytesMin) return bytes;
+  throw usage('--memory-budget', text, `a size from ${LIMITS.memoryBudgetBytesMin / 1024 ** 2}M, such as 900M or 8G`);
 }
 
 function readStore(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): Pick<ServeConfig, 'storeUrl'> {

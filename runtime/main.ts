@@ -19,6 +19,8 @@ import {
   SMTP_VARIABLE,
   STORE_VARIABLE,
 } from './config.ts';
+import { machineMemoryBytes } from './host/machine-memory.ts';
+import { defaultMemoryBudget } from './host/memory-budget.ts';
 import { startRoleProcess } from './host/role-process.ts';
 import { type Supervisor } from './host/supervisor.ts';
 import { createProcessLog } from './observability/process-log.ts';
@@ -143,6 +145,7 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--metrics-open', 'programs of this machine read /metrics of the console port without a token')
     .option('--log-retention <time>', "keep apps' logs this long (default 30d)")
     .option('--log-size <size>', 'and at most this much of each app (default 256m)')
+    .option('--memory-budget <size>', "memory for all apps' instances together, such as 8G (default: the machine's, less the platform's)")
     .option('--log-level <level>', `the platform's own log on stderr: ${LOG_LEVELS.join(', ')} (default warn)`)
     .allowExcessArguments(false)
     .exitOverride()
@@ -223,6 +226,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   let supervisor: Supervisor | undefined = undefined as Supervisor | undefined;
   const hostSettings = {
     ...{ paths, runDirectory, sandbox: config.sandbox, logLimits: config.logLimits, release: readRelease(), variables: process.env },
+    memoryBudgetBytes: config.memoryBudgetBytes ?? defaultMemoryBudget(machineMemoryBytes()),
     supervised: () => supervisor?.status() ?? [],
   };
   const host = await startHost(hostSettings, links, world);

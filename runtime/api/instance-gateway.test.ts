@@ -24,6 +24,10 @@ class ScriptedHost implements InstanceHost {
     return Promise.resolve();
   }
 
+  capacity(): Promise<never> {
+    return Promise.reject(new Error('nobody asks'));
+  }
+
   list(): Promise<readonly InstanceView[]> {
     return Promise.resolve(this.views);
   }

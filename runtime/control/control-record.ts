@@ -50,6 +50,7 @@ const launch = z.object({
   environment: texts,
   runtime: z.string().exactOptional(),
   memoryBytesMax: z.number(),
+  instanceClass: z.string().exactOptional(),
   pidsMax: z.number(),
   tmpBytesMax: z.number(),
   cpuWeight: z.number(),

@@ -53,6 +53,8 @@ export interface LaunchRecord {
   /** Fetched by the platform, of whatever release is newest when an instance starts; absent: the machine's own programs. */
   readonly runtime?: string;
   readonly memoryBytesMax: number;
+  /** Absent in records of releases that did not keep it. */
+  readonly instanceClass?: string;
   readonly pidsMax: number;
   readonly tmpBytesMax: number;
   readonly cpuWeight: number;

@@ -92,6 +92,7 @@ export function launchRecord(manifest: AppManifest, plan: LanguagePlan): LaunchR
     environment: { ...plan.environment, ...manifest.environment, GAE_RUNTIME: manifest.runtime },
     ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }),
     memoryBytesMax: instanceClass?.memoryBytesMax ?? LIMITS.instanceMemoryBytesMax,
+    instanceClass: manifest.instanceClass,
     pidsMax: LIMITS.instancePidsMax,
     tmpBytesMax: LIMITS.instanceTmpBytesMax,
     cpuWeight: instanceClass?.cpuWeight ?? 1,

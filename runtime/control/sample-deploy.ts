@@ -134,6 +134,7 @@ export class SampleControl {
         this.instances.splice(0, this.instances.length, ...this.instances.filter((view) => view.id !== id));
         return Promise.resolve();
       },
+      capacity: () => Promise.reject(new Error('nobody asks')),
       start: () => Promise.reject(new PlatformError('INSTANCE_LIMIT')),
       watch: () => () => undefined,
     };

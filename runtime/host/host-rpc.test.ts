@@ -35,6 +35,7 @@ function withBuild(host: MemoryInstanceHost, build: Build = buildsNothing): Inst
   return {
     start: (asked) => host.start(asked),
     stop: (id, options) => host.stop(id, options),
+    capacity: () => host.capacity(),
     list: () => host.list(),
     watch: (listener) => host.watch(listener),
     build,
@@ -93,6 +94,18 @@ describe('the host over a unix socket', () => {
   it('passes errors of the host on', async () => {
     await serve(withBuild(new MemoryInstanceHost(systemClock, systemTimers, { readyMs: 1, instancesMax: 0 })));
     await expect(connect().start(spec)).rejects.toMatchObject({ code: 'INSTANCE_LIMIT' });
+  });
+
+  it('passes on what the machine has, and that its memory is short', async () => {
+    const local = new MemoryInstanceHost(systemClock, systemTimers, { readyMs: 1, memoryBudgetBytes: 1_000 });
+    await serve(withBuild(local));
+    const remote = connect();
+    expect(await remote.capacity()).toEqual(await local.capacity());
+    let pressed = 0;
+    closing.defer(remote.watch({ onReset: () => undefined, onChange: () => undefined, onPressure: () => pressed++ }));
+    const { id } = await remote.start({ ...spec, memoryBytesMax: 1_000 });
+    local.setUsage(id, { memoryBytes: 999 });
+    await vi.waitFor(() => expect(pressed).toBe(1));
   });
 
   it('watches again after the host was lost, with onReset before the new truth', async () => {

@@ -8,7 +8,7 @@ import { type Rpc } from '../../sdk/contract/wire/client.ts';
 import { type CallContext, method, type Service } from '../../sdk/contract/wire/service.ts';
 import { type BuildHost, type BuildResult, type BuildSpec } from './build.ts';
 import { type InstanceWatchListener } from './instance-watchers.ts';
-import { type InstanceHost, type InstanceSpec, type InstanceView } from './instance.ts';
+import { type HostCapacity, type InstanceHost, type InstanceSpec, type InstanceView } from './instance.ts';
 
 const HOST_SERVICE = 'host';
 /** Between two attempts to watch again; while nobody listens, the client's own back-off waits too. */
@@ -31,6 +31,7 @@ const instanceSpec: z.ZodType<InstanceSpec> = z.strictObject({
   environment: variables,
   runtime: z.string().exactOptional(),
   memoryBytesMax: z.number().positive(),
+  instanceClass: z.string().exactOptional(),
   pidsMax: z.number().positive(),
   tmpBytesMax: z.number().positive(),
   cpuWeight: z.number().positive(),
@@ -65,6 +66,7 @@ const instanceView: z.ZodType<InstanceView> = z.object({
   }),
   cpuMicros: count.exactOptional(),
   memoryBytes: count.exactOptional(),
+  memoryBytesMax: count.exactOptional(),
   exit: z
     .object({
       code: z.number().nullable(),
@@ -74,6 +76,12 @@ const instanceView: z.ZodType<InstanceView> = z.object({
       stderrTail: z.string(),
     })
     .exactOptional(),
+});
+
+const hostCapacity: z.ZodType<HostCapacity> = z.object({
+  instances: count,
+  instancesMax: count,
+  memory: z.object({ budgetBytes: count, usedBytes: count, committedBytes: count }).exactOptional(),
 });
 
 const buildResult: z.ZodType<BuildResult> = z.object({
@@ -90,6 +98,7 @@ const outputLine = z.object({ line: z.string() });
 const watchEvent = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('reset') }),
   z.object({ kind: z.literal('change'), view: instanceView }),
+  z.object({ kind: z.literal('pressure') }),
 ]);
 type WatchEvent = z.infer<typeof watchEvent>;
 
@@ -103,6 +112,7 @@ export function hostService(host: InstanceHost & BuildHost): Service {
         await host.stop(id, { graceMs });
         return {};
       }),
+      capacity: method(nothing, () => host.capacity()),
       list: method(nothing, () => host.list()),
       watch: method(nothing, (_, context) => serveWatch(host, context)),
       build: method(buildSpec, (spec, context) => serveBuild(host, spec, context)),
@@ -124,6 +134,9 @@ async function serveWatch(host: InstanceHost, { signal, emit }: CallContext): Pr
     },
     onChange: (view) => {
       push({ kind: 'change', view });
+    },
+    onPressure: () => {
+      push({ kind: 'pressure' });
     },
   });
   signal.addEventListener('abort', () => {
@@ -176,6 +189,10 @@ export class RpcInstanceHost implements InstanceHost, BuildHost {
     await this.#rpc.call(HOST_SERVICE, 'stop', { id, graceMs }, { idempotent: true });
   }
 
+  async capacity(): Promise<HostCapacity> {
+    return hostCapacity.parse(await this.#rpc.call(HOST_SERVICE, 'capacity', {}, { idempotent: true }));
+  }
+
   async list(): Promise<readonly InstanceView[]> {
     return z.array(instanceView).parse(await this.#rpc.call(HOST_SERVICE, 'list', {}, { idempotent: true }));
   }
@@ -208,6 +225,7 @@ export class RpcInstanceHost implements InstanceHost, BuildHost {
       if (signal.aborted) return;
       const event = watchEvent.parse(payload);
       if (event.kind === 'reset') listener.onReset();
+      else if (event.kind === 'pressure') listener.onPressure?.();
       else listener.onChange(event.view);
     };
     while (!isAborted(signal)) {

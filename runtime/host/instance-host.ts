@@ -17,6 +17,8 @@ import { type InstanceLogSink } from './instance-log.ts';
 import { type InstanceWatchListener, InstanceWatchers } from './instance-watchers.ts';
 import { GroupMeter } from './group-meter.ts';
 import { type InstanceHost, type InstanceSpec, type InstanceView, isPlatformApp } from './instance.ts';
+import { type HostCapacity } from './instance.ts';
+import { MemoryBudget, type MemoryUse } from './memory-budget.ts';
 import { LocalInstance } from './local-instance.ts';
 import { type RuntimeDirectory, type RuntimeMounts } from './runtime-directory.ts';
 import { type SpareSandbox, SpareSandboxes } from './spare-sandboxes.ts';
@@ -33,6 +35,8 @@ export interface LocalInstanceHostOptions {
   /** Added to every build, under its own variables: see build-environment.ts. */
   readonly buildSettings?: BuildSettings;
   readonly instancesMax?: number;
+  /** Bytes for all instances and builds together; absent: no bound but each instance's own. */
+  readonly memoryBudgetBytes?: number;
   /** Told what apps use: their instances and their builds. */
   readonly meter?: HostMeter;
   /** Sandboxes kept prepared for the next starts. */
@@ -52,11 +56,12 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
   readonly #options: LocalInstanceHostOptions;
   readonly #spares: SpareSandboxes;
   readonly #users: AppUsers;
+  readonly #memory: MemoryBudget;
   readonly #instances = new Map<string, LocalInstance>();
   readonly #watchers = new InstanceWatchers(() => [...this.#instances.values()].map((instance) => instance.view));
   readonly #closing = new CloseStack();
   /** Of builds under way. */
-  readonly #buildSamples = new Set<() => void>();
+  readonly #buildSamples = new Set<() => MemoryUse>();
   readonly #buildsWaiting: (() => void)[] = [];
   #buildsRunning = 0;
   #closed = false;
@@ -75,6 +80,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     this.#timers = timers;
     this.#logs = logs;
     this.#options = options;
+    this.#memory = new MemoryBudget(options.memoryBudgetBytes ?? Infinity);
     this.#users = options.users ?? new SharedUser();
     this.#spares = new SpareSandboxes(sandbox, resources, random, { count: options.sparesCount ?? SPARES_DEFAULT });
   }
@@ -105,6 +111,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     if (this.#instances.size >= max || this.#closed) {
       throw new PlatformError('INSTANCE_LIMIT', this.#closed ? 'it is stopping' : `at most ${max}`);
     }
+    this.#memory.admit(spec.memoryBytesMax, this.#memoryUses());
     const siblings = [...this.#instances.values()].filter(({ view }) => view.appId === spec.appId);
     const spare = this.#takeSpare(siblings.at(-1)?.group);
     const instance = new LocalInstance(spec, spare, this.#logs, this.#clock, this.#timers, {
@@ -150,6 +157,14 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     return found;
   }
 
+  capacity(): Promise<HostCapacity> {
+    return Promise.resolve({
+      instances: this.#instances.size,
+      instancesMax: this.#options.instancesMax ?? LIMITS.instancesPerHostMax,
+      ...(this.#memory.bytes === Infinity ? {} : { memory: this.#memory.state(this.#memoryUses()) }),
+    });
+  }
+
   list(): Promise<readonly InstanceView[]> {
     return Promise.resolve([...this.#instances.values()].map((instance) => instance.view));
   }
@@ -183,7 +198,11 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
     const environment = { CI: '1', ...settings?.environment, ...spec.environment };
     const spare = this.#spares.take();
     const { meter } = this.#meterOf(spec.appId);
-    const sample = (): void => meter?.cpu(spare.group.usage().cpuMicros);
+    const sample = (): MemoryUse => {
+      const { cpuMicros, memoryBytes } = spare.group.usage();
+      meter?.cpu(cpuMicros);
+      return { memoryBytesMax: spec.memoryBytesMax, memoryBytes };
+    };
     this.#buildSamples.add(sample);
     try {
       return await runBuild({ ...spec, environment }, spare, this.#timers, {
@@ -231,10 +250,16 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       const sum = running.get(appId) ?? { instances: 0, memoryBytes: 0 };
       running.set(appId, { instances: sum.instances + 1, memoryBytes: sum.memoryBytes + memoryBytes });
     }
-    for (const sample of this.#buildSamples) sample();
+    if (this.#memory.isPressed(this.#memoryUses())) this.#watchers.press();
     for (const [appId, { instances, memoryBytes }] of running) {
       if (!isPlatformApp(appId)) this.#options.meter?.running(appId, instances, memoryBytes);
     }
+  }
+
+  /** Of instances as they were read last, of builds as they are now. */
+  *#memoryUses(): Iterable<MemoryUse> {
+    for (const instance of this.#instances.values()) yield instance.memory;
+    for (const sample of this.#buildSamples) yield sample();
   }
 
   /** What the platform runs for itself is charged to nobody. */

@@ -4,6 +4,8 @@ import { type InstanceView } from './instance.ts';
 export interface InstanceWatchListener {
   readonly onReset: () => void;
   readonly onChange: (view: InstanceView) => void;
+  /** The memory for instances is nearly used up. */
+  readonly onPressure?: () => void;
 }
 
 /** Shared by every InstanceHost, so that they agree on what a watcher sees. Listeners must not throw. */
@@ -28,6 +30,10 @@ export class InstanceWatchers {
 
   notify(view: InstanceView): void {
     for (const listener of [...this.#listeners]) listener.onChange(view);
+  }
+
+  press(): void {
+    for (const listener of [...this.#listeners]) listener.onPressure?.();
   }
 
   /** Gives every listener the whole truth again, onReset first. */

@@ -2,6 +2,7 @@
 // The host owns every instance process. Others hold ids and watch; nobody else spawns, signals or meters.
 // Read next: instance-host.ts, then ../sandbox/port.ts.
 import { type StartPhases } from '../../sdk/contract/cold-start.ts';
+import { type MemoryState } from './memory-budget.ts';
 
 /** Everything the host needs to start one instance, independent of any other process. */
 export interface InstanceSpec {
@@ -18,6 +19,8 @@ export interface InstanceSpec {
   /** What the platform fetched and the app runs on, such as "nodejs22"; absent: the machine's own programs. */
   readonly runtime?: string;
   readonly memoryBytesMax: number;
+  /** The class's name, to speak of its limit. */
+  readonly instanceClass?: string;
   readonly pidsMax: number;
   readonly tmpBytesMax: number;
   /** Share of a CPU relative to other instances; 1 is class F1. */
@@ -58,6 +61,8 @@ export interface InstanceView {
   /** CPU time used so far, read from outside; undefined where the machine cannot tell. */
   readonly cpuMicros?: number;
   readonly memoryBytes?: number;
+  /** The limit of its class. */
+  readonly memoryBytesMax?: number;
   readonly exit?: InstanceExit;
 }
 
@@ -75,17 +80,31 @@ export function isPlatformApp(appId: string): boolean {
   return appId.startsWith('~');
 }
 
+/** What this machine has for instances. */
+export interface HostCapacity {
+  readonly instances: number;
+  readonly instancesMax: number;
+  /** Absent when there is no bound. */
+  readonly memory?: MemoryState;
+}
+
 /** What the host offers to the scheduler, the API gateways and the control plane. Served as RPC service `host`. */
 export interface InstanceHost {
-  /** Returns as soon as the instance exists in state `starting`. Throws INSTANCE_LIMIT, RUNTIME_MISSING. */
+  /** Returns as soon as the instance exists in state `starting`. Throws INSTANCE_LIMIT, INSTANCE_MEMORY, RUNTIME_MISSING. */
   start(spec: InstanceSpec): Promise<{ readonly id: string }>;
   /** SIGTERM, then SIGKILL after `graceMs`. Resolves once it is `stopping`; unknown ids are ignored. */
   stop(id: string, options: { readonly graceMs: number }): Promise<void>;
+  capacity(): Promise<HostCapacity>;
   /** All that have not exited. */
   list(): Promise<readonly InstanceView[]>;
   /**
    * Calls `onChange` with each instance that is not exited, then on every change of state, `exited` being the last of an
    * instance. After a lost connection the same again, so listeners treat it as the whole truth: `onReset` comes first.
+   * `onPressure` comes again and again while the memory for instances is nearly used up: idle ones should go.
    */
-  watch(listener: { readonly onReset: () => void; readonly onChange: (view: InstanceView) => void }): () => void;
+  watch(listener: {
+    readonly onReset: () => void;
+    readonly onChange: (view: InstanceView) => void;
+    readonly onPressure?: () => void;
+  }): () => void;
 }

@@ -9,6 +9,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nextLargerClass } from '../../sdk/contract/app-manifest/instance-class.ts';
 import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
@@ -21,6 +22,7 @@ import { type GroupMeter } from './group-meter.ts';
 import { instanceEnvironment } from './instance-environment.ts';
 import { InstanceLog, type InstanceLogSink } from './instance-log.ts';
 import { type InstanceExit, type InstanceSpec, type InstanceState, type InstanceView } from './instance.ts';
+import { type MemoryUse } from './memory-budget.ts';
 import { type SpareSandbox } from './spare-sandboxes.ts';
 
 /** How long the last lines of an app that ended may take to come through. */
@@ -82,7 +84,7 @@ export class LocalInstance {
       directory: options.directory,
       locate: () => this.#process?.appSocketDirectory(),
       onPhase: (phase) => {
-        this.#phases = { ...this.#phases, [phase === 'runtime' ? 'runtimeMs' : 'loadMs']: this.#sinceAskedMs() };
+        this.#reach(phase === 'runtime' ? 'runtimeMs' : 'loadMs');
       },
       onListening: () => {
         this.#becomeReady();
@@ -119,8 +121,13 @@ export class LocalInstance {
       phases: this.#phases,
       ...(cpuMicros === undefined ? {} : { cpuMicros }),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      memoryBytesMax: this.#spec.memoryBytesMax,
       ...(this.#exit === undefined ? {} : { exit: this.#exit }),
     };
+  }
+
+  get memory(): MemoryUse {
+    return { memoryBytesMax: this.#spec.memoryBytesMax, memoryBytes: this.#usage.memoryBytes };
   }
 
   /** Resolves when it has exited and nothing of it is left: no process, no group, no directory. */
@@ -153,7 +160,7 @@ export class LocalInstance {
       this.#end('never-listened');
     });
     void running.spawned.then(() => {
-      this.#phases = { ...this.#phases, spawnMs: this.#sinceAskedMs() };
+      this.#reach('spawnMs');
     });
     this.#exited = running.exited.then((exit) => this.#finish(exit));
     this.#options.onChange(this.view);
@@ -193,10 +200,15 @@ export class LocalInstance {
     meter?.lifetime(this.#clock.monotonicMs());
   }
 
+  /** The first time counts: an app may make its socket again. */
+  #reach(phase: keyof StartPhases): void {
+    if (this.#phases[phase] === undefined) this.#phases = { ...this.#phases, [phase]: this.#sinceAskedMs() };
+  }
+
   #becomeReady(): void {
     if (this.#state !== 'starting' || this.#cause !== undefined) return;
     this.#cancelReady?.();
-    this.#phases = { ...this.#phases, readyMs: this.#sinceAskedMs() };
+    this.#reach('readyMs');
     this.#transition('ready');
   }
 
@@ -226,11 +238,11 @@ export class LocalInstance {
   #explain({ code, signal, started }: SandboxExit): InstanceExit {
     const { stderrTail } = this.#log;
     const exit = { code, signal, stderrTail };
-    const { memoryBytesMax, readyMsMax } = this.#spec;
+    const { memoryBytesMax, instanceClass, readyMsMax } = this.#spec;
     const cause = this.#usage.outOfMemory && this.#cause === undefined ? 'out-of-memory' : this.#cause;
     switch (cause) {
       case 'out-of-memory':
-        return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: over its memory limit of ${memoryBytesMax / 2 ** 20} MiB` };
+        return { ...exit, errorCode: 'INSTANCE_EXITED', reason: memoryReason(memoryBytesMax, instanceClass) };
       case 'too-many-files':
         return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: more than ${LIMITS.instanceTmpFilesMax} files in /tmp` };
       case 'never-listened':
@@ -261,4 +273,12 @@ export class LocalInstance {
   #sinceAskedMs(): number {
     return this.#clock.monotonicMs() - this.#askedAtMs;
   }
+}
+
+/** With what to do about it, where a larger class is. */
+function memoryReason(memoryBytesMax: number, instanceClass: string | undefined): string {
+  const reason = `was killed: over its memory limit of ${memoryBytesMax / 2 ** 20} MiB`;
+  if (instanceClass === undefined) return reason;
+  const larger = nextLargerClass(instanceClass);
+  return `${reason} (class ${instanceClass}${larger === undefined ? ', the largest' : `; try instance_class: ${larger}`})`;
 }

@@ -18,7 +18,7 @@ const spec: InstanceSpec = {
   readyMsMax: 1_000,
 };
 
-function build(options: { readyMs: number; stopMs?: number; instancesMax?: number }) {
+function build(options: { readyMs: number; stopMs?: number; instancesMax?: number; memoryBudgetBytes?: number }) {
   const time = new VirtualTime();
   const host = new MemoryInstanceHost(time, time, options);
   const seen: string[] = [];
@@ -66,6 +66,21 @@ describe('MemoryInstanceHost', () => {
     const { host } = build({ readyMs: 5, instancesMax: 1 });
     await host.start(spec);
     await expect(host.start(spec)).rejects.toMatchObject({ code: 'INSTANCE_LIMIT' });
+  });
+
+  it('refuses what its memory does not hold, and asks for room when it is nearly used up', async () => {
+    const { time, host } = build({ readyMs: 5, memoryBudgetBytes: 1_000 });
+    let pressed = 0;
+    host.watch({ onReset: () => undefined, onChange: () => undefined, onPressure: () => pressed++ });
+    const { id } = await host.start({ ...spec, memoryBytesMax: 800 });
+    await expect(host.start({ ...spec, memoryBytesMax: 801 })).rejects.toMatchObject({ code: 'INSTANCE_MEMORY' });
+    time.advance(5);
+    host.setUsage(id, { memoryBytes: 700 });
+    expect(pressed).toBe(0);
+    await host.start({ ...spec, memoryBytesMax: 200 });
+    host.setUsage(id, { memoryBytes: 950 });
+    expect(pressed).toBe(1);
+    expect(await host.capacity()).toMatchObject({ instances: 2, memory: { budgetBytes: 1_000, usedBytes: 950 } });
   });
 
   it('tells a late watcher and a reset one the whole truth', async () => {

@@ -1,8 +1,16 @@
 // The host's twin for tests and simulations: scripted instances in virtual time, no processes.
 import { type Clock, type Timers } from '../../sdk/support/clock.ts';
-import { PlatformError } from '../../sdk/contract/errors.ts';
+import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
-import { type InstanceExit, type InstanceHost, type InstanceSpec, type InstanceState, type InstanceView } from './instance.ts';
+import {
+  type HostCapacity,
+  type InstanceExit,
+  type InstanceHost,
+  type InstanceSpec,
+  type InstanceState,
+  type InstanceView,
+} from './instance.ts';
+import { MemoryBudget, type MemoryUse } from './memory-budget.ts';
 import { InstanceWatchers, type InstanceWatchListener } from './instance-watchers.ts';
 
 export interface MemoryInstanceHostOptions {
@@ -11,6 +19,8 @@ export interface MemoryInstanceHostOptions {
   /** Time from SIGTERM until an instance has gone; the grace time bounds it. Default 0: in the next timer turn. */
   readonly stopMs?: number;
   readonly instancesMax?: number;
+  /** Bytes for all instances together; absent: no bound. */
+  readonly memoryBudgetBytes?: number;
 }
 
 /**
@@ -23,6 +33,7 @@ export class MemoryInstanceHost implements InstanceHost {
   readonly #timers: Timers;
   readonly #stopMs: number;
   readonly #instancesMax: number;
+  readonly #memory: MemoryBudget;
   readonly #views = new Map<string, InstanceView>();
   readonly #watchers = new InstanceWatchers(() => this.#views.values());
   readonly #failures: InstanceExit[] = [];
@@ -39,11 +50,17 @@ export class MemoryInstanceHost implements InstanceHost {
     this.readyMs = options.readyMs;
     this.#stopMs = options.stopMs ?? 0;
     this.#instancesMax = options.instancesMax ?? LIMITS.instancesPerHostMax;
+    this.#memory = new MemoryBudget(options.memoryBudgetBytes ?? Infinity);
   }
 
   start(spec: InstanceSpec): Promise<{ readonly id: string }> {
     if (this.#views.size >= this.#instancesMax) {
       return Promise.reject(new PlatformError('INSTANCE_LIMIT', `at most ${this.#instancesMax}`));
+    }
+    try {
+      this.#memory.admit(spec.memoryBytesMax, this.#memoryUses());
+    } catch (error) {
+      return Promise.reject(toPlatformError(error));
     }
     const id = (this.#nextId++).toString(16).padStart(12, '0');
     this.started.push(spec);
@@ -59,6 +76,7 @@ export class MemoryInstanceHost implements InstanceHost {
       socketDirectory: `/memory/${id}`,
       startedAtMs: this.#clock.nowMs(),
       phases: {},
+      memoryBytesMax: spec.memoryBytesMax,
     });
     this.#timers.after(this.readyMs, () => {
       if (this.#views.get(id)?.state !== 'starting') return;
@@ -77,6 +95,11 @@ export class MemoryInstanceHost implements InstanceHost {
       });
     }
     return Promise.resolve();
+  }
+
+  capacity(): Promise<HostCapacity> {
+    const memory = this.#memory.bytes === Infinity ? {} : { memory: this.#memory.state(this.#memoryUses()) };
+    return Promise.resolve({ instances: this.#views.size, instancesMax: this.#instancesMax, ...memory });
   }
 
   list(): Promise<readonly InstanceView[]> {
@@ -101,11 +124,16 @@ export class MemoryInstanceHost implements InstanceHost {
   setUsage(id: string, usage: { readonly cpuMicros?: number; readonly memoryBytes?: number }): void {
     const view = this.#views.get(id);
     if (view) this.#views.set(id, { ...view, ...usage });
+    if (this.#memory.isPressed(this.#memoryUses())) this.#watchers.press();
   }
 
   /** As after a lost connection: every watcher gets onReset and the whole truth again. */
   resetWatchers(): void {
     this.#watchers.reset();
+  }
+
+  #memoryUses(): MemoryUse[] {
+    return [...this.#views.values()].map(({ memoryBytesMax = 0, memoryBytes }) => ({ memoryBytesMax, memoryBytes }));
   }
 
   #move(id: string, state: InstanceState, change: Partial<InstanceView> = {}): void {

@@ -32,6 +32,8 @@ export interface HostSettings {
   readonly release: string;
   /** The role processes that are kept running; none where all roles are one process. */
   readonly supervised: () => readonly RoleStatus[];
+  /** For all instances and builds together. */
+  readonly memoryBudgetBytes: number;
   readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
@@ -83,6 +85,7 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
         environment: operator.environment,
         readOnlyMounts: [...operator.readOnlyMounts, ...buildToolMounts(languagesDirectory)],
       },
+      memoryBudgetBytes: settings.memoryBudgetBytes,
       meter,
       users,
     });

@@ -31,6 +31,11 @@ describe('the launcher', () => {
     expect(stdout).toBe('0\n0\n');
   });
 
+  it("is the kernel's first choice when the machine runs out of memory, before the platform", async () => {
+    const { stdout } = await launch([], launcherInput(['cat', '/proc/self/oom_score_adj']));
+    expect(stdout).toBe('500\n');
+  });
+
   it('does not run anything when it cannot join', async () => {
     const { stdout, stderr, code } = await launch([join(directory, 'no/such/group')], launcherInput(['echo', 'ran']));
     expect({ stdout, code }).toEqual({ stdout: '', code: 125 });

@@ -47,6 +47,7 @@ class SlowHost implements InstanceHost {
     return this.refusesStops ? Promise.reject(new PlatformError('RPC_UNAVAILABLE')) : Promise.resolve();
   }
 
+  capacity = (): Promise<never> => Promise.reject(new PlatformError('NOT_IMPLEMENTED'));
   list = (): Promise<readonly InstanceView[]> => Promise.resolve([]);
   watch = (): (() => void) => () => undefined;
 }

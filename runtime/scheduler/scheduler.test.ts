@@ -41,7 +41,7 @@ class Fixture {
   readonly host: MemoryInstanceHost;
   readonly scheduler: Scheduler;
 
-  constructor(options: SchedulerOptions = {}, hostOptions: { readonly instancesMax?: number } = {}) {
+  constructor(options: SchedulerOptions = {}, hostOptions: { readonly instancesMax?: number; readonly memoryBudgetBytes?: number } = {}) {
     this.host = new MemoryInstanceHost(this.time, this.time, { readyMs: READY_MS, ...hostOptions });
     this.scheduler = this.newScheduler(options);
   }
@@ -111,7 +111,10 @@ function leaseOf(request: { readonly outcome: Outcome }): InstanceLease {
   return request.outcome;
 }
 
-const started = async (options: SchedulerOptions = {}, hostOptions: { readonly instancesMax?: number } = {}): Promise<Fixture> => {
+const started = async (
+  options: SchedulerOptions = {},
+  hostOptions: { readonly instancesMax?: number; readonly memoryBudgetBytes?: number } = {},
+): Promise<Fixture> => {
   const fixture = new Fixture(options, hostOptions);
   fixture.scheduler.start();
   await fixture.time.advanceAsync(0);
@@ -958,5 +961,78 @@ describe('the keep-alive time', () => {
     expect(fixture.pool('a').instances).toHaveLength(1);
     await fixture.time.advanceAsync(12_000);
     expect(fixture.pool('a').instances).toHaveLength(0);
+  });
+});
+
+describe('the memory of the machine', () => {
+  // Every instance here has a limit of one byte: of a budget of 1.2 bytes a second one would need more than is free.
+  const tight = { memoryBudgetBytes: 1.2 };
+
+  it('is made room in by the instance of another version that was idle longest', async () => {
+    const fixture = await started({}, tight);
+    fixture.plan('a');
+    fixture.plan('b');
+    (await fixture.lease('a')).release('answered');
+    await fixture.time.advanceAsync(5_000);
+    const lease = await fixture.lease('b', 1_000);
+    expect(lease.instanceId).toBe('000000000002');
+    expect(fixture.pool('a').instances).toEqual([]);
+    expect(fixture.pool('b').shortage).toBeUndefined();
+  });
+
+  it('lets those wait for whom there is none, and says so when their time is over', async () => {
+    const fixture = await started({}, tight);
+    fixture.plan('a');
+    fixture.plan('b');
+    const busy = await fixture.lease('a');
+    const request = fixture.request('b');
+    await fixture.time.advanceAsync(5_000);
+    expect(fixture.pool('b')).toMatchObject({ queued: 1, shortage: expect.stringContaining('no memory left'), startFailures: 0 });
+    await fixture.time.advanceAsync(6_000);
+    expect(request.outcome).toMatchObject({ code: 'INSTANCE_MEMORY' });
+    const second = fixture.request('b');
+    await fixture.time.advanceAsync(1_000);
+    busy.release('answered');
+    await fixture.time.advanceAsync(3_000);
+    expect(leaseOf(second).instanceId).toBe('000000000002');
+  });
+
+  it('never takes an instance of manual scaling for another version', async () => {
+    const fixture = await started({}, tight);
+    fixture.planOther('a', { kind: 'manual', instances: 1 });
+    fixture.deploy('a');
+    fixture.plan('b');
+    await fixture.time.advanceAsync(5_000);
+    const request = fixture.request('b');
+    await fixture.time.advanceAsync(11_000);
+    expect(request.outcome).toMatchObject({ code: 'INSTANCE_MEMORY' });
+    expect(fixture.pool('a').instances).toHaveLength(1);
+  });
+
+  it('fails a deploy at once that finds no room', async () => {
+    const fixture = await started({}, tight);
+    fixture.plan('a');
+    fixture.plan('b');
+    await fixture.lease('a');
+    const failed = expect(fixture.scheduler.warm('b')).rejects.toMatchObject({ code: 'INSTANCE_MEMORY' });
+    await fixture.time.advanceAsync(10);
+    await failed;
+  });
+
+  it('is given back by idle instances when it is nearly used up, one after the other', async () => {
+    const fixture = await started({}, { memoryBudgetBytes: 10 });
+    for (const id of ['a', 'b', 'c']) {
+      fixture.plan(id);
+      (await fixture.lease(id)).release('answered');
+    }
+    const busy = await fixture.lease('c', 0);
+    await fixture.time.advanceAsync(2_000);
+    fixture.host.setUsage(busy.instanceId, { memoryBytes: 9.5 });
+    await fixture.time.advanceAsync(500);
+    expect((await fixture.host.list()).map(({ deploymentId }) => deploymentId)).toEqual(['b', 'c']);
+    fixture.host.setUsage(busy.instanceId, { memoryBytes: 9.5 });
+    fixture.host.setUsage(busy.instanceId, { memoryBytes: 9.5 });
+    await fixture.time.advanceAsync(500);
+    expect((await fixture.host.list()).map(({ deploymentId }) => deploymentId)).toEqual(['c']);
   });
 });

@@ -105,6 +105,9 @@ export class Scheduler implements InstanceSource {
         onChange: (view) => {
           this.#onChange(view);
         },
+        onPressure: () => {
+          this.#makeRoom(1, undefined);
+        },
       }),
     );
   }
@@ -307,7 +310,7 @@ export class Scheduler implements InstanceSource {
   }
 
   /** Stops the instances of other versions that have been idle longest. Those on their way out count as room to come. */
-  #makeRoom(count: number, deploymentId: string): boolean {
+  #makeRoom(count: number, deploymentId: string | undefined): boolean {
     const nowMs = this.#clock.monotonicMs();
     const others = [...this.#pools.values()].filter((pool) => pool.target.deploymentId !== deploymentId);
     const leaving = [...this.#pools.values()].reduce((sum, pool) => sum + pool.leaving, 0);

@@ -277,7 +277,7 @@ export class VersionPool {
   evict(id: string): void {
     const instance = this.#fleet.get(id);
     if (!instance?.isIdle) return;
-    this.#log.info('An idle instance makes room for another version', { instanceId: id });
+    this.#log.info('An idle instance makes room for others', { instanceId: id });
     this.#fleet.stop(instance);
   }
 

@@ -154,6 +154,8 @@ export const LIMIT_ROWS = {
 
   // Instances
   instancesPerHostMax: limit(200, 'Instances on one host'),
+  memoryBudgetBytesMin: limit(384 * MiB, 'Memory for instances on the smallest machine: one F1'),
+  platformMemoryBytes: limit(512 * MiB, 'Of the machine, kept for the platform itself, with a tenth of the whole for the page cache'),
   instancesPerVersionMax: limit(20, 'App Engine: max_instances of new projects'),
   residentConcurrentRequestsMax: limit(10, 'Requests at once on one instance of basic or manual scaling; App Engine: 10'),
   instanceReadyMs: limit(30_000, 'Time from start until the app listens'),

@@ -77,6 +77,10 @@ class HostLine implements InstanceHost {
     return this.#isCut ? Promise.resolve() : this.#host.stop(id, options);
   }
 
+  capacity(): ReturnType<InstanceHost['capacity']> {
+    return this.#host.capacity();
+  }
+
   list(): Promise<readonly InstanceView[]> {
     return this.#host.list();
   }

@@ -67,12 +67,19 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
   ])('2 a memory bomb of %s ends that instance, and the log says why', async (_kind, bomb) => {
     if (!limited()) return;
     const neighbour = await fixture.start(`serve(() => 'well')`);
-    const app = await fixture.start(`serve(() => { ${bomb} })`, { memoryBytesMax: 128 * MiB, tmpBytesMax: 512 * MiB });
+    const app = await fixture.start(`serve(() => { ${bomb} })`, {
+      memoryBytesMax: 128 * MiB,
+      tmpBytesMax: 512 * MiB,
+      instanceClass: 'F1',
+    });
     await Promise.all([app.reached('ready'), neighbour.reached('ready')]);
     // A child's death is seen within a second, so this request may still get an answer.
     await app.get().catch(() => 'killed');
-    expect(await app.exited()).toMatchObject({ errorCode: 'INSTANCE_EXITED', reason: 'was killed: over its memory limit of 128 MiB' });
-    expect(app.log()).toContain('system The instance was killed: over its memory limit of 128 MiB');
+    expect(await app.exited()).toMatchObject({
+      errorCode: 'INSTANCE_EXITED',
+      reason: 'was killed: over its memory limit of 128 MiB (class F1; try instance_class: F2)',
+    });
+    expect(app.log()).toContain('system The instance was killed: over its memory limit of 128 MiB (class F1; try instance_class: F2)');
     expect(await neighbour.get()).toBe('well');
     await fixture.host.stop(neighbour.id, { graceMs: 100 });
   });

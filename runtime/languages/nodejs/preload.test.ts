@@ -72,6 +72,12 @@ describe('the Node.js preload', () => {
     expect(await body()).toBe('hello from 127.0.0.1');
   });
 
+  it('says when Node runs by a file beside the socket, once for all processes of an app', async () => {
+    await start(`const { existsSync } = require('node:fs'); console.log(existsSync(${JSON.stringify(join(directory, 'runtime'))}))`);
+    const { line } = await start(`console.log(require('node:fs').readdirSync(${JSON.stringify(directory)}).includes('runtime'))`);
+    expect(line).toBe('true');
+  });
+
   it('leaves other ports and paths alone', async () => {
     const { line } = await start(`${server}
       server.listen(0, '127.0.0.1', () => {

@@ -33,6 +33,15 @@ function classOf(letter: 'F' | 'B', [size, mebibytes, cpuWeight]: (typeof CLASSE
   return [`${letter}${size}`, { memoryBytesMax: mebibytes * MiB, cpuWeight, scaling }];
 }
 
+/** The next class of the same scaling with more memory, if there is one. */
+export function nextLargerClass(name: string): string | undefined {
+  const own = INSTANCE_CLASSES.get(name);
+  if (!own) return undefined;
+  const larger = ([, other]: [string, InstanceClass]): boolean =>
+    other.scaling === own.scaling && other.memoryBytesMax > own.memoryBytesMax;
+  return [...INSTANCE_CLASSES].find(larger)?.[0];
+}
+
 /** Names of the classes that a version of this scaling may have. */
 export function instanceClassesFor(kind: Scaling['kind']): readonly string[] {
   const wanted = kind === 'automatic' ? 'automatic' : 'basic-or-manual';
