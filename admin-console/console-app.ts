@@ -40,14 +40,18 @@ import {
   type SettingsApi,
   type TtlApi,
   type UsageApi,
+  type VersionsApi,
 } from './ports.ts';
 import { securityHeaders } from './security-headers.ts';
 import { sessionRoutes, signInRoutes } from './session-routes.ts';
 import { taskRoutes } from './task-routes.ts';
 import { usageRoutes } from './usage-routes.ts';
+import { versionRoutes } from './version-routes.ts';
 
 export interface ConsoleApis {
   readonly apps: AppsApi;
+  /** Absent: there are no such routes. */
+  readonly versions?: VersionsApi;
   readonly deploys: DeployApi;
   readonly logs: LogApi;
   readonly datastore: DatastoreApi;
@@ -91,6 +95,7 @@ export interface ConsoleOptions {
 export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, options: ConsoleOptions): Express {
   const {
     apps,
+    versions,
     deploys,
     logs,
     datastore,
@@ -129,6 +134,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
   if (access) api.use(sessionRoutes(access));
   const routers = [
     appRoutes(apps),
+    ...(versions ? [versionRoutes(versions)] : []),
     deployRoutes(deploys, timers),
     logRoutes(apps, logs, timers),
     // One line for each port.

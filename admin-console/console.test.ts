@@ -70,6 +70,10 @@ class ScriptedApis implements ConsoleApis {
     setTraffic: (...given: unknown[]) => this.#answer(['setTraffic', ...given], [version('v1')]),
   };
 
+  readonly versions = {
+    changeVersion: (...given: unknown[]) => this.#answer(['changeVersion', ...given], version('v1')),
+  };
+
   readonly deploys = {
     begin: (...given: unknown[]) => this.#answer(['begin', ...given], { deploymentId: 'd1', missing: [SHA] }),
     putBlob: async (appId: string, deploymentId: string, sha256: string, content: AsyncIterable<Uint8Array>) => {
@@ -225,6 +229,18 @@ describe('the admin API', () => {
     expect(answer.body).toEqual(body);
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(apis.calls).toEqual([call]);
+  });
+
+  it('changes how a version runs', async () => {
+    const patch = (body: object): request.Test =>
+      client().patch('/api/v1/apps/guestbook/services/api/versions/v1').set(bearer()).send(body);
+    const change = { isStopped: true, instances: 3 };
+    expect((await patch(change)).body).toEqual(version('v1'));
+    expect(apis.calls).toEqual([['changeVersion', 'guestbook', 'api', 'v1', change]]);
+    for (const wrong of [{}, { instances: 0 }, { instances: 21 }, { instances: 1.5 }, { isStopped: 'yes' }, { split: {} }]) {
+      expect((await patch(wrong)).status).toBe(400);
+    }
+    expect(apis.calls).toHaveLength(1);
   });
 
   it('sets traffic', async () => {

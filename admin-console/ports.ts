@@ -13,6 +13,7 @@ import {
   type VersionView,
 } from '../sdk/contract/admin/admin.ts';
 import { type LogLine, type LogSeverity } from '../sdk/contract/admin/logs.ts';
+import { type VersionChange } from '../sdk/contract/admin/versions.ts';
 import {
   type EntityView,
   type EntityWrite,
@@ -63,6 +64,11 @@ export interface AppsApi {
 export interface SettingsApi {
   /** `files` by name, all or none of them. Throws APP_NOT_FOUND, MANIFEST_INVALID, INVALID_ARGUMENT for a name that is no such file. */
   apply(appId: string, files: Readonly<Record<string, string>>): Promise<SettingsApplied>;
+}
+
+export interface VersionsApi {
+  /** The version afterwards. Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT when its scaling has no such thing. */
+  changeVersion(appId: string, service: string, version: string, change: VersionChange): Promise<VersionView>;
 }
 
 export interface DeployApi {

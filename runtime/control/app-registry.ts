@@ -1,5 +1,6 @@
 // Apps, services, versions and traffic: one picture in memory, changed only after the store has the change.
 import { type ShardBy, type Unsubscribe } from '../../router/ports.ts';
+import { type VersionChange } from '../../sdk/contract/admin/versions.ts';
 import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
@@ -18,6 +19,7 @@ import {
   migrationBegin,
   migrationChanges,
   type RegistryState,
+  runningChanges,
   servingChanges,
   settingsChanges,
   stagingChanges,
@@ -119,6 +121,11 @@ export class AppRegistry {
   /** Brings a migration from `before` to `next`; without effect when it is not at `before` any more. */
   setMigration(appId: string, service: string, before: MigrationRecord, next: MigrationRecord): Promise<void> {
     return this.#change((state) => migrationChanges(state, appId, service, before, next, this.#clock.nowMs()));
+  }
+
+  /** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT. */
+  changeVersion(appId: string, service: string, version: string, change: VersionChange): Promise<void> {
+    return this.#change((state) => runningChanges(state, appId, service, version, change));
   }
 
   deleteVersion(appId: string, service: string, version: string): Promise<void> {

@@ -1,5 +1,5 @@
 // The control plane as the console and the command line see it: AppsApi over the registry and the host.
-import { type AppsApi } from '../../admin-console/ports.ts';
+import { type AppsApi, type VersionsApi } from '../../admin-console/ports.ts';
 import {
   type AdminInstanceView,
   type AppView,
@@ -8,9 +8,11 @@ import {
   type TrafficRequest,
   type VersionView,
 } from '../../sdk/contract/admin/admin.ts';
+import { type VersionChange } from '../../sdk/contract/admin/versions.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { type InstanceHost, type InstanceView } from '../host/instance.ts';
 import { type InstanceStopper } from '../scheduler/scheduler-rpc.ts';
+import { type PoolView, type SchedulerView } from '../scheduler/scheduler-view.ts';
 import { type AppRegistry } from './app-registry.ts';
 import { type AppUrls } from './app-urls.ts';
 import { type VersionRecord } from './control-store.ts';
@@ -18,12 +20,18 @@ import { type AppState, appIn, type RegistryState, type ServiceState, shareOf, v
 import { type Retirement } from './retirement.ts';
 import { type TrafficDesk } from './traffic-desk.ts';
 import { migrationView } from './traffic-migration.ts';
+import { runningView } from './version-running.ts';
 
-export class ControlPlane implements AppsApi {
+/** The scheduler, as far as the console asks it. */
+export interface RunningInstances extends InstanceStopper {
+  view(): Promise<SchedulerView>;
+}
+
+export class ControlPlane implements AppsApi, VersionsApi {
   readonly #registry: AppRegistry;
   readonly #retirement: Retirement;
   readonly #host: Pick<InstanceHost, 'list'>;
-  readonly #stopper: InstanceStopper;
+  readonly #scheduler: RunningInstances;
   readonly #traffic: TrafficDesk;
   readonly #urls: AppUrls;
   readonly #status: () => StatusView;
@@ -32,7 +40,7 @@ export class ControlPlane implements AppsApi {
     registry: AppRegistry,
     retirement: Retirement,
     host: Pick<InstanceHost, 'list'>,
-    stopper: InstanceStopper,
+    scheduler: RunningInstances,
     traffic: TrafficDesk,
     urls: AppUrls,
     status: () => StatusView,
@@ -40,7 +48,7 @@ export class ControlPlane implements AppsApi {
     this.#registry = registry;
     this.#retirement = retirement;
     this.#host = host;
-    this.#stopper = stopper;
+    this.#scheduler = scheduler;
     this.#traffic = traffic;
     this.#urls = urls;
     this.#status = status;
@@ -61,8 +69,8 @@ export class ControlPlane implements AppsApi {
   async versions(appId: string): Promise<readonly VersionView[]> {
     const { state } = this.#registry;
     const versions = versionsOf(appIn(state, appId));
-    const instances = await this.#instancesOf(appId);
-    return versions.map((record) => this.#versionView(state, record, instances));
+    const [instances, pools] = await Promise.all([this.#instancesOf(appId), this.#pools()]);
+    return versions.map((record) => this.#versionView(state, record, instances, pools));
   }
 
   async instances(appId: string): Promise<readonly AdminInstanceView[]> {
@@ -78,6 +86,7 @@ export class ControlPlane implements AppsApi {
       ...(view.phases.readyMs === undefined ? {} : { readyMs: view.phases.readyMs }),
       ...(view.cpuMicros === undefined ? {} : { cpuMicros: view.cpuMicros }),
       ...(view.memoryBytes === undefined ? {} : { memoryBytes: view.memoryBytes }),
+      ...(view.memoryBytesMax === undefined ? {} : { memoryBytesMax: view.memoryBytesMax }),
     }));
   }
 
@@ -85,13 +94,19 @@ export class ControlPlane implements AppsApi {
     appIn(this.#registry.state, appId);
     const views = await this.#instancesOf(appId);
     if (!views.some(({ id }) => id === instanceId)) throw new PlatformError('INSTANCE_NOT_FOUND', `${instanceId} of ${appId}`);
-    await this.#stopper.stopInstance(instanceId);
+    await this.#scheduler.stopInstance(instanceId);
   }
 
   async deleteVersion(appId: string, service: string, version: string): Promise<void> {
     const { deploymentId } = versionIn(this.#registry.state, appId, service, version);
     await this.#registry.deleteVersion(appId, service, version);
     this.#retirement.retire(deploymentId);
+  }
+
+  async changeVersion(appId: string, service: string, version: string, change: VersionChange): Promise<VersionView> {
+    await this.#registry.changeVersion(appId, service, version, change);
+    const { state } = this.#registry;
+    return this.#versionView(state, versionIn(state, appId, service, version), await this.#instancesOf(appId), await this.#pools());
   }
 
   async setTraffic(appId: string, service: string, request: TrafficRequest): Promise<readonly VersionView[]> {
@@ -121,7 +136,12 @@ export class ControlPlane implements AppsApi {
     };
   }
 
-  #versionView(state: RegistryState, record: VersionRecord, instances: readonly InstanceView[]): VersionView {
+  #versionView(
+    state: RegistryState,
+    record: VersionRecord,
+    instances: readonly InstanceView[],
+    pools: ReadonlyMap<string, PoolView>,
+  ): VersionView {
     const { appId, service, version, runtime, createdAtMs, deploymentId } = record;
     return {
       appId,
@@ -133,7 +153,14 @@ export class ControlPlane implements AppsApi {
       trafficShare: shareOf(state, record),
       shardBy: state.get(appId)?.services.get(service)?.traffic?.shardBy ?? 'ip',
       instances: instances.filter((instance) => instance.deploymentId === deploymentId).length,
+      running: runningView(record, pools.get(deploymentId)),
     };
+  }
+
+  /** What the scheduler says, by deployment; nothing while the router restarts. */
+  async #pools(): Promise<ReadonlyMap<string, PoolView>> {
+    const view = await this.#scheduler.view().catch(() => undefined);
+    return new Map(view?.pools.map((pool) => [pool.deploymentId, pool]));
   }
 
   async #instancesOf(appId: string): Promise<readonly InstanceView[]> {

@@ -1,5 +1,6 @@
 // All records as one immutable picture, and every rule about changing it: pure functions from the picture to changes.
 import { movedBuckets } from '../../router/bucket-runs.ts';
+import { type VersionChange } from '../../sdk/contract/admin/versions.ts';
 import { type ShardBy } from '../../router/ports.ts';
 import { type QueueManifest } from '../../sdk/contract/app-manifest/queue-yaml.ts';
 import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
@@ -237,6 +238,30 @@ function roundedShares(named: readonly (readonly [string, number])[], total: num
   const rest = 1_000 - others.reduce((sum, [, share]) => sum + share, 0);
   if (rest < 1) throw new PlatformError('INVALID_ARGUMENT', 'traffic is split by thousandths, and these shares are smaller');
   return Object.fromEntries(thousandths.map((share) => [share[0], (share === largest ? rest : share[1]) / 1_000]));
+}
+
+/** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT. */
+export function runningChanges(
+  state: RegistryState,
+  appId: string,
+  service: string,
+  version: string,
+  { isStopped, instances }: VersionChange,
+): ControlChange[] {
+  const record = versionIn(state, appId, service, version);
+  const { kind } = record.launch.scaling;
+  if (isStopped !== undefined && kind === 'automatic') {
+    throw new PlatformError('INVALID_ARGUMENT', `"${version}" scales automatically: it has no instances when nobody asks for it`);
+  }
+  if (instances !== undefined && kind !== 'manual') {
+    throw new PlatformError('INVALID_ARGUMENT', `"${version}" has ${kind} scaling: only with manual scaling is their number set`);
+  }
+  const changed: VersionRecord = {
+    ...record,
+    ...(isStopped === undefined ? {} : { isStopped }),
+    ...(instances === undefined ? {} : { instances }),
+  };
+  return [{ op: 'put', record: changed }];
 }
 
 /** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, VERSION_HAS_TRAFFIC. The app goes with its last version. */

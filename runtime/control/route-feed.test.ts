@@ -9,6 +9,7 @@ import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { requestDeadlineMs, RouteFeed } from './route-feed.ts';
 import { RpcRouteFeed } from './rpc-route-feed.ts';
+import { type DeployedVersion } from '../scheduler/scheduler.ts';
 import { SampleControl } from './sample-deploy.ts';
 
 const APP = {
@@ -47,6 +48,7 @@ describe('the route feed', () => {
   const tables: RouteTableSpec[] = [];
   const serving: string[][] = [];
   const gone: string[] = [];
+  const deployed: ReadonlyMap<string, DeployedVersion>[] = [];
 
   const serve = async (): Promise<void> => {
     feed = new RouteFeed(sample.registry, sample.blobs, sample.encodings, sample.bundles, new MemoryLog());
@@ -61,12 +63,13 @@ describe('the route feed', () => {
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'routes-'));
     socketPath = join(directory, 'control.sock');
-    for (const list of [tables, serving, gone]) list.length = 0;
+    for (const list of [tables, serving, gone, deployed]) list.length = 0;
     sample = new SampleControl(directory);
     await sample.start();
     await serve();
     client = new RpcClient(socketPath, systemClock, systemTimers);
     router = new RpcRouteFeed(client, systemTimers, new MemoryLog(), {
+      onDeployed: (versions) => deployed.push(versions),
       onServing: (ids) => serving.push([...ids]),
       onGone: (id) => gone.push(id),
     });
@@ -179,6 +182,19 @@ describe('the route feed', () => {
       dispatch: [{ url: '*/a', host: '*', path: '/a', service: 'default' }],
       services: [{ buckets: [['v1', 1_000]] }],
     });
+  });
+
+  it('tells what was changed about a version, and forgets it with the version', async () => {
+    const files = { ...APP, 'app.yaml': 'runtime: nodejs\nmanual_scaling: {instances: 2}\n' };
+    await sample.deploy('guestbook', files, { version: 'v1' });
+    await expect.poll(() => [...(deployed.at(-1)?.values() ?? [])]).toEqual([{ isStopped: false }]);
+    await sample.control.changeVersion('guestbook', 'default', 'v1', { instances: 5 });
+    await expect.poll(() => [...(deployed.at(-1)?.values() ?? [])]).toEqual([{ isStopped: false, instances: 5 }]);
+    const view = await sample.control.changeVersion('guestbook', 'default', 'v1', { isStopped: true });
+    expect(view.running).toEqual({ scaling: 'manual', isStopped: true, instancesWanted: 5 });
+    await expect.poll(() => [...(deployed.at(-1)?.values() ?? [])]).toEqual([{ isStopped: true, instances: 5 }]);
+    await sample.control.deleteVersion('guestbook', 'default', 'v1');
+    await expect.poll(() => deployed.at(-1)?.size).toBe(0);
   });
 
   it('keeps the last table while the control role is away, and catches up when it is back', async () => {

@@ -165,12 +165,20 @@ export class SampleControl {
     });
     this.deployer = new Deployer(this.registry, this.blobs, this.encodings, this.bundles, this.#open, runner, this.retirement, this.log);
     const traffic = new TrafficDesk(this.registry, warmer, systemTimers);
-    this.control = new ControlPlane(this.registry, this.retirement, host, { stopInstance: (id) => host.stop(id) }, traffic, urls, () => ({
-      release: '0.1.0',
-      appUrlTemplate: urls.template,
-      sandbox: 'process',
-      warnings: [],
-    }));
+    this.control = new ControlPlane(
+      this.registry,
+      this.retirement,
+      host,
+      { stopInstance: (id) => host.stop(id), view: () => Promise.resolve({ hostRoom: 1, pools: [] }) },
+      traffic,
+      urls,
+      () => ({
+        release: '0.1.0',
+        appUrlTemplate: urls.template,
+        sandbox: 'process',
+        warnings: [],
+      }),
+    );
   }
 
   async start(): Promise<void> {

@@ -165,7 +165,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
     const token = (await readFile(join(paths.credentials, 'owner-token'), 'utf8')).trim();
     const apis = {
       settings: new SettingsDesk(registry, indexBuilder),
-      ...{ apps, deploys: deployer, logs: new LogReader(paths.logs, clock, timers) },
+      ...{ apps, versions: apps, deploys: deployer, logs: new LogReader(paths.logs, clock, timers) },
       usage: billing,
       datastore: new DatastoreViewer(datastore),
       indexes: new IndexReader(datastore),

@@ -2,6 +2,7 @@
 import { type AdminInstanceView, type AppView, type VersionView } from '../contract/admin/admin.ts';
 import { PlatformError } from '../contract/errors.ts';
 import { type CommandContext } from './command-context.ts';
+import { runningText } from './running-text.ts';
 import { formatBytes, formatTable, formatTime } from './table.ts';
 
 const MICROS_PER_SECOND = 1_000_000;
@@ -58,7 +59,7 @@ export async function listInstances(app: string, { client, terminal, json, clock
     `${Math.max(0, Math.round((nowMs - instance.startedAtMs) / 1000))} s`,
     instance.readyMs === undefined ? '' : `${Math.round(instance.readyMs)} ms`,
     instance.cpuMicros === undefined ? '' : `${(instance.cpuMicros / MICROS_PER_SECOND).toFixed(2)} s`,
-    instance.memoryBytes === undefined ? '' : formatBytes(instance.memoryBytes),
+    memoryText(instance),
   ]);
   terminal.print(formatTable(['instance', 'service', 'version', 'state', 'age', 'ready in', 'cpu', 'memory'], rows));
 }
@@ -69,17 +70,26 @@ export async function stopInstance(id: string, app: string, { client, terminal, 
   else terminal.print(`Instance ${id} takes no more requests and ends when those that it has are done.`);
 }
 
+function memoryText({ memoryBytes, memoryBytesMax }: AdminInstanceView): string {
+  if (memoryBytes === undefined) return '';
+  return memoryBytesMax === undefined ? formatBytes(memoryBytes) : `${formatBytes(memoryBytes)} of ${formatBytes(memoryBytesMax)}`;
+}
+
 export function versionTable(versions: readonly VersionView[]): string {
   const rows = versions.map((version) => [
     version.service,
     version.version,
     `${Math.round(version.trafficShare * 1000) / 10} %`,
-    String(version.instances),
+    version.running?.instancesWanted === undefined
+      ? String(version.instances)
+      : `${version.instances} of ${version.running.instancesWanted}`,
+    version.running?.scaling ?? '',
+    runningText(version),
     version.runtime,
     formatTime(version.createdAtMs),
     version.url,
   ]);
-  return formatTable(['service', 'version', 'traffic', 'instances', 'runtime', 'created (UTC)', 'url'], rows);
+  return formatTable(['service', 'version', 'traffic', 'instances', 'scaling', 'state', 'runtime', 'created (UTC)', 'url'], rows);
 }
 
 /** `v1=0.9,v2=0.1`. Throws USAGE. */

@@ -20,6 +20,7 @@ import { serviceCommands, setTraffic } from './services.ts';
 import { deploySettings, readDeployWords } from './settings-deploy.ts';
 import { showStatus } from './status.ts';
 import { taskCommands } from './tasks.ts';
+import { versionRunningCommands } from './version-running.ts';
 
 const INTERRUPTED = 130;
 
@@ -105,6 +106,8 @@ function buildProgram(world: CommandWorld, release: string): Command {
     .action((version: string, flags: CommonFlags & { app: string; service: string }) =>
       asked(flags, (context) => deleteVersion(version, flags, context)),
     );
+
+  versionRunningCommands(versions, { command, asked });
 
   const traffic = program.command('traffic').description('how traffic is split between versions');
   command(traffic, 'set', 'split the traffic of a service', [

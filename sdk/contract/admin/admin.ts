@@ -15,6 +15,7 @@
 //   POST   /apps/A/deployments/D/finish                 → newline-delimited DeployEvent, the last one `done` or `failed`
 import { type DispatchRule } from '../dispatch-rule.ts';
 import { type ErrorBody } from '../errors.ts';
+import { type VersionRunningView } from './versions.ts';
 import { type MigrationView } from './routing.ts';
 
 export interface StatusView {
@@ -58,6 +59,8 @@ export interface VersionView {
   /** By what its service's traffic is split. */
   readonly shardBy: 'ip' | 'cookie' | 'random';
   readonly instances: number;
+  /** Absent from servers of earlier releases. */
+  readonly running?: VersionRunningView;
 }
 
 export interface AdminInstanceView {
@@ -71,6 +74,8 @@ export interface AdminInstanceView {
   readonly readyMs?: number;
   readonly cpuMicros?: number;
   readonly memoryBytes?: number;
+  /** The limit of its class. */
+  readonly memoryBytesMax?: number;
 }
 
 export interface TrafficRequest {
