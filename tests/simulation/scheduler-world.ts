@@ -15,6 +15,8 @@ export interface WorldSpec {
   readonly source?: SourceFactory;
   readonly scaling?: Partial<AutomaticScaling>;
   readonly readyMs?: number;
+  /** Memory for instances, of which each may use 1; absent: no bound. */
+  readonly memoryBudget?: number;
   /** Mean time between deaths of a ready instance; absent: none dies. */
   readonly deathGapMs?: number;
   /** How long the world goes on after the traffic. */
@@ -109,7 +111,11 @@ class World {
     this.#spec = spec;
     this.#scaling = { ...SCALING, ...spec.scaling };
     this.#random = new SeededRandom(spec.seed);
-    this.#host = new MemoryInstanceHost(this.#time, this.#time, { readyMs: spec.readyMs ?? 150, stopMs: 5 });
+    this.#host = new MemoryInstanceHost(this.#time, this.#time, {
+      readyMs: spec.readyMs ?? 150,
+      stopMs: 5,
+      memoryBudgetBytes: spec.memoryBudget ?? Infinity,
+    });
     this.#arrivals = spec.traffic.arrivals(this.#random);
     this.#count = new InstanceCount(this.#originMs, this.#originMs + spec.traffic.durationMs);
     const plans = new Map<string, SimulatedPlan>();
