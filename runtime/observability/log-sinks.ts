@@ -1,10 +1,10 @@
 // What writes into the log store: the host for its instances, the router for its requests.
-import { type RequestLogSink } from '../../router/ports.ts';
+import { type RequestLogRow } from '../../router/ports.ts';
 import { type ColdStart } from '../../sdk/contract/cold-start.ts';
 import { type RequestRow } from '../../sdk/contract/admin/logs.ts';
 import { type InstanceLogRow, type InstanceLogSink } from '../host/instance-log.ts';
 import { appLogRow } from './app-log-row.ts';
-import { type RowWithCpu } from './request-cpu.ts';
+import { type CpuRowSink } from './request-cpu.ts';
 import { type LogWriter } from './log-store-writer.ts';
 
 /** What instances print, into the log store. */
@@ -31,22 +31,22 @@ export class InstanceLogStore implements InstanceLogSink {
 }
 
 /** One row for each request, into the log store; requests that reached no app have none. */
-export class RequestLogStore implements RequestLogSink {
+export class RequestLogStore implements CpuRowSink {
   readonly #writer: LogWriter;
 
   constructor(writer: LogWriter) {
     this.#writer = writer;
   }
 
-  write(row: RowWithCpu): void {
-    if (row.appId !== '') this.#writer.write(row.appId, requestRow(row));
+  write(row: RequestLogRow, cpuMs?: number): void {
+    if (row.appId !== '') this.#writer.write(row.appId, requestRow(row, cpuMs));
   }
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A row is written for each request: what is not there takes no room. */
-function requestRow(row: RowWithCpu): RequestRow {
+function requestRow(row: RequestLogRow, cpuMs: number | undefined): RequestRow {
   const { service, version, requestId, method, host, target, status, latencyMs, requestBytes, responseBytes, isLoadingRequest } = row;
   const stored: Writable<RequestRow> = {
     ...{ kind: 'request', atMs: row.startedAtMs, service, version, requestId, method, host, target, status },
@@ -54,7 +54,7 @@ function requestRow(row: RowWithCpu): RequestRow {
     clientAddress: row.clientAddress,
   };
   if (row.instanceId !== undefined) stored.instanceId = row.instanceId;
-  if (row.cpuMs !== undefined) stored.cpuMs = row.cpuMs;
+  if (cpuMs !== undefined) stored.cpuMs = cpuMs;
   if (row.coldStart !== undefined) stored.coldStart = roundedPhases(row.coldStart);
   if (row.traceId !== undefined && row.traceId !== requestId) stored.traceId = row.traceId;
   if (row.userAgent !== undefined) stored.userAgent = row.userAgent;

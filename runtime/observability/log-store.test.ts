@@ -266,6 +266,14 @@ describe('the log store', () => {
     expect(await read({ sinceMs: 40_000, untilMs: 43_000 })).toEqual(['40', '41', '42']);
   });
 
+  it('does not stop at a line that says an earlier time than those before it', async () => {
+    apps.write('guestbook', appRow(40_000, 'wanted'));
+    apps.write('guestbook', appRow(40_001, 'x'.repeat(100_000)));
+    apps.write('guestbook', appRow(40_000 - LIMITS.logTimeSlackMs + 1, 'said late'));
+    await apps.flush();
+    expect((await read({ sinceMs: 40_000 }))[0]).toBe('wanted');
+  });
+
   it('removes what is past its time, also of an app that has long been silent', async () => {
     apps.write('guestbook', appRow(1, 'old'));
     apps.write('other', appRow(1, 'new'));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type RequestLogRow } from '../../router/ports.ts';
 import { VirtualTime } from '../../sdk/support/virtual-time.ts';
-import { RequestCpu, type RowWithCpu } from './request-cpu.ts';
+import { RequestCpu } from './request-cpu.ts';
+
+type RowWithCpu = RequestLogRow & { readonly cpuMs?: number };
 
 const row = (requestId: string, latencyMs: number, changes: Partial<RequestLogRow> = {}): RequestLogRow => ({
   ...{ requestId, startedAtMs: 0, appId: 'a', service: 's', version: 'v', instanceId: 'i', method: 'GET', host: 'h', target: '/' },
@@ -25,7 +27,7 @@ function stage(): Stage {
   const made: Stage = {
     ...{ time, rows, micros: 0, busyMs: 0 },
     cpu: new RequestCpu(
-      { write: (each) => rows.push(each) },
+      { write: (each, cpuMs) => rows.push(cpuMs === undefined ? each : { ...each, cpuMs }) },
       () => (made.micros === undefined ? Promise.reject(new Error('the host is away')) : Promise.resolve(new Map([['i', made.micros]]))),
       () => made.busyMs,
       time,

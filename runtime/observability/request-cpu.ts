@@ -6,7 +6,10 @@ import { type Cancel, type Clock, type Timers } from '../../sdk/support/clock.ts
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type ReadInstanceCpu } from '../host/instance-cpu.ts';
 
-export type RowWithCpu = RequestLogRow & { readonly cpuMs?: number };
+/** Takes a row with what its request is estimated to have taken. */
+export interface CpuRowSink {
+  write(row: RequestLogRow, cpuMs?: number): void;
+}
 
 const HOLD_MS = 100;
 const MICROS_PER_MS = 1_000;
@@ -35,7 +38,7 @@ interface Held {
 }
 
 export class RequestCpu implements RequestLogSink {
-  readonly #next: { write(row: RowWithCpu): void };
+  readonly #next: CpuRowSink;
   readonly #read: ReadInstanceCpu;
   readonly #busyMs: (instanceId: string) => number | undefined;
   readonly #clock: Clock;
@@ -46,13 +49,7 @@ export class RequestCpu implements RequestLogSink {
   #isClosed = false;
 
   /** `busyMs`: how long the requests of an instance were in flight so far, all together; undefined when it is not known. */
-  constructor(
-    next: { write(row: RowWithCpu): void },
-    read: ReadInstanceCpu,
-    busyMs: (instanceId: string) => number | undefined,
-    clock: Clock,
-    timers: Timers,
-  ) {
+  constructor(next: CpuRowSink, read: ReadInstanceCpu, busyMs: (instanceId: string) => number | undefined, clock: Clock, timers: Timers) {
     this.#next = next;
     this.#read = read;
     this.#busyMs = busyMs;
@@ -81,14 +78,13 @@ export class RequestCpu implements RequestLogSink {
     this.#cancel = undefined;
     const held = this.#held;
     this.#held = [];
-    const ids = [...new Set(held.map(({ row }) => row.instanceId ?? ''))].slice(0, LIMITS.instancesPerHostMax);
+    const asked = new Set<string>();
+    for (const { row } of held) asked.add(row.instanceId ?? '');
+    const ids = [...asked].slice(0, LIMITS.instancesPerHostMax);
     const cpuMicros = await this.#read(ids).catch(() => new Map<string, number>());
     const nowMs = this.#clock.monotonicMs();
     for (const id of ids) this.#take(id, cpuMicros.get(id), nowMs, held);
-    for (const each of held) {
-      const cpuMs = this.#estimate(each);
-      this.#next.write(cpuMs === undefined ? each.row : { ...each.row, cpuMs });
-    }
+    for (const each of held) this.#next.write(each.row, this.#estimate(each));
     for (const [id, { atMs }] of this.#readings) if (nowMs - atMs > FORGET_MS) this.#readings.delete(id);
   }
 
