@@ -1,7 +1,7 @@
 // What joins the loopback of a program to the sockets of its instance: both implementations, as plain processes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -62,10 +62,14 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
         ...{ APPENGINE_EGRESS_PORT: String(egressPort), ...variables },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    closing.defer(() => void child.kill('SIGKILL'));
+    // Here no sandbox ends the program with its forwarder.
+    closing.defer(() => {
+      killGroup(child.pid);
+    });
     const exit = new Promise<string>((resolve) =>
       child.once('close', (code, signal) => {
         resolve(signal ?? String(code));
@@ -82,12 +86,8 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
   }
 
   const socket = () => join(directory, 'app.sock');
-  /** It is bound before it listens; a connection to find out would reach the program. */
-  const isListening = () =>
-    readFileSync('/proc/net/unix', 'utf8')
-      .split('\n')
-      .some((line) => line.includes(' 00010000 ') && line.endsWith(` ${socket()}`));
-  const untilReady = () => expect.poll(isListening, { timeout: 10_000, interval: 5 }).toBe(true);
+  /** It has its name once it listens. */
+  const untilReady = () => expect.poll(() => existsSync(socket()), { timeout: 10_000, interval: 5 }).toBe(true);
   const open = () => connect({ path: socket(), allowHalfOpen: true });
   const serveEgress = async (onConnection: (socket: Socket) => void): Promise<Server> => {
     const server = createServer({ allowHalfOpen: true }, onConnection);
@@ -104,7 +104,7 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
     expect(existsSync(socket())).toBe(false);
     app.child.kill('SIGTERM');
     await untilReady();
-    expect(app.out()).toBe('started\nlistening\n');
+    await expect.poll(app.out).toBe('started\nlistening\n');
     expect(await ask(open(), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 [^]*hello$/);
     await expect.poll(app.out).toBe('started\nlistening\nconnection\n');
   });
@@ -259,6 +259,14 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
     expect(await ask(open(), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/shared$/);
   });
 });
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended, with all of its group.
+  }
+}
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -420,11 +420,17 @@ static bool await_app(void) {
   struct stat there;
   if (lstat(app_address.sun_path, &there) == 0) return false;
   if (!table_has_listener("/proc/net/tcp") && !table_has_listener("/proc/net/tcp6")) return true;
-  /* It gets its name when connections are accepted: whoever sees it may connect. */
+  /* It gets its name when connections are accepted: whoever sees it may connect. A link takes no name that is taken: the
+   * program may have made its own socket in this moment. */
   struct sockaddr_un unnamed;
   unix_address(&unnamed, app_address.sun_path, "~");
   serve(APP, &unnamed, sizeof unnamed);
-  if (rename(unnamed.sun_path, app_address.sun_path) != 0) fail("the socket of the app");
+  if (link(unnamed.sun_path, app_address.sun_path) != 0) {
+    if (errno != EEXIST) fail("the socket of the app");
+    close(listeners[APP]);
+    listeners[APP] = -1;
+  }
+  unlink(unnamed.sun_path);
   return false;
 }
 

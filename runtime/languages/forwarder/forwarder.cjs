@@ -11,7 +11,7 @@
 // the command finds them where it would find the usual ones.
 'use strict';
 const { spawn } = require('node:child_process');
-const { existsSync, readFileSync, renameSync } = require('node:fs');
+const { existsSync, linkSync, readFileSync, unlinkSync } = require('node:fs');
 const net = require('node:net');
 const { constants } = require('node:os');
 const { join } = require('node:path');
@@ -63,10 +63,22 @@ function waitForListener(port, sinceMs) {
   isListening(port, (found) => (found ? serveApp(port) : again()));
 }
 
-/** It gets its name when connections are accepted: whoever sees it may connect. */
+/**
+ * It gets its name when connections are accepted: whoever sees it may connect. A link takes no name that is taken: the
+ * program may have made its own socket in this moment.
+ */
 function serveApp(port) {
   const unnamed = `${appSocket}~`;
-  serve(unnamed, () => connectApp(port)).once('listening', () => renameSync(unnamed, appSocket));
+  const server = serve(unnamed, () => connectApp(port));
+  server.once('listening', () => {
+    try {
+      linkSync(unnamed, appSocket);
+      unlinkSync(unnamed);
+    } catch (error) {
+      server.close();
+      if (error.code !== 'EEXIST') throw error;
+    }
+  });
 }
 
 /** By the kernel's own list: a connection made to find out would be one that the program has to serve. */
