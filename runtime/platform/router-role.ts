@@ -30,6 +30,8 @@ import { openFilesMax } from './open-files.ts';
 import { startProcessMetrics } from './process-metrics.ts';
 import { PLATFORM_SOCKET, type PlatformSettings, type PlatformWorld, type RunningRole } from './settings.ts';
 
+const CONNECTIONS_FEW = 1_000;
+
 /** The router with its scheduler. */
 export async function startRouter(settings: PlatformSettings, links: RoleLinks, world: PlatformWorld): Promise<RunningRole> {
   const { clock, timers, random, log } = world;
@@ -97,7 +99,9 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
     const caps = capsWithin(openFiles);
     const wanted = openFilesOf(capsWithin(undefined));
     if (openFiles !== undefined && openFiles < wanted) {
-      log.warn('The limit of open files makes the router serve fewer connections at once', { openFiles, wanted, ...caps });
+      // Thousands are plenty on the machines that have such limits; who must know of fewer is told at every start.
+      const level = caps.connections < CONNECTIONS_FEW ? 'warn' : 'info';
+      log[level]('The limit of open files makes the router serve fewer connections at once', { openFiles, wanted, ...caps });
     }
     const { tls, ports } = settings;
     server = new RouterServer({ routes: feed, instances: running, requestLog, blobs, accounts, quotas }, clock, timers, random, log, {
