@@ -1,6 +1,6 @@
 // What the host counts of instances: starts, ends, CPU and memory, whoever asked for them and whatever became of it.
 import { type Clock } from '../../../sdk/support/clock.ts';
-import { type InstanceHost, type InstanceView, isPlatformApp } from '../../host/instance.ts';
+import { type HostCapacity, type InstanceHost, type InstanceView, isPlatformApp } from '../../host/instance.ts';
 import { counter, gauge, type Labels, type MetricFamily, type MetricSource, type Sample } from './metric-family.ts';
 import { VersionSeries } from './version-series.ts';
 
@@ -17,14 +17,14 @@ class InstanceSeries {
 
 /** Follows the host's own list, so that nothing is counted where instances are started. */
 export class InstanceMetrics implements MetricSource {
-  readonly #host: Pick<InstanceHost, 'list' | 'watch'>;
+  readonly #host: Pick<InstanceHost, 'capacity' | 'list' | 'watch'>;
   readonly #clock: Clock;
   readonly #series = new VersionSeries(() => new InstanceSeries());
   /** Seen and not ended, and whether it was ever ready. */
   readonly #known = new Map<string, { wasReady: boolean }>();
   #end: () => void = () => undefined;
 
-  constructor(host: Pick<InstanceHost, 'list' | 'watch'>, clock: Clock) {
+  constructor(host: Pick<InstanceHost, 'capacity' | 'list' | 'watch'>, clock: Clock) {
     this.#host = host;
     this.#clock = clock;
   }
@@ -74,6 +74,7 @@ export class InstanceMetrics implements MetricSource {
         'Memory of instances now.',
         all.map(([labels]) => ({ labels, value: sumOf(labels, ({ memoryBytes = 0 }) => memoryBytes) })),
       ),
+      ...memoryFamilies(await this.#host.capacity()),
     ];
   }
 
@@ -91,6 +92,16 @@ export class InstanceMetrics implements MetricSource {
     series.exits.set(reason, (series.exits.get(reason) ?? 0) + 1);
     series.endedCpuMicros += view.cpuMicros ?? 0;
   }
+}
+
+/** Of all instances together, the platform's own included; nothing where there is no budget. */
+function memoryFamilies({ memory }: HostCapacity): MetricFamily[] {
+  if (!memory) return [];
+  const alone = (value: number): Sample[] => [{ labels: {}, value }];
+  return [
+    gauge('appengine_memory_budget_bytes', 'Memory that all instances together may take.', alone(memory.budgetBytes)),
+    gauge('appengine_memory_committed_bytes', 'Memory that they use, and what is kept free for them.', alone(memory.committedBytes)),
+  ];
 }
 
 function reasonOf({ exit }: InstanceView, wasReady: boolean): string {

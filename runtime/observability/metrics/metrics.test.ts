@@ -199,7 +199,12 @@ describe('instances', () => {
       stderrTail: '',
     });
     const metrics = new InstanceMetrics(
-      { list: () => Promise.resolve([...views.values()]), watch: (listener) => watchers.add(listener) },
+      {
+        list: () => Promise.resolve([...views.values()]),
+        watch: (listener) => watchers.add(listener),
+        capacity: () =>
+          Promise.resolve({ instances: 1, instancesMax: 9, memory: { budgetBytes: 1_000, usedBytes: 100, committedBytes: 300 } }),
+      },
       new VirtualTime(),
     );
     metrics.start();
@@ -218,6 +223,8 @@ describe('instances', () => {
     expect(valueOf(families, `appengine_instance_exits_total{${labels},reason="out_of_memory"}`)).toBe(1);
     expect(valueOf(families, `appengine_cpu_seconds_total{${labels}}`)).toBe(2.5);
     expect(valueOf(families, `appengine_memory_bytes{${labels}}`)).toBe(100);
+    expect(valueOf(families, 'appengine_memory_budget_bytes')).toBe(1_000);
+    expect(valueOf(families, 'appengine_memory_committed_bytes')).toBe(300);
     expect(metricsText(families)).not.toContain('~images');
   });
 });
