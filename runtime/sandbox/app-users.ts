@@ -20,7 +20,8 @@ export interface AppUsers {
   give(directory: string, appId: string): Promise<void>;
   /** The opposite, once no process of the build is left: readable for every app, writable for none, no setuid bits. */
   takeBack(directory: string): Promise<void>;
-  close(): void;
+  /** Waits for what was begun: nothing is written after it. */
+  close(): Promise<void>;
 }
 
 /** All apps are the user that runs the platform. */
@@ -44,7 +45,7 @@ export class SharedUser implements AppUsers {
     return Promise.resolve();
   }
 
-  close(): void {
-    // Nothing is held.
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 }

@@ -27,6 +27,7 @@ export class SeparateUsers implements AppUsers {
   #record: UserRecord;
   /** Writes go one after another, each with all that is known. */
   #written: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor(options: SeparateUsersOptions) {
     this.#options = options;
@@ -45,6 +46,7 @@ export class SeparateUsers implements AppUsers {
   userOf(appId: string): Promise<AppUser> {
     const known = this.#users.get(appId);
     if (known) return known;
+    if (this.#isClosed) return Promise.reject(new PlatformError('INSTANCE_SPAWN_FAILED', 'the platform is stopping'));
     const made = this.#make(appId).catch((cause: unknown) => {
       this.#users.delete(appId);
       throw new PlatformError('INSTANCE_SPAWN_FAILED', `no user of its own for the app: ${String(cause)}`, { cause });
@@ -63,7 +65,9 @@ export class SeparateUsers implements AppUsers {
     await run('chmod', ['-R', 'u+rwX,go+rX,go-w,a-s', '--', directory]);
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled([...this.#users.values(), this.#written]);
     for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor);
     this.#users.clear();
   }

@@ -159,3 +159,16 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
     expect(result.code).toBe(0);
   });
 });
+
+test.skipIf(skip !== undefined)('a user that is being made when the host closes is on disk by then, and none is made after', async () => {
+  const fixture = await HostFixture.open('bubblewrap');
+  try {
+    const late = fixture.users.userOf('late');
+    await fixture.users.close();
+    expect(readText(join(fixture.directory, 'app-users'))).toContain('late');
+    expect(await late).toBeDefined();
+    await expect(fixture.users.userOf('later')).rejects.toThrow('the platform is stopping');
+  } finally {
+    await fixture.close();
+  }
+});
