@@ -87,7 +87,7 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
     const options = { dataDirectory: fixture.directory, recordFile: join(fixture.directory, 'app-users') };
     const again = await startAppUsers(sandbox, new MemoryLog(), options);
     const uids = await Promise.all(['third', 'escaped', 'victim', 'fourth'].map(async (appId) => (await again.userOf(appId))?.uid));
-    again.close();
+    await again.close();
     expect(new Set(uids).size).toBe(4);
     expect(uids.slice(1, 3)).toEqual([before, await uidOf('victim')]);
   });
