@@ -13,6 +13,7 @@ import { type RequestRecord } from './request-record.ts';
 import { type Route } from './route-table.ts';
 import { isParserError, TrailerConnection } from './trailer-connection.ts';
 import { acceptsTrailers, passedAnnouncement, passedTrailers } from './trailer-policy.ts';
+import { endWhole } from './small-answer.ts';
 import { type UpstreamConnection, type UpstreamHandler, type Upstreams } from './upstreams.ts';
 
 export type AttemptOutcome =
@@ -174,7 +175,8 @@ class Attempt implements UpstreamHandler, RunningAttempt {
     }
     if (this.#bytes === this.#head?.contentLength) {
       // The last of it: head, body and end leave in one write.
-      this.#response.end(chunk);
+      if (this.#bytes === chunk.length) endWhole(this.#response, chunk);
+      else this.#response.end(chunk);
       return true;
     }
     if (this.#response.write(chunk)) return true;
