@@ -30,7 +30,7 @@ export function printTable(table: BenchTable): void {
       figure(row.ours),
       figure(row.peer),
       row.unit,
-      row.ratio.toFixed(2),
+      Number.isFinite(row.ratio) ? row.ratio.toFixed(2) : '-',
       row.budget ?? '',
       row.peerName,
     ]),
