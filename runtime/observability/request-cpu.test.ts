@@ -93,4 +93,27 @@ describe('the CPU time of a request', () => {
     made.cpu.write(row('afterwards', 10));
     expect(made.rows).toHaveLength(4);
   });
+
+  it('loses no row of a reading that is under way when it closes, and begins no second one before', async () => {
+    const time = new VirtualTime();
+    const rows: string[] = [];
+    const asked: ((found: ReadonlyMap<string, number>) => void)[] = [];
+    const read = () => new Promise<ReadonlyMap<string, number>>((resolve) => asked.push(resolve));
+    const cpu = new RequestCpu({ write: ({ requestId }) => rows.push(requestId) }, read, () => 0, time, time);
+    cpu.write(row('first', 1));
+    time.advance(100);
+    cpu.write(row('second', 1));
+    time.advance(1_000);
+    expect(asked).toHaveLength(1);
+    asked[0]?.(new Map());
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    expect(rows).toEqual(['first']);
+    time.advance(100);
+    expect(asked).toHaveLength(2);
+    cpu.close();
+    expect(rows).toEqual(['first', 'second']);
+    asked[1]?.(new Map());
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    expect(rows).toEqual(['first', 'second']);
+  });
 });

@@ -45,6 +45,8 @@ export class RequestCpu implements RequestLogSink {
   readonly #timers: Timers;
   readonly #readings = new Map<string, Reading>();
   #held: Held[] = [];
+  /** Rows of the reading that is under way: one at a time, so that a slow host holds no more rows than there may be. */
+  #asking: readonly Held[] = [];
   #cancel: Cancel | undefined;
   #isClosed = false;
 
@@ -63,29 +65,38 @@ export class RequestCpu implements RequestLogSink {
       return;
     }
     this.#held.push({ row, endMs: this.#clock.monotonicMs() });
-    this.#cancel ??= this.#timers.after(HOLD_MS, () => void this.#pass());
+    if (this.#asking.length === 0) this.#schedule();
   }
 
   /** Lets everything go that waits, without estimates. */
   close(): void {
     this.#isClosed = true;
     this.#cancel?.();
-    for (const { row } of this.#held) this.#next.write(row);
+    for (const { row } of [...this.#asking, ...this.#held]) this.#next.write(row);
     this.#held = [];
+  }
+
+  #schedule(): void {
+    this.#cancel ??= this.#timers.after(HOLD_MS, () => void this.#pass());
   }
 
   async #pass(): Promise<void> {
     this.#cancel = undefined;
     const held = this.#held;
+    this.#asking = held;
     this.#held = [];
     const asked = new Set<string>();
     for (const { row } of held) asked.add(row.instanceId ?? '');
     const ids = [...asked].slice(0, LIMITS.instancesPerHostMax);
     const cpuMicros = await this.#read(ids).catch(() => new Map<string, number>());
+    // Then these rows have gone already.
+    if (this.#isClosed) return;
     const nowMs = this.#clock.monotonicMs();
     for (const id of ids) this.#take(id, cpuMicros.get(id), nowMs, held);
     for (const each of held) this.#next.write(each.row, this.#estimate(each));
     for (const [id, { atMs }] of this.#readings) if (nowMs - atMs > FORGET_MS) this.#readings.delete(id);
+    this.#asking = [];
+    if (this.#held.length > 0) this.#schedule();
   }
 
   #take(id: string, cpuMicros: number | undefined, atMs: number, held: readonly Held[]): void {
