@@ -5,10 +5,10 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { freePort, isListening } from '../contract/free-port.ts';
 import { type LoadOrder } from './router-parts/load-order.ts';
 import { type BenchRow, type BenchTable, printTable } from './table.ts';
 
@@ -266,24 +266,10 @@ backend app
   return { child, port };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 async function listening(port: number, child: ChildProcess): Promise<void> {
   const endMs = performance.now() + 5_000;
   while (performance.now() < endMs && child.exitCode === null) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true));
-      socket.on('error', () => resolve(false));
-      socket.on('connect', () => socket.destroy());
-    });
-    if (isOpen) return;
+    if (await isListening(port)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new Error(`Nothing listens on port ${port}`);

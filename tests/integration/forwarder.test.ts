@@ -8,6 +8,7 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { freePort } from '../contract/free-port.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const script = join(repository, 'runtime/languages/forwarder/forwarder.cjs');
@@ -266,14 +267,6 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // It has ended, with all of its group.
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Sends, ends its side, and resolves with what comes until the other side ends. */

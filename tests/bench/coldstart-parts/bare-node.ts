@@ -1,6 +1,6 @@
 // The peer: `node server.cjs` on a TCP port, as a shell starts it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { freePort } from '../../contract/free-port.ts';
 import { firstByte } from './first-byte.ts';
 
 export interface BareNode {
@@ -29,14 +29,4 @@ export async function startBareNode(program: string, directory: string, retryMs:
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
 }
