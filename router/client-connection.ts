@@ -30,6 +30,8 @@ export interface RequestClient {
   readonly gone: AbortSignal;
   opened(request: ConnectionRequest): void;
   answered(request: ConnectionRequest): void;
+  /** Whether its answer is not waiting for that of another. */
+  sends(request: ConnectionRequest): boolean;
   /** Throws ROUTE_QUEUE_FULL when the client pipelines without end. */
   admit(): void;
   /** Why a request's body can no longer come whole, if so. */
@@ -106,6 +108,10 @@ export class ClientConnection implements RequestClient {
     this.#idleSinceMs = this.#clock.monotonicMs();
     if (this.#malformed) this.#answerMalformed();
     else if (this.#isClosingAfterAnswer) closeAfterReading(this.socket, this.#timers);
+  }
+
+  sends(request: ConnectionRequest): boolean {
+    return this.#requests[0] === request;
   }
 
   get isEnding(): boolean {

@@ -37,6 +37,7 @@ export class Exchange extends RequestRecord {
   /** Monotonic time since which the client takes nothing of a waiting answer. */
   stalledSinceMs: number | undefined;
   #bodyCheck: { readonly bytes: number; readonly atMs: number } | undefined;
+  #answerCheck: { readonly taken: number; readonly atMs: number } | undefined;
 
   readonly #onClosed: (exchange: Exchange) => void;
 
@@ -77,9 +78,23 @@ export class Exchange extends RequestRecord {
 
   /** The limit of time that is passed now, if any. `nowMs` is monotonic. */
   overdue(nowMs: number): 'ROUTE_DEADLINE' | 'ROUTE_REQUEST_TIMEOUT' | 'CANCELLED' | undefined {
-    if (nowMs - this.start.startedMs > this.deadlineMs) return 'ROUTE_DEADLINE';
     if (this.stalledSinceMs !== undefined && nowMs - this.stalledSinceMs > LIMITS.responseStallMs) return 'CANCELLED';
+    if (this.#isAnswerStuck(nowMs)) return 'CANCELLED';
+    if (nowMs - this.start.startedMs > this.deadlineMs) return 'ROUTE_DEADLINE';
     return this.#isBodySlow(nowMs) ? 'ROUTE_REQUEST_TIMEOUT' : undefined;
+  }
+
+  /** Of an answer that is not an instance's, or no longer: a file, a page, the end of what an app said. */
+  #isAnswerStuck(nowMs: number): boolean {
+    const { response } = this;
+    const isOurs = response.headersSent && this.attempt === undefined && this.connection.sends(this);
+    const left = isOurs ? response.writableLength : 0;
+    const taken = this.responseBytes - left;
+    if (left === 0 || this.#answerCheck?.taken !== taken) {
+      this.#answerCheck = left === 0 ? undefined : { taken, atMs: nowMs };
+      return false;
+    }
+    return nowMs - this.#answerCheck.atMs > LIMITS.responseStallMs;
   }
 
   #isBodySlow(nowMs: number): boolean {

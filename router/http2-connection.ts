@@ -185,6 +185,10 @@ class StreamClient implements RequestClient {
     this.#connection.answered(request);
   }
 
+  sends(): boolean {
+    return true;
+  }
+
   admit(): void {
     this.#connection.admit();
   }

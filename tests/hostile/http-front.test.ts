@@ -4,10 +4,11 @@ import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../sdk/support/clock.ts';
 import { VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { type VersionRoutes } from '../../router/ports.ts';
 import { HttpFront, statuses, until } from './http-front.ts';
 
 let front: HttpFront;
@@ -150,6 +151,65 @@ describe('47 slowness', () => {
     expect(front.requestLog.rows).toHaveLength(1);
     expect(front.instances.released[0]?.outcome).toBe('cancelled');
     socket.destroy();
+  });
+
+  /** A handler for /static, and the file behind it. */
+  const withFile = async (bytes: number): Promise<{ readonly version: Partial<VersionRoutes>; readonly put: () => Promise<void> }> => {
+    const sha256 = 'd'.repeat(64);
+    return {
+      version: {
+        handlers: [
+          { kind: 'static-dir', url: '/static', directory: 'public', expirationSeconds: 0 },
+          { kind: 'script', url: '/.*' },
+        ],
+        files: { 'public/x': { sha256, bytes } },
+      },
+      put: async () => {
+        const folder = await mkdtemp(join(tmpdir(), 'hostile-blob-'));
+        onTestFinished(() => rm(folder, { recursive: true }));
+        await writeFile(join(folder, 'blob'), Buffer.alloc(bytes, 'f'));
+        front.blobs.paths.set(sha256, join(folder, 'blob'));
+      },
+    };
+  };
+
+  it('47 a client that takes nothing of a file is cut off', async () => {
+    const clock = skippingClock();
+    const time = new VirtualTime();
+    // More than the kernel's buffers of both ends hold.
+    const { version, put } = await withFile(64 * 1024 * 1024);
+    front = await HttpFront.start({ clock, timers: time, version });
+    await put();
+    const socket = front.connect().pause();
+    socket.write(get('/static/x'));
+    await until(() => front.router.requestsInFlight === 1);
+    for (let count = 0; count < 100 && front.router.requestsInFlight > 0; count++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      clock.skip(LIMITS.responseStallMs / 10);
+      time.advance(1_000);
+    }
+    expect(front.router.requestsInFlight).toBe(0);
+    expect(front.requestLog.rows).toHaveLength(1);
+    socket.destroy();
+  });
+
+  it('47 an answer that waits for one before it is not taken for one that nobody takes', async () => {
+    const clock = skippingClock();
+    const time = new VirtualTime();
+    const { version, put } = await withFile(3);
+    front = await HttpFront.start({ clock, timers: time, version });
+    await put();
+    let finish = (): void => undefined;
+    await front.app((_request, response) => (finish = () => response.end('late')));
+    const both = front.send(`${get('/').replace('Connection: close\r\n', '')}${get('/static/x')}`);
+    await until(() => front.seen.length === 1 && front.router.requestsInFlight === 2);
+    for (let count = 0; count < 30; count++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.skip(LIMITS.responseStallMs / 10);
+      time.advance(1_000);
+    }
+    finish();
+    expect(await both).toMatch(/late[^]*fff$/);
   });
 
   it('47 an idle connection is closed', async () => {
@@ -296,6 +356,21 @@ describe('54 answers that poison a connection', () => {
     const answer = await front.send(get('/').replace('GET', 'HEAD'));
     expect(answer).toMatch(/\r\n\r\n$/);
     expect(await front.send(get('/'))).toMatch(/ok$/);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('54 a length that is too long: the client sees that its answer is cut short', async () => {
+    front = await HttpFront.start();
+    let requests = 0;
+    const sockets = await front.rawApp((socket) => {
+      requests++;
+      if (requests === 1) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok');
+      else socket.write(good);
+    });
+    // The connection ends before the ten bytes, and nothing fills them up.
+    expect(await front.send(get('/'))).toMatch(/^HTTP\/1\.1 200 [^]*Content-Length: 10\r\n[^]*\r\n\r\nok$/);
+    expect(front.instances.released.map(({ outcome }) => outcome)).toEqual(['failed']);
+    expect(await front.send(get('/'))).toMatch(/\r\n\r\nok$/);
     expect(sockets).toHaveLength(2);
   });
 });

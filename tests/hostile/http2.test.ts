@@ -1,7 +1,10 @@
 // Hostile number 50, and 40 to 48, 55, 56 as far as HTTP/2 has them: frames and heads that are malformed, or without end.
 import { constants } from 'node:http2';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { FixedCertificates } from '../../router/tls.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemClock, type Clock } from '../../sdk/support/clock.ts';
@@ -213,6 +216,38 @@ describe('50 floods over HTTP/2', () => {
     aheadMs += LIMITS.clientIdleMs + 1;
     time.advance(1_000);
     await until(() => front.router.connectionsOpen === 0);
+  });
+
+  it("47 a window that stays shut on a small answer, a file's or an app's: cut in the end", async () => {
+    let aheadMs = 0;
+    const clock: Clock = { nowMs: () => systemClock.nowMs(), monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const time = new VirtualTime();
+    const sha256 = 'd'.repeat(64);
+    const handlers = [
+      { kind: 'static-dir', url: '/static', directory: 'public', expirationSeconds: 0 },
+      { kind: 'script', url: '/.*' },
+    ] as const;
+    await start({ clock, timers: time, version: { handlers, files: { 'public/x': { sha256, bytes: 3 } } } });
+    await front.app((_request, response) => response.end('abc'));
+    const folder = await mkdtemp(join(tmpdir(), 'hostile-blob-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'blob'), 'abc');
+    front.blobs.paths.set(sha256, join(folder, 'blob'));
+    const peer = await open(Buffer.from([0, 4, 0, 0, 0, 0]));
+    const file = block([...GET.filter(([name]) => name !== ':path'), [':path', '/static/x']]);
+    peer.send(request(1), frame(FRAME.headers, END_STREAM | END_HEADERS, 3, file));
+    await until(() => peer.of(FRAME.headers).length === 2);
+    for (let count = 0, answered = 0; count < 10; count++) {
+      aheadMs += LIMITS.responseStallMs / 5;
+      time.advance(1_000);
+      // It is there, and says so: only its window is shut.
+      for (const { payload } of peer.of(FRAME.ping).slice(answered)) peer.send(frame(FRAME.ping, 1, 0, payload));
+      answered = peer.of(FRAME.ping).length;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await until(() => peer.of(FRAME.reset).length === 2);
+    expect(front.router.requestsInFlight).toBe(0);
+    expect(peer.socket.closed).toBe(false);
   });
 
   it('50 more streams than are allowed: refused, one by one', async () => {
