@@ -18,6 +18,43 @@ describe('guardRequest', () => {
     expect(() => guardRequest({ ...head, url: '/' })).toThrow(expect.objectContaining({ code: 'ROUTE_BAD_REQUEST' }));
   });
 
+  // Node's parser refuses most of these too, so the hostile tests would not miss one of them here.
+  it.each<[string, readonly string[]]>([
+    ['both a length and an encoding', ['Content-Length', '5', 'Transfer-Encoding', 'chunked']],
+    ['two encodings', ['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked']],
+    ...['', 'identity', 'chunked, chunked', 'chunked, gzip', 'gzip, chunked', 'xchunked', '"chunked"', 'chunked;a=b'].map(
+      (encoding): [string, string[]] => [`the encoding ${encoding}`, ['transfer-encoding', encoding]],
+    ),
+    ['two lengths', ['Content-Length', '5', 'content-length', '5']],
+    ...['', ' ', '+5', '-5', '0x5', '5,5', '5 5', '5.0', '1e1', '٥', '1'.repeat(16)].map((length): [string, string[]] => [
+      `the length ${length}`,
+      ['Content-Length', length],
+    ]),
+    ['two hosts', ['host', 'h']],
+  ])('refuses %s', (_name, rawHeaders) => {
+    expect(() => request(rawHeaders)).toThrow(expect.objectContaining({ code: 'ROUTE_BAD_REQUEST' }));
+  });
+
+  it.each<[string, Partial<Parameters<typeof guardRequest>[0]>]>([
+    ['no host', { rawHeaders: [] }],
+    ['no host beside an absolute target', { rawHeaders: [], url: 'http://h/' }],
+    ['an empty host', { rawHeaders: ['Host', ''] }],
+    ['an empty host in the target', { url: 'http:///' }],
+    ['an encoding in HTTP/1.0', { httpVersion: '1.0', rawHeaders: ['Host', 'h', 'Transfer-Encoding', 'chunked'] }],
+  ])('refuses %s', (_name, change) => {
+    const head = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: ['Host', 'h'] };
+    expect(() => guardRequest({ ...head, ...change })).toThrow(expect.objectContaining({ code: 'ROUTE_BAD_REQUEST' }));
+  });
+
+  it.each(['TRACE', 'CONNECT'])('refuses %s', (method) => {
+    expect(() => request([], method)).toThrow(expect.objectContaining({ code: 'ROUTE_METHOD_NOT_ALLOWED' }));
+  });
+
+  it('takes the target’s host before the header’s', () => {
+    const head = { method: 'GET', url: 'http://target/', httpVersion: '1.1', rawHeaders: ['Host', 'header'] };
+    expect(guardRequest(head).host).toBe('target');
+  });
+
   it('maps the parser’s errors', () => {
     expect(parserErrorCode({ code: 'HPE_HEADER_OVERFLOW' })).toBe('ROUTE_HEADERS_TOO_LARGE');
     expect(parserErrorCode({ code: 'ERR_HTTP_REQUEST_TIMEOUT' })).toBe('ROUTE_REQUEST_TIMEOUT');

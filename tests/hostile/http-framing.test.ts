@@ -65,6 +65,7 @@ describe('41 lengths that are not one number', () => {
 describe('42 hosts', () => {
   it('42 two Host headers', async () => refused(request(['Host: other.localhost'])));
   it('42 none', async () => refused('GET / HTTP/1.1\r\n\r\n'));
+  it('42 none beside an absolute target', async () => refused('GET http://hello.localhost/ HTTP/1.1\r\n\r\n'));
   it('42 an empty one', async () => refused('GET / HTTP/1.1\r\nHost:\r\n\r\n'));
 
   it.each([
@@ -158,6 +159,9 @@ describe('45 absolute targets', () => {
 });
 
 describe('48 heads that are too large', () => {
+  // An app's own server has limits too: it must not even be asked.
+  afterEach(() => expect(front.instances.acquired).toEqual([]));
+
   it('48 a line of 64 KiB', async () => {
     expect(statuses(await front.send(request([`X-A: ${'a'.repeat(64 * 1024)}`])))).toEqual([431]);
   });

@@ -84,6 +84,31 @@ describe('58 a session cookie of another app', () => {
     expect(await statusOf('/api/x', session(token('other')), 'other.localhost')).toBe(200);
   });
 
+  it('58 is for one host alone: __Host-, Secure and without Domain where the connection is secure', async () => {
+    await front.close();
+    front = await HttpFront.start({ clock: time, sessionKey: KEY, trustedProxies: ['127.0.0.1'] });
+    front.accounts.byEmail.set('ada@example.com', { userId: '11', email: 'ada@example.com', isAdmin: false, epoch: 1, password: 'p' });
+    const https = { 'X-Forwarded-Proto': 'https', Origin: 'https://hello.localhost' };
+    const page = await ask('/_ah/login', https);
+    const [, nonce = ''] = /^Set-Cookie: (__Host-appengine-form=[^;]+);/im.exec(page) ?? [];
+    const [, formToken = ''] = /name="form_token" value="([^"]+)"/.exec(page) ?? [];
+    const form = `continue=%2F&email=ada%40example.com&password=p&form_token=${formToken}`;
+    const lines = Object.entries({ ...https, Cookie: nonce, 'Content-Length': form.length }).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
+    const type = 'Content-Type: application/x-www-form-urlencoded';
+    const answer = await front.send(
+      `POST /_ah/login HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\n${type}\r\n${lines.join('')}\r\n${form}`,
+    );
+    expect(statuses(answer)).toEqual([303]);
+    const cookies = [...`${page}${answer}`.matchAll(/^Set-Cookie: (.*?)\r$/gim)].map(([, cookie]) => cookie);
+    expect(cookies.some((cookie) => cookie?.startsWith('__Host-appengine-session=v1.'))).toBe(true);
+    for (const cookie of cookies) {
+      expect(cookie).toMatch(/^__Host-[^]*; Path=\/;[^]*; HttpOnly;[^]*; Secure$/);
+      expect(cookie).not.toMatch(/domain/i);
+    }
+  });
+
   it('58 does not reach the app that its own visitors sign in to', async () => {
     await ask('/', { Cookie: `a=1; appengine-session=${token('hello')}; b=2` });
     await ask('/', session(token('hello')));

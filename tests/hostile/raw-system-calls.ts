@@ -9,16 +9,17 @@ export const rawSystemCallsSkip = existsSync('/usr/bin/python3') ? undefined : '
 
 export interface RawCall {
   readonly name: SystemCallName;
-  /** Numbers; a string becomes a pointer to it, 'buffer' to 4 KiB of zeros. */
+  /** Numbers; a string becomes a pointer to it, 'buffer' to 4 KiB of zeros; 'self' is the caller's process. */
   readonly args: readonly (number | bigint | string)[];
 }
 
 const PROGRAM = `
-import ctypes, errno, json, sys
+import ctypes, errno, json, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 def argument(value):
     if value == 'buffer': return ctypes.c_void_p(ctypes.addressof(room))
+    if value == 'self': return ctypes.c_ulong(os.getpid())
     if not value.startswith('#'): return ctypes.c_char_p(value.encode())
     return ctypes.c_ulong(int(value[1:]))
 for number, args in json.loads(sys.argv[1]):

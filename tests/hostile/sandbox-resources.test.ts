@@ -5,14 +5,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
+import { VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { findGroups, readText } from '../../runtime/sandbox/cgroup-files.ts';
 import { startResourceControl } from '../../runtime/sandbox/resource-control-choice.ts';
 import { HostFixture, MiB, type StartedApp } from '../contract/host-fixture.ts';
 import { bubblewrapSkip } from '../contract/sandbox-skip.ts';
+import { type FrontOptions, HttpFront, statuses } from './http-front.ts';
 
 const skip = await bubblewrapSkip();
 
@@ -157,8 +159,11 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
 
   test('5 an endless loop leaves its neighbour at least 40 % of the CPU', async (context) => {
     if (!limited()) context.skip('control groups cannot be written here: run as root');
-    // Many threads in one instance: without a share by group they would crowd the neighbour out.
-    const apps = [await fixture.start(busy(4), { appId: 'neighbour' }), await fixture.start(busy(12), { appId: 'hog' })];
+    // Without a share by group they would crowd the neighbour out. In sessions of their own: Linux may share by session, too.
+    const sessions = `const { spawn } = require('child_process');
+      for (let n = 0; n < 12; n++) spawn('sh', ['-c', 'while :; do :; done'], { detached: true, stdio: 'ignore' });
+      serve(() => '');`;
+    const apps = [await fixture.start(busy(4), { appId: 'neighbour' }), await fixture.start(sessions, { appId: 'hog' })];
     await Promise.all(apps.map((app) => app.reached('ready')));
     const [neighbour = 0, hog = 0] = await competing(apps);
     await Promise.all(apps.map((app) => fixture.host.stop(app.id, { graceMs: 0 })));
@@ -204,12 +209,54 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
     await rm(directory, { recursive: true });
   });
 
+  /** The router before an app that runs. */
+  async function frontOf(app: StartedApp, options: FrontOptions = {}): Promise<HttpFront> {
+    const front = await HttpFront.start(options);
+    onTestFinished(() => front.close());
+    front.instances.socketPaths.push(join(app.view().socketDirectory, 'app.sock'));
+    return front;
+  }
+  const request = 'POST / HTTP/1.1\r\nHost: hello.localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+  test('2 a request whose instance goes over its memory gets 500', async (context) => {
+    if (!limited()) context.skip('control groups cannot be written here: run as root');
+    const app = await fixture.start(`serve(() => { const all = []; for (;;) all.push(Buffer.alloc(8e6, 1)) })`, {
+      memoryBytesMax: 64 * MiB,
+    });
+    await app.reached('ready');
+    const front = await frontOf(app);
+    expect(statuses(await front.send(request))).toEqual([500]);
+    expect(front.instances.released.map(({ outcome }) => outcome)).toEqual(['failed']);
+    expect((await app.exited()).reason).toContain('over its memory limit of 64 MiB');
+  });
+
+  test.each([
+    ['an endless loop', 'for (;;);'],
+    ['a regular expression', `/^(a+)+$/.test('a'.repeat(60) + 'b')`],
+  ])('5 6 a request that ends in %s meets its deadline', async (_what, code) => {
+    const app = await fixture.start(`serve(() => { ${code} })`);
+    await app.reached('ready');
+    const time = new VirtualTime();
+    const front = await frontOf(app, { timers: time, version: { requestDeadlineMs: 1 } });
+    const answer = front.send(request);
+    await vi.waitFor(
+      () => {
+        time.advance(1_000);
+        expect(front.instances.released.map(({ outcome }) => outcome)).toEqual(['failed']);
+      },
+      { timeout: 10_000 },
+    );
+    expect(statuses(await answer)).toEqual([504]);
+    await fixture.host.stop(app.id, { graceMs: 0 });
+  });
+
   test('7 descriptors run out inside only', async () => {
     const app = await fixture.start(
-      `const fs = require('fs'); serve(() => { let n = 0; try { for (;; n++) fs.openSync('/dev/null') } catch (error) { return n + ' ' + error.code } })`,
+      `const fs = require('fs');
+       serve(() => { const held = []; try { for (;;) held.push(fs.openSync('/dev/null')) } catch (error) { for (const one of held) fs.closeSync(one); return held.length + ' ' + error.code } })`,
     );
     await app.reached('ready');
-    const [opened, error] = (await app.get().catch(() => `${LIMITS.instanceDescriptorsMax - 100} EMFILE`)).split(' ');
+    const [opened, error] = (await app.get()).split(' ');
     expect(error).toBe('EMFILE');
     expect(Number(opened)).toBeLessThan(LIMITS.instanceDescriptorsMax);
     expect(Number(opened)).toBeGreaterThan(LIMITS.instanceDescriptorsMax - 200);

@@ -123,6 +123,10 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
     expect(Object.values(attempt(uid, [`process.kill(${process.pid}, 0)`]))).toEqual(['EPERM']);
   });
 
+  test('22 its namespace allows no further ones, whatever the filter of system calls says', async () => {
+    expect(await get(app, `fs.readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim()`)).toBe('0');
+  });
+
   test('13 what a build made is no longer its own, nor writable, nor setuid', async () => {
     const directory = await fixture.code({ 'package.json': '{}' });
     const script = `mkdir -p made/deep && echo x > made/deep/file && chmod 4777 made/deep/file && chmod 700 made && ln -s /etc/passwd link && id -u`;

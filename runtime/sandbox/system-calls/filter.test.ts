@@ -159,29 +159,19 @@ describe.each(architectures)('the filter of %s', (architecture) => {
     expect(ask(architecture, 'socketpair', 1, 1, 0)).toBe('allow');
   });
 
+  // Written out once more: an app without capabilities is refused most of these by the kernel itself, so that no hostile test
+  // would miss one of them here.
   it('forbids by name what docs/security.md says that it does', () => {
-    const forbidden: SystemCallName[] = [
-      'bpf',
-      'perf_event_open',
-      'userfaultfd',
-      'keyctl',
-      'add_key',
-      'request_key',
-      'kexec_load',
-      'init_module',
+    const forbidden: readonly SystemCallName[] = [
+      ...(['ptrace', 'process_vm_readv', 'process_vm_writev', 'kcmp', 'pidfd_getfd'] as const),
+      ...(['mount', 'umount2', 'pivot_root', 'chroot', 'setns', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'move_mount'] as const),
+      ...(['open_tree', 'open_tree_attr', 'mount_setattr', 'open_by_handle_at'] as const),
+      ...(['bpf', 'perf_event_open', 'userfaultfd', 'add_key', 'request_key', 'keyctl'] as const),
+      ...(['kexec_load', 'kexec_file_load', 'init_module', 'finit_module', 'delete_module'] as const),
+      ...(['settimeofday', 'clock_settime', 'adjtimex', 'clock_adjtime', 'sethostname', 'setdomainname', 'reboot'] as const),
+      ...(['swapon', 'swapoff', 'quotactl', 'quotactl_fd', 'acct', 'syslog', 'vhangup', 'fanotify_init', 'fanotify_mark'] as const),
     ];
-    const more: SystemCallName[] = [
-      'mount',
-      'umount2',
-      'pivot_root',
-      'setns',
-      'fsopen',
-      'open_tree',
-      'ptrace',
-      'process_vm_readv',
-      'open_by_handle_at',
-    ];
-    for (const name of [...forbidden, ...more]) expect(ask(architecture, name)).toBe('EPERM');
+    for (const name of forbidden) expect([name, ask(architecture, name)]).toEqual([name, 'EPERM']);
     for (const name of ['io_uring_setup', 'io_uring_enter', 'io_uring_register'] as const) expect(ask(architecture, name)).toBe('ENOSYS');
     expect(ask(architecture, 'personality', 0x4_0000)).toBe('EPERM');
     expect(ask(architecture, 'prctl', 35)).toBe('EINVAL');
