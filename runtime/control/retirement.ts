@@ -5,19 +5,25 @@ import { type InstanceHost } from '../host/instance.ts';
 import { type BundleStore } from './bundle-store.ts';
 
 const POLL_MS = 100;
-/** Once a deployment's plan is withdrawn the scheduler drains its instances; what is still there then is stopped. */
-const DRAIN_MS = 5_000;
+/** The router hears a little later that the plan is withdrawn; the time of /_ah/stop must not be cut by that. */
+const HEARD_MS = 1_000;
+/** What of an instance is not gone this long after SIGKILL was due never goes. */
+const GONE_MS = 2 * LIMITS.instanceStopGraceMs;
 
-/** Takes away what is left of a deployment that no record names any more: its instances first, then its code. */
+/**
+ * Takes away what is left of a deployment that no record names any more: its instances first, then its code. Once its plan
+ * is withdrawn the scheduler drains them as in any orderly stop; only what is still there after `instanceStopRequestMsMax`
+ * is stopped from here, be it that a request takes longer or that no router is there.
+ */
 export class Retirement {
-  readonly #host: InstanceHost;
-  readonly #bundles: BundleStore;
+  readonly #host: Pick<InstanceHost, 'list' | 'stop'>;
+  readonly #bundles: Pick<BundleStore, 'remove'>;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #log: Log;
   readonly #under = new Set<Promise<void>>();
 
-  constructor(host: InstanceHost, bundles: BundleStore, clock: Clock, timers: Timers, log: Log) {
+  constructor(host: Pick<InstanceHost, 'list' | 'stop'>, bundles: Pick<BundleStore, 'remove'>, clock: Clock, timers: Timers, log: Log) {
     this.#host = host;
     this.#bundles = bundles;
     this.#clock = clock;
@@ -40,15 +46,15 @@ export class Retirement {
   }
 
   async #retire(deploymentId: string): Promise<void> {
-    const startMs = this.#clock.monotonicMs();
+    const stopAtMs = this.#clock.monotonicMs() + LIMITS.instanceStopRequestMsMax + HEARD_MS;
     let isStopping = false;
     for (let left = await this.#instancesOf(deploymentId); left.length > 0; left = await this.#instancesOf(deploymentId)) {
-      const spentMs = this.#clock.monotonicMs() - startMs;
-      if (!isStopping && spentMs >= DRAIN_MS) {
+      const nowMs = this.#clock.monotonicMs();
+      if (!isStopping && nowMs >= stopAtMs) {
         isStopping = true;
         await Promise.all(left.map((id) => this.#host.stop(id, { graceMs: LIMITS.instanceStopGraceMs })));
       }
-      if (spentMs >= DRAIN_MS + 3 * LIMITS.instanceStopGraceMs) break;
+      if (nowMs >= stopAtMs + LIMITS.instanceStopGraceMs + GONE_MS) break;
       await sleep(this.#timers, POLL_MS);
     }
     await this.#bundles.remove(deploymentId);

@@ -525,11 +525,17 @@ export class VersionPool {
     for (const instance of this.#fleet.all()) if (instance.state === 'ready' && isProven(instance, nowMs)) this.#backoff.succeed();
   }
 
-  /** Busy instances of manual and basic scaling hear of it at once, so that a request that runs for hours can end itself. */
+  /**
+   * Busy instances of manual and basic scaling hear of it at once, so that a request that runs for hours can end itself.
+   * What still boots of a deleted version is of use to nobody.
+   */
   #beginDrain(): void {
     this.#drainSinceMs ??= this.#clock.monotonicMs();
-    if (!this.#terms.hasStartAndStop || this.#queue.length > 0) return;
-    for (const instance of [...this.#fleet.all()]) if (instance.state === 'ready') this.#fleet.drain(instance);
+    if (this.#queue.length > 0) return;
+    const [isTold, isDeleted] = [this.#terms.hasStartAndStop, this.#terms.plan === undefined];
+    for (const instance of [...this.#fleet.all()]) {
+      if (instance.state === 'ready' ? isTold : isDeleted && instance.isBooting) this.#fleet.drain(instance);
+    }
   }
 
   #endDrain(): void {

@@ -22,6 +22,8 @@ export class VersionTerms {
   readonly #plans: LaunchPlanSource;
   readonly #deploymentId: string;
   #state = UNKNOWN_DEPLOYMENT;
+  /** The last plan there was: what still runs of a deleted version ends as it was started. */
+  #lastPlan: LaunchPlan | undefined;
   /** Instead of what the plan says, when the number of instances was changed. */
   #manual: ManualScaling | undefined;
 
@@ -44,8 +46,10 @@ export class VersionTerms {
     return this.#plans.planOf(this.#deploymentId);
   }
 
+  /** That of a deleted version as well. */
   get scaling(): Scaling {
-    return this.#manual ?? this.plan?.scaling ?? SCALING_UNPLANNED;
+    this.#lastPlan = this.plan ?? this.#lastPlan;
+    return this.#manual ?? this.#lastPlan?.scaling ?? SCALING_UNPLANNED;
   }
 
   /** Whether its instances are told of their start and of their end by requests: App Engine's basic and manual scaling. */

@@ -167,7 +167,7 @@ export const LIMIT_ROWS = {
   instanceWarmupMsMax: limit(10_000, 'How long an instance may answer /_ah/warmup before it takes requests all the same'),
   instanceStartRequestMsMax: limit(86_400_000, 'App Engine: how long an instance of basic or manual scaling may answer /_ah/start, 24 hours; it takes no other request meanwhile'),
   deployStartRequestMsMax: limit(60_000, 'How long a deploy waits for the answer to /_ah/start before it fails'),
-  instanceStopRequestMsMax: limit(30_000, 'App Engine: how long an instance of basic or manual scaling may answer /_ah/stop; SIGTERM follows'),
+  instanceStopRequestMsMax: limit(30_000, 'App Engine: how long an instance of basic or manual scaling may answer /_ah/stop, and how long requests of a deleted version may go on; SIGTERM follows'),
   launchPlanWaitMs: limit(5_000, 'How long a deploy that warms its version waits until the router has heard of it'),
   instanceMemoryBytesMax: limit(384 * MiB, 'App Engine: class F1'),
   appPidsMax: limit(4_096, 'Processes and threads of all instances of one app, and of one build'),
