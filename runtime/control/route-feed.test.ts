@@ -7,9 +7,10 @@ import { RpcClient } from '../../sdk/contract/wire/client.ts';
 import { RpcServer } from '../../sdk/contract/wire/server.ts';
 import { systemClock, systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
-import { requestDeadlineMs, RouteFeed } from './route-feed.ts';
+import { RouteFeed } from './route-feed.ts';
 import { RpcRouteFeed } from './rpc-route-feed.ts';
 import { type DeployedVersion } from '../scheduler/scheduler.ts';
+import { requestMsMaxOf } from '../scheduler/version-bounds.ts';
 import { SampleControl } from './sample-deploy.ts';
 
 const APP = {
@@ -33,7 +34,7 @@ it.each([
   ['basic', 86_400],
   ['manual', 86_400],
 ] as const)('%s scaling gives a request %s s', (scaling, seconds) => {
-  expect(requestDeadlineMs(scaling)).toBe(seconds * 1_000);
+  expect(requestMsMaxOf(scaling)).toBe(seconds * 1_000);
 });
 
 describe('the route feed', () => {
@@ -93,7 +94,7 @@ describe('the route feed', () => {
     await expect.poll(versionNames).toEqual(['v1']);
     const service = latest()?.apps[0]?.services[0];
     expect(service).toMatchObject({ service: 'default', split: { v1: 1 }, shardBy: 'ip' });
-    expect(service?.versions[0]?.requestDeadlineMs).toBe(requestDeadlineMs('automatic'));
+    expect(service?.versions[0]?.requestDeadlineMs).toBe(requestMsMaxOf('automatic'));
     expect(Object.keys(service?.versions[0]?.files ?? {}).sort()).toEqual(['icons/f.ico', 'public/a.css']);
     expect(service?.versions[0]?.handlers).toEqual([
       {

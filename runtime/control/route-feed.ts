@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { type ErrorPageSpec, type HandlerSpec, type StaticFile, type StaticOptions, type VersionRoutes } from '../../router/ports.ts';
 import { type ManifestHandler } from '../../sdk/contract/app-manifest/manifest.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type CallContext, type Service } from '../../sdk/contract/wire/service.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { type LaunchPlan } from '../scheduler/launch-plan.ts';
+import { requestMsMaxOf } from '../scheduler/version-bounds.ts';
 import { type AppRegistry } from './app-registry.ts';
 import { type BlobStore } from './blob-store.ts';
 import { type BundleStore } from './bundle-store.ts';
@@ -198,14 +198,9 @@ function routesOf(record: VersionRecord, files: Readonly<Record<string, StaticFi
     handlers: handlers.map((handler) => handlerSpec(handler, defaultExpirationSeconds)),
     files,
     deployedAtMs: createdAtMs,
-    requestDeadlineMs: requestDeadlineMs(launch.scaling.kind),
+    requestDeadlineMs: requestMsMaxOf(launch.scaling.kind),
     ...(errorPages.length === 0 ? {} : { errorPages }),
   };
-}
-
-/** App Engine, second generation: instances that are there to stay may take a day for a request. */
-export function requestDeadlineMs(scaling: 'automatic' | 'basic' | 'manual'): number {
-  return scaling === 'automatic' ? LIMITS.requestDeadlineMs : LIMITS.requestDeadlineLongMs;
 }
 
 /** A handler as the router wants it, the version's default expiration filled in. */

@@ -32,6 +32,4 @@ export interface PoolOptions extends Omit<FleetOptions, 'lifecycle'> {
   readonly isRefused: (appId: string) => boolean;
   readonly pendingMsMax: number;
   readonly holdQueueEntriesMax: number;
-  /** How long the requests of a drained version may take. */
-  readonly drainMsMax: number;
 }

@@ -13,6 +13,16 @@ import { type PoolView, schedulerViewSchema } from './scheduler-view.ts';
 
 const READY_MS = 100;
 
+const AUTOMATIC: AutomaticScaling = {
+  kind: 'automatic',
+  minInstances: 0,
+  maxInstances: 20,
+  minIdleInstances: 0,
+  maxConcurrentRequests: 2,
+  targetThroughputUtilization: 0.9,
+  targetCpuUtilization: 0.6,
+};
+
 const target = (deploymentId: string): InstanceTarget => ({
   appId: 'guestbook',
   service: 'default',
@@ -59,21 +69,12 @@ class Fixture {
     this.plans.set(deploymentId, {
       spec: specOf(deploymentId, change.readyMsMax ?? 30_000),
       warmup: change.warmup ?? false,
-      scaling: {
-        kind: 'automatic',
-        minInstances: 0,
-        maxInstances: 20,
-        minIdleInstances: 0,
-        maxConcurrentRequests: 2,
-        targetThroughputUtilization: 0.9,
-        targetCpuUtilization: 0.6,
-        ...scaling,
-      },
+      scaling: { ...AUTOMATIC, ...scaling },
     });
   }
 
-  /** As `plan`, for basic and manual scaling. */
-  planOther(deploymentId: string, scaling: BasicScaling | ManualScaling): void {
+  /** As `plan`, for any scaling. */
+  planOther(deploymentId: string, scaling: AutomaticScaling | BasicScaling | ManualScaling): void {
     this.plans.set(deploymentId, { spec: specOf(deploymentId, 30_000), warmup: false, scaling });
   }
 
@@ -554,13 +555,22 @@ describe('retiring', () => {
     expect(await fixture.host.list()).toHaveLength(0);
   });
 
-  it('stops busy ones too when their requests never end', async () => {
-    const fixture = await started({ drainMsMax: 5_000 });
-    fixture.plan('a');
-    await fixture.lease('a');
-    const retired = fixture.scheduler.retire('a');
-    await fixture.time.advanceAsync(7_000);
-    await retired;
+  it.each<['retired' | 'stopped', string, AutomaticScaling | BasicScaling | ManualScaling, number]>([
+    ['retired', '10 minutes', AUTOMATIC, 600_000],
+    ['stopped', '10 minutes', AUTOMATIC, 600_000],
+    ['retired', '24 hours', { kind: 'basic', maxInstances: 1, idleTimeoutMs: 60_000 }, 86_400_000],
+    ['stopped', '24 hours', { kind: 'manual', instances: 1 }, 86_400_000],
+  ])('stops busy ones too when their requests never end: %s, after %s (%#)', async (end, _, scaling, requestMs) => {
+    const fixture = await started();
+    fixture.planOther('a', scaling);
+    void fixture.scheduler.warm('a');
+    await fixture.time.advanceAsync(READY_MS);
+    const { instanceId } = await fixture.lease('a', 0);
+    if (end === 'retired') void fixture.scheduler.retire('a');
+    else fixture.scheduler.stopInstance(instanceId);
+    await fixture.time.advanceAsync(requestMs - 2_000);
+    expect((await fixture.host.list()).map(({ id, state }) => [id, state])).toEqual([[instanceId, 'ready']]);
+    await fixture.time.advanceAsync(4_000);
     expect(await fixture.host.list()).toHaveLength(0);
   });
 

@@ -22,7 +22,6 @@ export interface SchedulerOptions {
   readonly pendingMsMax?: number;
   readonly holdQueueEntriesMax?: number;
   readonly stopGraceMs?: number;
-  readonly drainMsMax?: number;
   /** Sends `/_ah/warmup`, `/_ah/start` and `/_ah/stop`; absent, none is sent. */
   readonly lifecycle?: VersionLifecycleCaller;
   /** Cores of the machine: more instances than they can run are not started for the CPU's sake. */
@@ -88,7 +87,6 @@ export class Scheduler implements InstanceSource {
       pendingMsMax: options.pendingMsMax ?? LIMITS.pendingMsMax,
       holdQueueEntriesMax: options.holdQueueEntriesMax ?? LIMITS.holdQueueEntriesMax,
       stopGraceMs: options.stopGraceMs ?? LIMITS.instanceStopGraceMs,
-      drainMsMax: options.drainMsMax ?? LIMITS.requestDeadlineMs,
       lifecycle: options.lifecycle,
     };
     this.#owner = this.#ownerOfPools(options.cores ?? Infinity);

@@ -7,6 +7,11 @@ export function concurrentMaxOf(scaling: Scaling): number {
   return scaling.kind === 'automatic' ? scaling.maxConcurrentRequests : LIMITS.residentConcurrentRequestsMax;
 }
 
+/** How long a request may take. App Engine, second generation: a day on instances that are there to stay. */
+export function requestMsMaxOf(scaling: Scaling['kind']): number {
+  return scaling === 'automatic' ? LIMITS.requestDeadlineMs : LIMITS.requestDeadlineLongMs;
+}
+
 /** Requests that one instance is expected to carry: at least one, so that a bound of one does not ask for two at once. */
 export function requestsPerInstance(scaling: Scaling): number {
   if (scaling.kind !== 'automatic') return LIMITS.residentConcurrentRequestsMax;

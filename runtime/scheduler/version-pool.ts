@@ -153,7 +153,7 @@ export class VersionPool {
   }
 
   /**
-   * No more starts; idle instances stop now, busy ones after their last request or `drainMsMax`. Resolves when all have
+   * No more starts; idle instances stop now, busy ones after their last request or its deadline. Resolves when all have
    * gone, or when the version was asked for again.
    */
   drain(): Promise<void> {
@@ -179,8 +179,9 @@ export class VersionPool {
   /** Does what only time brings. */
   tick(): void {
     this.#noteStable();
-    this.#fleet.tick(this.#terms.readyMsMax, this.#options.drainMsMax);
-    const isDrainOver = this.#drainSinceMs !== undefined && this.#clock.monotonicMs() - this.#drainSinceMs > this.#options.drainMsMax;
+    const { readyMsMax, requestMsMax } = this.#terms;
+    this.#fleet.tick(readyMsMax, requestMsMax);
+    const isDrainOver = this.#drainSinceMs !== undefined && this.#clock.monotonicMs() - this.#drainSinceMs > requestMsMax;
     if (isDrainOver) for (const instance of this.#fleet.all()) this.#fleet.stop(instance);
     this.evaluate();
   }

@@ -4,7 +4,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type DeploymentState, UNKNOWN_DEPLOYMENT } from './deployment-state.ts';
 import { type LaunchPlan, type LaunchPlanSource } from './launch-plan.ts';
 import { type ScaleSpec } from './scale-decision.ts';
-import { isResident, residentsOf } from './version-bounds.ts';
+import { isResident, requestMsMaxOf, residentsOf } from './version-bounds.ts';
 
 /** App Engine's defaults, for adopted instances whose plan has not arrived yet. */
 const SCALING_UNPLANNED: AutomaticScaling = {
@@ -55,6 +55,11 @@ export class VersionTerms {
   /** Whether its instances are told of their start and of their end by requests: App Engine's basic and manual scaling. */
   get hasStartAndStop(): boolean {
     return this.scaling.kind !== 'automatic';
+  }
+
+  /** How long a request may take, and so how long an instance that is to go waits for those it has. */
+  get requestMsMax(): number {
+    return requestMsMaxOf(this.scaling.kind);
   }
 
   get readyMsMax(): number {
