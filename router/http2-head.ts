@@ -59,9 +59,11 @@ export function http1Head(raw: readonly string[], hasBody: boolean): Http1Head |
         fields.push(name, value);
     }
   }
-  if (bytes > LIMITS.requestHeaderBytesMax) return 'too-large';
   const method = pseudo.get(':method') ?? '';
   const path = pseudo.get(':path');
+  // A path that is too long by itself is the guard's to refuse, with a page.
+  const isPathTooLong = path !== undefined && path.length > LIMITS.requestUrlBytesMax;
+  if (bytes > LIMITS.requestHeaderBytesMax && !isPathTooLong) return 'too-large';
   const authority = pseudo.get(':authority');
   if (method === '' || (authority !== undefined && host !== undefined && authority !== host)) return 'malformed';
   // An absolute target would be another way to name a host.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { guardRequest, parserErrorCode } from './request-guard.ts';
+import { guardRequest, type ParserError, parserErrorCode } from './request-guard.ts';
 
 describe('guardRequest', () => {
   const request = (rawHeaders: readonly string[], method = 'POST'): ReturnType<typeof guardRequest> =>
@@ -56,8 +56,11 @@ describe('guardRequest', () => {
   });
 
   it('maps the parser’s errors', () => {
-    expect(parserErrorCode({ code: 'HPE_HEADER_OVERFLOW' })).toBe('ROUTE_HEADERS_TOO_LARGE');
-    expect(parserErrorCode({ code: 'ERR_HTTP_REQUEST_TIMEOUT' })).toBe('ROUTE_REQUEST_TIMEOUT');
+    const error = (code: string, rawPacket?: Buffer): ParserError =>
+      Object.assign(new Error(code), { code, ...(rawPacket ? { rawPacket, bytesParsed: rawPacket.length } : {}) });
+    expect(parserErrorCode(error('HPE_HEADER_OVERFLOW'))).toBe('ROUTE_HEADERS_TOO_LARGE');
+    expect(parserErrorCode(error('HPE_HEADER_OVERFLOW', Buffer.from('GET /aaaa')))).toBe('ROUTE_URL_TOO_LONG');
+    expect(parserErrorCode(error('ERR_HTTP_REQUEST_TIMEOUT'))).toBe('ROUTE_REQUEST_TIMEOUT');
     expect(parserErrorCode(new Error('x'))).toBe('ROUTE_BAD_REQUEST');
   });
 });

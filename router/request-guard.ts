@@ -4,6 +4,7 @@
 import { type ServerOptions } from 'node:http';
 import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
+import { overflowCode } from './head-overflow.ts';
 import { readTarget } from './request-target.ts';
 
 /** A request's head as Node's parser leaves it. */
@@ -43,10 +44,11 @@ export const STRICT_SERVER: ServerOptions = {
   highWaterMark: 64 * 1024,
 };
 
-/** Throws ROUTE_BAD_REQUEST, ROUTE_METHOD_NOT_ALLOWED, ROUTE_HEADERS_TOO_LARGE or ROUTE_BODY_TOO_LARGE. */
+/** Throws ROUTE_BAD_REQUEST, ROUTE_METHOD_NOT_ALLOWED, ROUTE_URL_TOO_LONG, ROUTE_HEADERS_TOO_LARGE or ROUTE_BODY_TOO_LARGE. */
 export function guardRequest(request: RawRequestHead): RequestHead {
-  const { method = '', rawHeaders } = request;
+  const { method = '', url = '', rawHeaders } = request;
   if (method === 'TRACE' || method === 'CONNECT') throw new PlatformError('ROUTE_METHOD_NOT_ALLOWED');
+  if (url.length > LIMITS.requestUrlBytesMax) throw new PlatformError('ROUTE_URL_TOO_LONG');
   if (rawHeaders.length > 2 * LIMITS.requestHeadersMax) throw new PlatformError('ROUTE_HEADERS_TOO_LARGE');
 
   let hostHeader: string | undefined;
@@ -67,7 +69,7 @@ export function guardRequest(request: RawRequestHead): RequestHead {
         break;
     }
   }
-  const { authority, target, path } = readTarget(request.url ?? '');
+  const { authority, target, path } = readTarget(url);
   const host = authority ?? hostHeader;
   if (hostHeader === undefined && request.httpVersion !== '1.0') refuse('there is no Host header');
   if (host === undefined || host === '') return refuse('the host is empty');
@@ -77,12 +79,19 @@ export function guardRequest(request: RawRequestHead): RequestHead {
   return { method, host, target, path, hasBody: contentLength !== 0, contentLength };
 }
 
+/** What Node says of a request that its parser refuses. */
+export interface ParserError extends Error {
+  readonly code?: string;
+  /** The newest bytes of the connection, and how many of them the parser had read. */
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
 /** The code for an error that Node's parser or its timeouts report. */
-export function parserErrorCode(error: unknown): ErrorCode {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  switch (code) {
+export function parserErrorCode(error: ParserError): ErrorCode {
+  switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
-      return 'ROUTE_HEADERS_TOO_LARGE';
+      return error.rawPacket ? overflowCode(error.rawPacket, error.bytesParsed ?? 0) : 'ROUTE_HEADERS_TOO_LARGE';
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return 'ROUTE_REQUEST_TIMEOUT';
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':

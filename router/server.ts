@@ -27,7 +27,7 @@ import {
 } from './ports.ts';
 import { Proxy } from './proxy.ts';
 import { rawError } from './raw-answer.ts';
-import { parserErrorCode, STRICT_SERVER } from './request-guard.ts';
+import { type ParserError, parserErrorCode, STRICT_SERVER } from './request-guard.ts';
 import { RequestStarts } from './request-start.ts';
 import { type PublicPorts } from './secure-redirect.ts';
 import { Sessions } from './sessions.ts';
@@ -276,9 +276,9 @@ export class RouterServer {
     this.#upgrades.handle(request, connection.socket, head, connection);
   }
 
-  #parserFailed(error: Error, socket: Duplex): void {
+  #parserFailed(error: ParserError, socket: Duplex): void {
     const connection = this.#sockets.of(socket);
-    const isGone = !socket.writable || ('code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'));
+    const isGone = !socket.writable || error.code === 'ECONNRESET' || error.code === 'EPIPE';
     if (!connection || isGone) {
       socket.destroy();
       return;

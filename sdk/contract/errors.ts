@@ -80,6 +80,7 @@ export const ERRORS = {
   ROUTE_METHOD_NOT_ALLOWED: row(405, 'INVALID_ARGUMENT', 'The method is not allowed here', 'Use one of the methods in the Allow header'),
   ROUTE_BAD_REQUEST: row(400, 'INVALID_ARGUMENT', 'The request is malformed', 'Correct the request'),
   ROUTE_BODY_TOO_LARGE: row(413, 'INVALID_ARGUMENT', 'The request body is larger than 32 MB', 'Send less'),
+  ROUTE_URL_TOO_LONG: row(414, 'INVALID_ARGUMENT', 'The URL is longer than the limit', 'Send what is long in the body of a POST'),
   ROUTE_HEADERS_TOO_LARGE: row(431, 'INVALID_ARGUMENT', 'The request headers are larger than the limit', 'Send fewer or smaller headers'),
   ROUTE_STARTING: row(503, 'UNAVAILABLE', 'The platform is starting', 'Try again in a second', true),
   ROUTE_QUEUE_FULL: row(503, 'UNAVAILABLE', 'Too many requests wait for an instance', 'Try again, or raise max_instances', true),

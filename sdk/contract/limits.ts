@@ -106,7 +106,8 @@ export const LIMIT_ROWS = {
   // Router
   requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),
   responseBodyBytesMax: limit(32 * MiB, 'App Engine: response size of an instance'),
-  requestHeaderBytesMax: limit(16 * KiB, 'App Engine\'s front end; more is 431'),
+  requestUrlBytesMax: limit(15 * KiB, 'App Engine\'s front end: about 16 KB; headers need room in the same 16 KiB, here and in the app; more is 414'),
+  requestHeaderBytesMax: limit(16 * KiB, 'App Engine\'s front end, with the URL; more is 431'),
   requestHeadersMax: limit(100, 'Header lines of one request; more is 431'),
   requestHeaderMs: limit(10_000, 'Time to send all headers'),
   requestDeadlineMs: limit(600_000, 'App Engine second generation, automatic scaling: 10 minutes'),

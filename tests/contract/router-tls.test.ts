@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { FixedCertificates } from '../../router/tls.ts';
 import { HttpFront, until } from '../hostile/http-front.ts';
 import { type TestCertificate, testCertificate } from './test-certificate.ts';
@@ -131,6 +132,21 @@ describe('HTTP/2', () => {
     for (const status of [204, 304]) {
       expect(await answerOf(ask({ ':path': `/${status}` }))).toMatchObject({ headers: { ':status': status, 'x-a': 'b' }, body: '' });
     }
+  });
+
+  it.each([
+    ['just within its limit', 200, { ':path': `/${'a'.repeat(LIMITS.requestUrlBytesMax - 1)}` }],
+    ['just beyond it', 414, { ':path': `/${'a'.repeat(LIMITS.requestUrlBytesMax)}` }],
+    ['longer than a whole head', 414, { ':path': `/${'a'.repeat(20_000)}` }],
+    ['short, with headers that are too long', 431, { 'x-a': 'a'.repeat(20_000) }],
+  ])('a URL that is %s: %i', async (_, status, headers) => {
+    await start();
+    await front.app();
+    const { headers: got, body } = await answerOf(ask({ accept: 'text/html', ...headers }));
+    expect(got[':status']).toBe(status);
+    expect(front.seen).toHaveLength(status === 200 ? 1 : 0);
+    if (status === 414) expect(body).toContain('<code>ROUTE_URL_TOO_LONG</code>');
+    expect((await answerOf(ask({}))).headers[':status']).toBe(200);
   });
 
   it('tells the app when one stream is cancelled, and goes on with the others', async () => {

@@ -1,10 +1,11 @@
 // Each limit of the HTTP front, from both sides: what is just within it is served, what is just beyond gets the status that
 // docs/errors.md gives for its code. Limits of time and of connections: number 47 in http-front.test.ts.
+import { once } from 'node:events';
 import { type RequestListener } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ERRORS, type ErrorCode, PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS, type LimitName } from '../../sdk/contract/limits.ts';
-import { HttpFront, statuses } from './http-front.ts';
+import { HttpFront, statuses, withBound } from './http-front.ts';
 
 interface LimitCase {
   readonly limit: LimitName;
@@ -43,6 +44,11 @@ const cases: readonly LimitCase[] = [
     limit: 'requestBodyBytesMax',
     code: 'ROUTE_BODY_TOO_LARGE',
     request: (excess) => head(['Transfer-Encoding: chunked'], 'POST') + chunked(LIMITS.requestBodyBytesMax + excess),
+  },
+  {
+    limit: 'requestUrlBytesMax',
+    code: 'ROUTE_URL_TOO_LONG',
+    request: (excess) => head([], 'GET', `/${'a'.repeat(LIMITS.requestUrlBytesMax - 1 + excess)}`),
   },
   {
     limit: 'requestHeadersMax',
@@ -114,6 +120,19 @@ const cases: readonly LimitCase[] = [
   },
 ];
 
+/** In so many writes, each of which is sent before the next. */
+async function sendInParts(front: HttpFront, text: string, bytes: number): Promise<string> {
+  const socket = front.connect().setNoDelay(true);
+  const received: Buffer[] = [];
+  socket.on('data', (chunk) => received.push(chunk));
+  for (let at = 0; at < text.length && socket.writable; at += bytes) {
+    await new Promise((resolve) => socket.write(text.slice(at, at + bytes), 'latin1', resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await withBound(once(socket, 'close'), () => `no close after ${Buffer.concat(received).toString('latin1').slice(0, 500)}`);
+  return Buffer.concat(received).toString('latin1');
+}
+
 describe('limits of HTTP', () => {
   let front: HttpFront;
 
@@ -137,5 +156,22 @@ describe('limits of HTTP', () => {
     const received = await answer(limitCase, 1);
     expect(statuses(received).at(-1)).toBe(ERRORS[limitCase.code].httpStatus);
     expect(received).toContain(`"code":"${limitCase.code}"`);
+  });
+
+  it.each([
+    ['a URL of 20 KB', 414, head([], 'GET', `/?q=${'a'.repeat(20_000)}`)],
+    [
+      'a URL of 20 KB after a good request',
+      414,
+      `${head([]).replace(/Connection.*\r\n/, '')}${head([], 'GET', `/?q=${'a'.repeat(20_000)}`)}`,
+    ],
+    ['cookies of 20 KB', 431, head([`Cookie: ${'a=bcdefgh; '.repeat(2_000)}`])],
+    ['many headers of 20 KB', 431, head(Array.from({ length: 1_000 }, (_, index) => `X-${index}: of some length`))],
+  ])('%s: %i, in whatever parts it comes', async (_, status, request) => {
+    front = await HttpFront.start();
+    await front.app();
+    for (const bytes of [request.length, 16_384, 1_460]) {
+      expect(statuses(await sendInParts(front, request, bytes)).at(-1), `in parts of ${bytes}`).toBe(status);
+    }
   });
 });
