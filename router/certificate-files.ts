@@ -41,16 +41,12 @@ export class CertificateFiles implements TlsCertificates {
   async load(): Promise<SecureContextOptions> {
     // Before the files are read: what changes in between is read again.
     const mark = await this.#mark();
-    const { certFile, keyFile } = this.#paths;
-    const cert = await readPem(certFile, '--tls-cert');
-    const key = await readPem(keyFile, '--tls-key');
-    const problem = pairProblem(cert, key);
-    if (problem) throw invalid(problem.isKey ? keyFile : certFile, problem.isKey ? '--tls-key' : '--tls-cert', problem.reason);
-    const warning = expiryWarning(new X509Certificate(cert), this.#clock.nowMs());
-    if (warning !== undefined) this.#log.warn(warning, { certFile });
+    const pair = await readPair(this.#paths);
+    const warning = expiryWarning(new X509Certificate(pair.cert), this.#clock.nowMs());
+    if (warning !== undefined) this.#log.warn(warning, { certFile: this.#paths.certFile });
     this.#readMark = mark;
     this.#failedMark = '';
-    return { cert, key };
+    return pair;
   }
 
   watch(onChange: (context: SecureContextOptions) => void): Unsubscribe {
@@ -89,6 +85,18 @@ export class CertificateFiles implements TlsCertificates {
     });
     return (await Promise.all(marks)).join(' ');
   }
+}
+
+/**
+ * The server's certificate and key, which fit each other. Throws TLS_CERTIFICATE_INVALID. Says nothing of the certificate's
+ * end: that is for who serves with it.
+ */
+export async function readPair({ certFile, keyFile }: CertificatePaths): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
+  const cert = await readPem(certFile, '--tls-cert');
+  const key = await readPem(keyFile, '--tls-key');
+  const problem = pairProblem(cert, key);
+  if (problem) throw invalid(problem.isKey ? keyFile : certFile, problem.isKey ? '--tls-key' : '--tls-cert', problem.reason);
+  return { cert, key };
 }
 
 /** Says that a certificate is over, not yet valid, or ends soon; undefined: none of these. */

@@ -198,8 +198,8 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   const quotas = await readPolicy(config);
   // Asked before any role starts, so that a certificate that cannot be used is one clear message.
   if (config.tls) {
-    const { CertificateFiles } = await import('../router/certificate-files.ts');
-    await new CertificateFiles(config.tls, systemClock, systemTimers, log).load();
+    const { readPair } = await import('../router/certificate-files.ts');
+    await readPair(config.tls);
   }
   const { DataDirectory } = await import('./host/data-directory.ts');
   const data = DataDirectory.open(dataDirectory, systemClock, systemRandom);

@@ -1,9 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SecureContextOptions } from 'node:tls';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CertificateFiles, expiryWarning } from '../../router/certificate-files.ts';
+import { CertificateFiles, expiryWarning, readPair } from '../../router/certificate-files.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemClock } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
@@ -106,6 +107,16 @@ describe('a certificate and its key', () => {
 });
 
 describe('the end of a certificate', () => {
+  it('that is near is told once: by who serves with it, not by the look at the files before', async () => {
+    await write(first.cert, first.key);
+    const paths = { certFile: path('cert.pem'), keyFile: path('key.pem') };
+    const endMs = Date.parse(new X509Certificate(first.cert).validTo);
+    expect(await readPair(paths)).toEqual({ cert: Buffer.from(first.cert), key: Buffer.from(first.key) });
+    expect(log.lines).toEqual([]);
+    await new CertificateFiles(paths, new VirtualTime(endMs + 1_000), time, log).load();
+    expect(log.lines.map(({ level, message }) => [level, message])).toEqual([['warn', expect.stringContaining('expired on')]]);
+  });
+
   const validFrom = 'Jan  1 00:00:00 2026 GMT';
   const validTo = 'Apr  1 00:00:00 2026 GMT';
   it.each([
