@@ -25,7 +25,10 @@ export interface ClientRequest {
   [Symbol.asyncIterator](): ReturnType<Readable[typeof Symbol.asyncIterator]>;
 }
 
-/** Emits `close` when the answer is out or the client is gone. */
+/**
+ * A write of nothing sends a head that waits.
+ * Emits `close` when the answer is out or the client is gone.
+ */
 export interface ClientAnswer extends Writable {
   readonly headersSent: boolean;
   readonly statusCode: number;
@@ -33,7 +36,6 @@ export interface ClientAnswer extends Writable {
   shouldKeepAlive: boolean;
   /** `headers`: names and values in turn. Throws on what cannot be sent. */
   writeHead(status: number, headers: string[]): unknown;
-  flushHeaders(): void;
   /** 100: send the body. */
   writeContinue(): void;
   /** For the end of an answer whose head said no length. */

@@ -93,9 +93,6 @@ export class Http2Answer extends Writable implements ClientAnswer {
     stream.respond({ ...fields, ':status': status }, { endStream: this.#isBodiless, waitForTrailers });
   }
 
-  /** The head is always sent at once. */
-  flushHeaders(): void {}
-
   writeContinue(): void {
     if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.additionalHeaders({ ':status': 100 });
   }
@@ -105,7 +102,8 @@ export class Http2Answer extends Writable implements ClientAnswer {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
-    if (this.#isBodiless) callback();
+    // A write of nothing is for the head, which is always sent at once.
+    if (this.#isBodiless || chunk.length === 0) callback();
     // Called back when the client's window has let it out: that is the back-pressure.
     else this.#stream.write(chunk, callback);
   }

@@ -242,8 +242,9 @@ class Attempt implements UpstreamHandler, RunningAttempt {
   }
 }
 
+/** Node's flushHeaders would send it as UTF-8: an app's bytes above 127 would come as two. */
 function flushHead(response: ClientAnswer): void {
-  if (!response.writableEnded && !response.destroyed) response.flushHeaders();
+  if (!response.writableEnded && !response.destroyed) response.write('', 'latin1');
 }
 
 /** What undici's error means for the client. */

@@ -1,7 +1,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -195,6 +195,42 @@ describe('trailers', () => {
     const received = await raw(post(['Transfer-Encoding: chunked', 'Trailer: X-Check'], chunked), /\r\n\r\n[^]/);
     expect(received).toMatch(/^HTTP\/1\.1 500 /);
     expect(await requestLog.atLeast(1)).toMatchObject([{ status: 500, errorCode: 'ROUTE_INSTANCE_FAILED', retries: 0 }]);
+  });
+});
+
+describe('bytes above 127 in a header of the app', () => {
+  const HEADER = 'X-Name: caf\u00e9 \u0080\u00ff';
+  const TEXT = 'x'.repeat(10_000);
+  const get = 'GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n';
+  const upgrade = get.replace('\r\n\r\n', '\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n');
+  const serve = async ([status = '', ...lines]: readonly string[], body: string): Promise<void> => {
+    const path = join(folder, 'app.sock');
+    // Only a bare socket says such bytes in any way.
+    app = createServer().removeAllListeners('connection');
+    app.on('connection', (socket: Socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.write([`HTTP/1.1 ${status}`, ...lines, HEADER, '', body].join('\r\n'), 'latin1'));
+    });
+    app.listen(path);
+    await once(app, 'listening');
+    instances.socketPaths = [path];
+  };
+
+  it.each<[string, string, string[], string]>([
+    ['a length', get, ['200 OK', 'Content-Length: 2'], 'ok'],
+    ['a long body', get, ['200 OK', `Content-Length: ${TEXT.length}`], TEXT],
+    ['chunks', get, ['200 OK', 'Transfer-Encoding: chunked'], '2\r\nok\r\n0\r\n\r\n'],
+    ['chunks that are still to come', get, ['200 OK', 'Transfer-Encoding: chunked'], ''],
+    ['chunks of which one comes', get, ['200 OK', 'Transfer-Encoding: chunked'], '2\r\nok\r\n'],
+    ['a body until the connection ends', get, ['200 OK', 'Connection: close'], 'ok'],
+    ['no body', get, ['204 No Content'], ''],
+    ['no body for HEAD', get.replace('GET', 'HEAD'), ['200 OK'], ''],
+    ['a WebSocket', upgrade, ['101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'], ''],
+    ['a refused WebSocket', upgrade, ['200 OK', 'Content-Length: 2'], 'ok'],
+  ])('arrive unchanged with %s', async (_, request, head, body) => {
+    await serve(head, body);
+    const received = await raw(request, /\r\n\r\n/);
+    expect(received).toMatch(new RegExp(`\r\n${HEADER}\r\n`, 'i'));
   });
 });
 

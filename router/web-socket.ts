@@ -57,6 +57,8 @@ export class WebSocketProxy {
     const headers = this.#policy.forInstance(request.rawHeaders, facts);
     request.headers = { ...headerObject(headers), connection: 'Upgrade', upgrade: 'websocket' };
     request.url = target;
+    // http-proxy writes the head as a string: an app's bytes above 127 must not come as UTF-8.
+    client.setDefaultEncoding('latin1');
     return new Promise((resolve) => {
       let status = 0;
       let outgoing: ClientRequest | undefined;

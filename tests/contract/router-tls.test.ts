@@ -121,6 +121,14 @@ describe('HTTP/2', () => {
     await front.requestLog.atLeast(1);
   });
 
+  it('passes bytes above 127 of a header unchanged', async () => {
+    await start();
+    await front.rawApp((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nX-Name: caf\u00e9 \u00ff\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'latin1');
+    });
+    expect((await answerOf(ask({}))).headers['x-name']).toBe('caf\u00e9 \u00ff');
+  });
+
   it('answers HEAD, 204 and 304 without a body', async () => {
     await start();
     await front.app((request, response) => {
