@@ -4,7 +4,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit } from '../sandbox/port.ts';
 import { type BuildResult, type BuildSpec } from './build.ts';
-import { readLines } from './instance-log.ts';
+import { readLines } from './line-splitter.ts';
 import { type SpareSandbox } from './spare-sandboxes.ts';
 
 export interface BuildRunOptions {

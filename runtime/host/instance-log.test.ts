@@ -7,23 +7,32 @@ import { InstanceLog, MemoryInstanceLogSink } from './instance-log.ts';
 const ID = '0123456789abcdef0123456789abcdef';
 const MARK = `\u001e${ID}\u001f`;
 
+/** A log with one stream, and what it has become so far. */
+function open(stream: 'stdout' | 'stderr') {
+  const sink = new MemoryInstanceLogSink(100_000);
+  const time = new VirtualTime();
+  const log = new InstanceLog(sink, time, time, { appId: 'a', service: 's', version: 'v', instanceId: 'i' });
+  const source = new PassThrough();
+  log.attach(source, stream);
+  /** As one piece. */
+  const print = async (piece: string | Buffer): Promise<void> => {
+    source.write(piece);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { log, time, source, print, rows: sink.rows, texts: () => sink.rows.map(({ text }) => text) };
+}
+
 /** Rows of what is printed, each piece as one chunk. */
 async function rowsOf(
   pieces: readonly (string | Buffer)[],
   stream: 'stdout' | 'stderr' = 'stderr',
 ): Promise<MemoryInstanceLogSink['rows']> {
-  const sink = new MemoryInstanceLogSink(100_000);
-  const log = new InstanceLog(sink, new VirtualTime(), { appId: 'a', service: 's', version: 'v', instanceId: 'i' });
-  const source = new PassThrough();
-  log.attach(source, stream);
-  for (const piece of pieces) {
-    source.write(piece);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const { log, source, print, rows } = open(stream);
+  for (const piece of pieces) await print(piece);
   source.end();
-  await log.ended;
+  await log.drain();
   log.reportDropped();
-  return sink.rows;
+  return rows;
 }
 const textsOf = async (...pieces: (string | Buffer)[]): Promise<string[]> => (await rowsOf(pieces)).map(({ text }) => text);
 
@@ -65,16 +74,9 @@ describe('the log of an instance', () => {
   });
 
   it('keeps marks out of what explains a failed start', async () => {
-    const log = new InstanceLog(new MemoryInstanceLogSink(), new VirtualTime(), {
-      appId: 'a',
-      service: 's',
-      version: 'v',
-      instanceId: 'i',
-    });
-    const source = new PassThrough();
-    log.attach(source, 'stderr');
+    const { log, source } = open('stderr');
     source.end(`${MARK}one\n${MARK}two\n`);
-    await log.ended;
+    await log.drain();
     expect(log.stderrTail).toBe('one\ntwo\n');
   });
 
@@ -91,5 +93,59 @@ describe('the log of an instance', () => {
     const long = await rowsOf([`${'x'.repeat(LIMITS.instanceLogLineBytesMax)}\n`.repeat(300)], 'stdout');
     expect(long.length).toBe((LIMITS.instanceLogBytesPerSecondMax * 4) / LIMITS.instanceLogLineBytesMax + 1);
     expect(long.at(-1)?.text).toMatch(/^44 log lines were dropped/);
+  });
+
+  it('counts every dropped line once, wherever the pieces end, and keeps those that have room again in order', async () => {
+    const { log, time, source, print, texts } = open('stdout');
+    await print(`${'x\n'.repeat(LIMITS.instanceLogLinesPerSecondMax * 4)}its beginning is `);
+    const before = texts().length;
+    await print('dropped\nError: dropped\n    at f\n\nits beginning comes ea');
+    const room = (LIMITS.instanceLogLinesPerSecondMax * LIMITS.instanceLogPauseMs) / 1_000;
+    const kept = ['rlier', ...Array.from({ length: room - 1 }, (_, place) => `kept ${place}`)];
+    await print(`${kept.join('\n')}\ndropped\nits beginning is drop`);
+    time.advance(LIMITS.instanceLogPauseMs);
+    await print('ped\ndropped');
+    source.end();
+    await log.drain();
+    log.reportDropped();
+    const rows = texts().slice(before);
+    expect(rows.slice(0, -1)).toEqual(['its beginning comes earlier', ...kept.slice(1)]);
+    expect(rows.at(-1)).toMatch(/^7 log lines were dropped/);
+  });
+
+  it('does not read on for a while once lines are dropped', async () => {
+    const { time, print, texts } = open('stdout');
+    await print('x\n'.repeat(LIMITS.instanceLogLinesPerSecondMax * 4));
+    await print('dropped\n');
+    await print('kept\n');
+    time.advance(LIMITS.instanceLogPauseMs - 1);
+    expect(texts()).not.toContain('kept');
+    time.advance(1);
+    expect(texts().at(-1)).toBe('kept');
+    await print('read at once\n');
+    expect(texts().at(-1)).toBe('read at once');
+  });
+
+  it('does not read on for a while after it cut a line, though it were one without end', async () => {
+    const { time, print, texts } = open('stdout');
+    const whole = 'x'.repeat(LIMITS.instanceLogLineBytesMax);
+    await print(whole);
+    await print('x');
+    await print('\n');
+    time.advance(LIMITS.instanceLogPauseMs - 1);
+    expect(texts().length).toBe(0);
+    time.advance(1);
+    expect(texts()).toEqual([whole]);
+  });
+
+  it('takes lines in larger pieces when they come in very many, and drops none', async () => {
+    const { log, time, print, texts } = open('stdout');
+    const printed = LIMITS.instanceLogLinesPerSecondMax * 4 + 10;
+    for (let byte = 0; byte < printed; byte++) await print('x');
+    await print('\nlast\n');
+    expect(texts()).toEqual([]);
+    time.advance(LIMITS.instanceLogPauseMs);
+    log.reportDropped();
+    expect(texts()).toEqual(['x'.repeat(printed), 'last']);
   });
 });

@@ -1,7 +1,10 @@
 // What an app prints, cut into lines and kept within limits before anyone else sees it.
 import { type Readable } from 'node:stream';
-import { type Clock } from '../../sdk/support/clock.ts';
+import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
+import { Allowance } from './allowance.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { PausingReader } from './pausing-reader.ts';
 
 export interface InstanceLogRow {
   readonly atMs: number;
@@ -39,9 +42,6 @@ export class MemoryInstanceLogSink implements InstanceLogSink {
   }
 }
 
-/** An app that starts up may log this many seconds' worth at once. */
-const BURST_SECONDS = 4;
-
 type Stream = 'stdout' | 'stderr';
 
 /** Lines that become one row. */
@@ -56,24 +56,37 @@ interface Joined {
  * The log of one instance: lines of instanceLogLineBytesMax, instanceLogLinesPerSecondMax and instanceLogBytesPerSecondMax on
  * average, the rest counted. The lines of a stack trace that come in one piece are one row. A line may begin with a mark of
  * the request that it was printed for (../languages/nodejs/request-lines.cjs): it is cut off, and what it says is the app's word.
+ *
+ * An app that prints more than that, or in more pieces, is read every instanceLogPauseMs only: its writes wait once the kernel's
+ * buffer is full, on its own time. Reading as fast as it prints would be on the platform's, which goes before every app.
  */
 export class InstanceLog {
   readonly #sink: InstanceLogSink;
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #source: Pick<InstanceLogRow, 'appId' | 'service' | 'version' | 'instanceId'>;
-  readonly #ended: Promise<void>[] = [];
+  readonly #readers: PausingReader[] = [];
   readonly #lines: Allowance;
   readonly #bytes: Allowance;
+  readonly #pieces: Allowance;
   #droppedLines = 0;
   #stderrTail = Buffer.alloc(0);
 
-  constructor(sink: InstanceLogSink, clock: Clock, source: Pick<InstanceLogRow, 'appId' | 'service' | 'version' | 'instanceId'>) {
+  constructor(
+    sink: InstanceLogSink,
+    clock: Clock,
+    timers: Timers,
+    source: Pick<InstanceLogRow, 'appId' | 'service' | 'version' | 'instanceId'>,
+  ) {
     this.#sink = sink;
     this.#clock = clock;
+    this.#timers = timers;
     this.#source = source;
     const nowMs = clock.monotonicMs();
     this.#lines = new Allowance(LIMITS.instanceLogLinesPerSecondMax, nowMs);
     this.#bytes = new Allowance(LIMITS.instanceLogBytesPerSecondMax, nowMs);
+    // A piece for each line is what a program writes that prints line by line.
+    this.#pieces = new Allowance(LIMITS.instanceLogLinesPerSecondMax, nowMs);
   }
 
   /** The newest instanceStderrTailBytesMax bytes of stderr. */
@@ -81,35 +94,51 @@ export class InstanceLog {
     return this.#stderrTail.toString('utf8').replaceAll(REQUEST_MARKS, '');
   }
 
-  /** Resolves when all attached streams have ended. */
-  get ended(): Promise<void> {
-    return Promise.all(this.#ended).then(() => undefined);
+  /** Call it when nobody is left who writes: reads the rest without a pause, and resolves when all attached streams have ended. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.drain()));
   }
 
   attach(stream: Readable, name: Stream): void {
-    if (name === 'stderr') {
-      stream.on('data', (chunk: Buffer) => {
-        const joined = Buffer.concat([this.#stderrTail, chunk]);
-        this.#stderrTail = joined.subarray(Math.max(0, joined.length - LIMITS.instanceStderrTailBytesMax));
-      });
-    }
     let joined: Joined | undefined;
     const write = (): void => {
       if (joined) this.#writeLimited(joined);
       joined = undefined;
     };
-    const onLine = (line: string): void => {
-      const requestId = REQUEST_MARK.exec(line)?.[1];
-      const text = requestId === undefined ? line : line.slice(MARK_CHARACTERS);
-      if (joined && joined.requestId === requestId && isJoined(joined, text)) {
-        joined.text += `\n${text}`;
-        joined.lines++;
-        return;
-      }
+    const lines = new LineSplitter({
+      line: (line) => {
+        const requestId = REQUEST_MARK.exec(line)?.[1];
+        const text = requestId === undefined ? line : line.slice(MARK_CHARACTERS);
+        if (joined && joined.requestId === requestId && isJoined(joined, text)) {
+          joined.text += `\n${text}`;
+          joined.lines++;
+          return;
+        }
+        write();
+        joined = { stream: name, requestId, text, lines: 1 };
+      },
+      // Not one more has room, so neither has what waits to be joined.
+      isUnwanted: () => !this.#lines.has(1),
+      unwanted: () => {
+        this.#droppedLines++;
+      },
+    });
+    const onPiece = (piece: Buffer): boolean => {
+      if (name === 'stderr') this.#keepTail(piece);
+      this.#refill();
+      const droppedBefore = this.#droppedLines;
+      const bytesCut = lines.write(piece);
       write();
-      joined = { stream: name, requestId, text, lines: 1 };
+      const isOver = bytesCut > 0 || this.#droppedLines > droppedBefore || !this.#pieces.has(1);
+      if (!isOver) this.#pieces.take(1);
+      return isOver;
     };
-    this.#ended.push(readLines(stream, onLine, write));
+    const onEnd = (): void => {
+      this.#refill();
+      lines.end();
+      write();
+    };
+    this.#readers.push(new PausingReader(stream, this.#timers, { pauseMs: LIMITS.instanceLogPauseMs, onPiece, onEnd }));
   }
 
   /** Says something of the platform's own; never dropped. */
@@ -128,9 +157,19 @@ export class InstanceLog {
     this.#droppedLines = 0;
   }
 
-  #writeLimited({ stream, requestId, text, lines }: Joined): void {
+  #keepTail(piece: Buffer): void {
+    const joined = Buffer.concat([this.#stderrTail, piece.subarray(-LIMITS.instanceStderrTailBytesMax)]);
+    this.#stderrTail = joined.subarray(-LIMITS.instanceStderrTailBytesMax);
+  }
+
+  /** Once for each piece: within one, time stands still. */
+  #refill(): void {
     const nowMs = this.#clock.monotonicMs();
-    if (!this.#lines.has(lines, nowMs) || !this.#bytes.has(text.length, nowMs)) {
+    for (const allowance of [this.#lines, this.#bytes, this.#pieces]) allowance.refill(nowMs);
+  }
+
+  #writeLimited({ stream, requestId, text, lines }: Joined): void {
+    if (!this.#lines.has(lines) || !this.#bytes.has(text.length)) {
       this.#droppedLines += lines;
       return;
     }
@@ -150,30 +189,6 @@ export class InstanceLog {
   }
 }
 
-/** So much a second on average, and BURST_SECONDS' worth at once. */
-class Allowance {
-  readonly #perSecond: number;
-  #left: number;
-  #refilledAtMs: number;
-
-  constructor(perSecond: number, nowMs: number) {
-    this.#perSecond = perSecond;
-    this.#left = perSecond * BURST_SECONDS;
-    this.#refilledAtMs = nowMs;
-  }
-
-  has(amount: number, nowMs: number): boolean {
-    const refill = ((nowMs - this.#refilledAtMs) / 1_000) * this.#perSecond;
-    this.#left = Math.min(this.#perSecond * BURST_SECONDS, this.#left + refill);
-    this.#refilledAtMs = nowMs;
-    return this.#left >= amount;
-  }
-
-  take(amount: number): void {
-    this.#left -= amount;
-  }
-}
-
 const REQUEST_MARK = /^\u001e([0-9a-f]{32})\u001f/;
 const REQUEST_MARKS = /\u001e[0-9a-f]{32}\u001f/g;
 const MARK_CHARACTERS = 34;
@@ -187,46 +202,4 @@ function isJoined({ text, lines }: Joined, next: string): boolean {
   if (lines >= LIMITS.instanceLogJoinedLinesMax || text.length + next.length >= LIMITS.instanceLogLineBytesMax) return false;
   // The exception itself stands behind its frames, at the left.
   return CONTINUES.test(next) || (PYTHON_TRACE.test(text) && PYTHON_FRAME_LAST.test(text));
-}
-
-const LINE_END = 10;
-
-/**
- * Calls `onLine` with each line of `stream`, its end cut off; a last line needs none. Of a line longer than
- * instanceLogLineBytesMax the rest is dropped, so no stream can make this grow. `onPieceEnd` follows the
- * lines that came in one piece. Resolves when the stream is over.
- */
-export function readLines(stream: Readable, onLine: (text: string) => void, onPieceEnd: () => void = () => undefined): Promise<void> {
-  let pieces: Buffer[] = [];
-  let length = 0;
-  const add = (piece: Buffer): void => {
-    const kept = piece.subarray(0, LIMITS.instanceLogLineBytesMax - length);
-    if (kept.length === 0) return;
-    pieces.push(kept);
-    length += kept.length;
-  };
-  const flush = (): void => {
-    const line = Buffer.concat(pieces).toString('utf8');
-    pieces = [];
-    length = 0;
-    onLine(line.endsWith('\r') ? line.slice(0, -1) : line);
-  };
-  stream.on('data', (chunk: Buffer) => {
-    let start = 0;
-    for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, start)) {
-      add(chunk.subarray(start, end));
-      flush();
-      start = end + 1;
-    }
-    add(chunk.subarray(start));
-    onPieceEnd();
-  });
-  return new Promise((resolve) => {
-    stream.once('close', () => {
-      if (length > 0) flush();
-      onPieceEnd();
-      resolve();
-    });
-    stream.on('error', () => undefined);
-  });
 }

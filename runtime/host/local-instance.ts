@@ -79,7 +79,7 @@ export class LocalInstance {
     this.#startedAtMs = clock.nowMs();
     this.#askedAtMs = clock.monotonicMs();
     const { appId, service, version } = spec;
-    this.#log = new InstanceLog(sink, clock, { appId, service, version, instanceId: spare.id });
+    this.#log = new InstanceLog(sink, clock, timers, { appId, service, version, instanceId: spare.id });
     this.#socket = new AppSocket(timers, {
       directory: options.directory,
       locate: () => this.#process?.appSocketDirectory(),
@@ -227,7 +227,7 @@ export class LocalInstance {
     // The last figures: what daemons used until the group was ended counts as well.
     this.#usage = { ...this.#spare.group.usage(), outOfMemory: this.#usage.outOfMemory };
     this.#meterUsage();
-    await Promise.race([this.#log.ended, sleep(this.#timers, DRAIN_MS_MAX)]);
+    await Promise.race([this.#log.drain(), sleep(this.#timers, DRAIN_MS_MAX)]);
     this.#exit = this.#explain(exit);
     this.#log.reportDropped();
     if (this.#cause !== 'stopped') this.#log.system(`The instance ${this.#exit.reason}`);

@@ -179,6 +179,7 @@ export const LIMIT_ROWS = {
   instanceLogLineBytesMax: limit(16 * KiB, 'One line of an app\'s log; the rest of the line is cut'),
   instanceLogLinesPerSecondMax: limit(500, 'Lines an instance may log in a second on average; more are dropped and counted'),
   instanceLogBytesPerSecondMax: limit(MiB, 'The same for their bytes: what reading and writing them costs the host'),
+  instanceLogPauseMs: limit(20, 'Between two looks at what an instance over these rates prints: about 64 KiB each, so that beyond about 3 MiB/s it waits in its own writes'),
   instanceLogJoinedLinesMax: limit(200, 'Lines of a stack trace that become one row'),
   instanceStderrTailBytesMax: limit(8 * KiB, 'What is kept of stderr to explain a failed start'),
   hostWatchEventsMax: limit(10_000, 'Changes of instances that a watcher has not taken; beyond, it must begin again'),
