@@ -46,12 +46,21 @@ exports.install = () => {
       get() {
         Object.defineProperty(process, name, descriptor);
         const stream = process[name];
+        waitForReader(stream);
         markLines(stream);
         return stream;
       },
     });
   }
 };
+
+/**
+ * Node keeps in memory what the host has not read yet, without a limit: an app that prints faster would die of it, and lose it at
+ * process.exit(). So a write waits instead, as in other languages, and as Node's documentation says of pipes on Linux.
+ */
+function waitForReader(stream) {
+  stream._handle?.setBlocking?.(true);
+}
 
 function markLines(stream) {
   const { write } = stream;

@@ -69,6 +69,25 @@ async function printed(environment: Record<string, string>): Promise<{ readonly 
   return { out: lines(out), err: lines(err) };
 }
 
+/** How much arrives of `bytes` that an app prints before it exits at once. */
+async function printedBeforeExit(bytes: number): Promise<number> {
+  const script = `process.stdout.write('x'.repeat(${bytes})); process.exit()`;
+  const child = spawn(process.execPath, ['--require', PRELOAD, '-e', script], {
+    env: { PATH: process.env['PATH'], APPENGINE_LISTEN: join(directory, 'none.sock'), APPENGINE_LISTEN_PORT: '8080' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let length = 0;
+  child.stdout.on('data', (chunk: Buffer) => (length += chunk.length));
+  await once(child, 'close');
+  return length;
+}
+
+describe('what an app prints', () => {
+  it('waits for its reader rather than in memory, so that none is lost at the exit', async () => {
+    expect(await printedBeforeExit(4_000_000)).toBe(4_000_000);
+  });
+});
+
 describe('lines within a request', () => {
   it('are marked with it, each at its start alone, whatever goes on at the same time', async () => {
     const { out, err } = await printed({});
