@@ -1,4 +1,4 @@
-// `npm run bench [-- NAME …] [--json FILE]`: sets up, builds, and runs the named benches, or all of them.
+// `npm run bench [-- NAME …] [--json FILE] [--hog KIND]`: sets up, builds, and runs the named benches, or all of them.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { benchPrograms, installSystemPrograms, prepare, root, withoutServices } from './steps.mjs';
