@@ -16,6 +16,8 @@ export class ClientSockets {
   readonly #trustedProxies: ReadonlySet<string>;
   readonly #clock: Clock;
   readonly #timers: Timers;
+  /** All that have a place, those among them that have not said hello yet. */
+  readonly #admitted = new Set<Socket>();
   readonly #connections = new Map<Duplex, ClientConnection>();
 
   constructor(caps: LoadCaps, trustedProxies: ReadonlySet<string>, clock: Clock, timers: Timers) {
@@ -38,7 +40,9 @@ export class ClientSockets {
       socket.destroy();
       return false;
     }
+    this.#admitted.add(socket);
     socket.once('close', () => {
+      this.#admitted.delete(socket);
       this.#caps.disconnect(load);
     });
     return true;
@@ -69,6 +73,7 @@ export class ClientSockets {
 
   destroy(): void {
     for (const socket of this.#connections.keys()) socket.destroy();
+    for (const socket of this.#admitted) socket.destroy();
   }
 
   #makeRoom(): void {

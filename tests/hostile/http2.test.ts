@@ -332,7 +332,7 @@ describe('HTTP/2 heads that are malformed', () => {
         frame(FRAME.continuation, END_HEADERS, 1, block([['x-b', 'a'.repeat(8_500)]])),
       ],
     ],
-  ])('%s never becomes a request of an app', async (_name, frames) => {
+  ])('%s never becomes a request of an app', async (name, frames) => {
     await start();
     const complete: string[] = [];
     await front.app((incoming, response) => {
@@ -346,6 +346,8 @@ describe('HTTP/2 heads that are malformed', () => {
     // 2xx stands in HPACK's table from 8 to 10.
     for (const { payload } of peer.of(FRAME.headers)) expect([0x88, 0x89, 0x8a]).not.toContain(payload[0]);
     expect(complete).toEqual([]);
+    // An app's own server has limits too: it must not even be asked.
+    if (name.startsWith('48')) expect(front.instances.acquired).toEqual([]);
     await othersAreServed();
   });
 
@@ -385,6 +387,19 @@ describe('HTTP/2 heads that are malformed', () => {
 });
 
 describe('connections that never become HTTP/2', () => {
+  it('47 one that says nothing does not hold up the end of the router', async () => {
+    await start();
+    await front.app();
+    const socket = connect(front.port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    await new Promise((resolve) => socket.once('connect', resolve));
+    await othersAreServed();
+    for (const peer of peers) peer.socket.destroy();
+    // Less than the time for a handshake, which would end it too.
+    const bound = new Promise((resolve) => setTimeout(resolve, LIMITS.requestHeaderMs / 2, 'still there').unref());
+    expect(await Promise.race([front.router.close(), bound])).toBeUndefined();
+  });
+
   it.each(['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n', '\x16\x03\x01\x40\x00'])(
     '47 bytes that are no TLS (%j) are answered with nothing, and the connection is closed',
     async (bytes) => {
