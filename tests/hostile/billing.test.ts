@@ -71,6 +71,8 @@ serve((url) => { ways[url](); return 'ok'; });
     const { appId } = app.view();
     await app.exited();
     expect(meter.totals.get(appId)?.cpuMegacycles ?? 0).toBeGreaterThanOrEqual(240);
+    // Nothing of what was read when it had ended is missing.
+    expect(meter.totals.get(appId)?.cpuMegacycles).toBe(Math.floor(((app.view().cpuMicros ?? 0) * 1_200) / 1_000_000));
     expect(meter.totals.get(appId)?.instanceSeconds).toBeGreaterThanOrEqual(1);
   });
 

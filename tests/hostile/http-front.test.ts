@@ -1,7 +1,7 @@
 // Hostile numbers 6, 15, 16, 46, 47, 51 to 54, 56 and 59: the router between hostile clients and hostile apps.
 import { once } from 'node:events';
 import { writeFile, mkdtemp, rm } from 'node:fs/promises';
-import { type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -9,7 +9,9 @@ import { systemClock, type Clock } from '../../sdk/support/clock.ts';
 import { VirtualTime } from '../../sdk/support/virtual-time.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type VersionRoutes } from '../../router/ports.ts';
-import { HttpFront, statuses, until } from './http-front.ts';
+import { FixedCertificates } from '../../router/tls.ts';
+import { testCertificate } from '../contract/test-certificate.ts';
+import { HttpFront, statuses, until, withBound } from './http-front.ts';
 
 let front: HttpFront;
 
@@ -97,16 +99,18 @@ describe('47 slowness', () => {
     };
   };
 
-  it('47 a head that is never finished gets 408 within the limit', async () => {
-    front = await HttpFront.start();
-    const socket = front.connect();
-    const startMs = performance.now();
+  it('47 a head that is never finished gets 408 within the limit, a handshake that is none is cut', async () => {
+    front = await HttpFront.start({ certificates: new FixedCertificates(testCertificate()), servesHttp: true });
+    const socket = connect(front.httpPort, '127.0.0.1');
+    const silent = front.connect().resume();
     let answer = '';
     socket.on('data', (chunk) => (answer += chunk.toString()));
     socket.write('GET / HTTP/1.1\r\nHost: hello.localhost\r\nX-Slow: ');
-    await once(socket, 'close');
+    // Node's own time, which no virtual one replaces.
+    const bound = new Promise((resolve) => setTimeout(resolve, LIMITS.requestHeaderMs + 10_000).unref());
+    await Promise.race([Promise.all([once(socket, 'close'), once(silent, 'close')]), bound]);
+    expect([socket.closed, silent.closed]).toEqual([true, true]);
     expect(statuses(answer)).toEqual([408]);
-    expect(performance.now() - startMs).toBeLessThan(LIMITS.requestHeaderMs + 5_000);
   });
 
   it('47 a body that trickles is cut with 408, and its instance is free again', async () => {
@@ -126,6 +130,35 @@ describe('47 slowness', () => {
     expect(statuses(answer)).toEqual([408]);
     await until(() => front.instances.leasesOpen === 0);
     expect(front.instances.released[0]?.outcome).toBe('cancelled');
+    socket.destroy();
+  });
+
+  it.each([
+    ['slower than the least rate is cut', 0.9, [408]],
+    ['as fast as it must be is not', 1.1, [200]],
+  ])('47 a body that comes in pieces, %s', async (_what, rate, expected) => {
+    const clock = skippingClock();
+    const time = new VirtualTime();
+    front = await HttpFront.start({ clock, timers: time });
+    let received = 0;
+    await front.app((request, response) => {
+      request.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.length));
+      request.on('end', () => response.end('ok'));
+    });
+    const piece = 'x'.repeat(Math.round(LIMITS.requestBodyBytesPerSecondMin * rate));
+    const seconds = 23;
+    const socket = front.connect();
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.write(`POST / HTTP/1.1\r\nHost: hello.localhost\r\nContent-Length: ${seconds * piece.length}\r\n\r\n`);
+    for (let count = 1; count <= seconds && answer === ''; count++) {
+      socket.write(piece);
+      await until(() => received === count * piece.length || answer !== '');
+      clock.skip(1_000);
+      time.advance(1_000);
+    }
+    await until(() => answer.includes('\r\n\r\n'));
+    expect(statuses(answer)).toEqual(expected);
     socket.destroy();
   });
 
@@ -216,11 +249,16 @@ describe('47 slowness', () => {
     const clock = skippingClock();
     const time = new VirtualTime();
     front = await HttpFront.start({ clock, timers: time });
+    await front.app();
     const socket = front.connect();
-    await until(() => front.router.connectionsOpen === 1);
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    // After a request: one that never sent any is cut by the time for a head.
+    socket.write('GET / HTTP/1.1\r\nHost: hello.localhost\r\n\r\n');
+    await until(() => answer.endsWith('ok') && front.router.requestsInFlight === 0);
     clock.skip(LIMITS.clientIdleMs + 1);
     time.advance(1_000);
-    await once(socket.resume(), 'close');
+    await withBound(once(socket, 'close'), () => 'still open');
   });
 
   it('47 one address holds a limited number of connections', async () => {
@@ -267,9 +305,12 @@ describe('51 upgrades to anything but a WebSocket', () => {
   it('51 a WebSocket upgrade by POST, or with a body, is refused', async () => {
     front = await HttpFront.start();
     await front.app();
-    const lines = ['Host: hello.localhost', 'Connection: Upgrade', 'Upgrade: websocket', 'Content-Length: 2', '', 'hi'];
-    for (const method of ['POST', 'GET'])
-      expect(statuses(await front.send([`${method} / HTTP/1.1`, ...lines].join('\r\n')))).toEqual([400]);
+    const lines = ['Host: hello.localhost', 'Connection: Upgrade', 'Upgrade: websocket'];
+    const tries = [
+      ['POST / HTTP/1.1', ...lines, '', ''],
+      ['GET / HTTP/1.1', ...lines, 'Content-Length: 2', '', 'hi'],
+    ];
+    for (const tried of tries) expect(statuses(await front.send(tried.join('\r\n')))).toEqual([400]);
     expect(front.seen).toEqual([]);
   });
 });
@@ -277,7 +318,21 @@ describe('51 upgrades to anything but a WebSocket', () => {
 describe('52 a thousand failing WebSockets', () => {
   it('52 with resets: the router lives and holds nothing', async () => {
     front = await HttpFront.start();
-    await front.rawApp((socket) => socket.destroy());
+    const reset = (socket: Socket): void => {
+      try {
+        socket.resetAndDestroy();
+      } catch {
+        // The other end has closed it.
+        socket.destroy();
+      }
+    };
+    // Clients that leave when an app has got their request, or that of another.
+    const leaving: Socket[] = [];
+    await front.rawApp((socket) => {
+      const client = leaving.pop();
+      if (client?.readyState === 'open') reset(client);
+      setImmediate(() => socket.destroy());
+    });
     const upgrade =
       'GET / HTTP/1.1\r\nHost: hello.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
@@ -287,8 +342,9 @@ describe('52 a thousand failing WebSockets', () => {
           const socket = front.connect();
           socket.write(upgrade);
           const closed = once(socket.resume(), 'close');
-          // Half of them leave at once, half see the failure.
-          if (index % 2 === 0) socket.once('connect', () => socket.resetAndDestroy());
+          // Others leave at once, or see the failure.
+          if (index % 3 === 0) socket.once('connect', () => socket.resetAndDestroy());
+          if (index % 3 === 1) socket.once('connect', () => leaving.push(socket));
           await closed;
         }),
       );
@@ -296,6 +352,29 @@ describe('52 a thousand failing WebSockets', () => {
     await until(() => front.router.requestsInFlight === 0 && front.router.connectionsOpen === 0);
     expect(front.instances.leasesOpen).toBe(0);
     expect(statuses(await front.send(get('/')))).toEqual([500]);
+  });
+
+  it.each(['while it waits for an instance', 'when it has just got one'])('52 with a reset %s: it is forgotten at once', async (when) => {
+    front = await HttpFront.start();
+    await front.app();
+    const { instances } = front;
+    const acquire = instances.acquire.bind(instances);
+    let isWaiting = false;
+    let goOn = (): void => undefined;
+    instances.acquire = async (...args) => {
+      const lease = when === 'when it has just got one' ? await acquire(...args) : undefined;
+      isWaiting = true;
+      await new Promise<void>((resolve) => (goOn = resolve));
+      return lease ?? acquire(...args);
+    };
+    const socket = front.connect();
+    socket.write('GET / HTTP/1.1\r\nHost: hello.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await until(() => isWaiting);
+    socket.resetAndDestroy();
+    await until(() => front.router.connectionsOpen === 0);
+    goOn();
+    await until(() => front.router.requestsInFlight === 0);
+    expect(front.seen).toEqual([]);
   });
 });
 

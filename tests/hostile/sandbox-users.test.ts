@@ -1,9 +1,9 @@
 // What an app could do that got out of its sandbox: processes on the host itself, under the user of an app. Numbers are those
 // of docs/security.md.
 import { spawnSync } from 'node:child_process';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock, systemRandom } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
@@ -32,7 +32,10 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
 
   beforeAll(async () => {
     fixture = await HostFixture.open('bubblewrap');
-    data = DataDirectory.open(mkdtempSync(join(tmpdir(), 'ae-data-')), systemClock, systemRandom);
+    const around = mkdtempSync(join(tmpdir(), 'ae-data-'));
+    // What is around it may be open to everybody.
+    chmodSync(around, 0o755);
+    data = DataDirectory.open(join(around, 'data'), systemClock, systemRandom);
     data.ownerToken();
     const code = `const fs = require('fs'); serve((url) => eval(decodeURIComponent(url.slice(1))))`;
     app = await fixture.start(code, { appId: 'escaped' });
@@ -44,7 +47,7 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
   });
   afterAll(async () => {
     data.close();
-    rmSync(data.paths.root, { recursive: true, force: true });
+    rmSync(dirname(data.paths.root), { recursive: true, force: true });
     await fixture.close();
   });
 
@@ -76,6 +79,8 @@ describe.skipIf(skip !== undefined)(`an app that got out${skip === undefined ? '
     const pid = processesOf(uids[0] ?? 0)[0] ?? 0;
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(new RegExp(`^Uid:\t${uids[0]}\t${uids[0]}\t${uids[0]}\t${uids[0]}$`, 'm'));
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Groups:\s*$/m);
+    // And so is what made the sandbox, before it did anything.
+    expect(readFileSync(`/proc/${app.view().pid ?? 0}/status`, 'utf8')).toMatch(new RegExp(`^Uid:\t${uids[0]}\t${uids[0]}\t`, 'm'));
     // Inside it is the user that it always was.
     expect(await get(app, `process.getuid() + ' ' + require('os').userInfo().username`)).toBe('10001 app');
   });
