@@ -250,6 +250,24 @@ describe('50 floods over HTTP/2', () => {
     expect(peer.socket.closed).toBe(false);
   });
 
+  it('47 a client that is gone without a word while its request is under way: closed', async () => {
+    let aheadMs = 0;
+    const clock: Clock = { nowMs: () => systemClock.nowMs(), monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const time = new VirtualTime();
+    await start({ clock, timers: time });
+    await front.app(() => undefined);
+    const peer = await open();
+    peer.send(request(1));
+    await until(() => front.seen.length === 1);
+    // It is asked, and does not say that it is there.
+    for (let count = 0; count < 2; count++) {
+      aheadMs += LIMITS.http2SilenceMs + 1;
+      time.advance(1_000);
+    }
+    await peer.closed();
+    await until(() => front.router.requestsInFlight === 0);
+  });
+
   it('50 more streams than are allowed: refused, one by one', async () => {
     await start();
     await front.app(() => undefined);
