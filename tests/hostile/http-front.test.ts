@@ -23,6 +23,8 @@ afterEach(async () => {
 const get = (path: string, lines: readonly string[] = []): string =>
   ['GET ' + path + ' HTTP/1.1', 'Host: hello.localhost', ...lines, 'Connection: close', '', ''].join('\r\n');
 
+const UPGRADE = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+
 describe('6 patterns that blow up', () => {
   it.each(['/(a+)+b', '/(a|a)*b', '/(.*)(.*)(.*)(.*)x', '/(a?){50}a{50}b', '/((a*)*)*c'])('6 %s takes bounded time', async (url) => {
     front = await HttpFront.start({ version: { handlers: [{ kind: 'script', url }] } });
@@ -486,6 +488,14 @@ describe('56 headers that only the platform may send', () => {
     expect(front.seen[0]?.headers['x-appengine-user-ip']).toBe('127.0.0.1');
   });
 
+  it('56 and of a WebSocket’s request too', async () => {
+    front = await HttpFront.start();
+    await front.app();
+    await front.send(get('/', [...UPGRADE, 'X-Appengine-User-Email: root', 'X_Appengine_User_Id: root', 'X-Appengine-User-IP: 6.6.6.6']));
+    expect(front.seen[0]?.headers['x-appengine-user-ip']).toBe('127.0.0.1');
+    expect(JSON.stringify(front.seen)).not.toMatch(/root|6\.6\.6\.6/);
+  });
+
   it('56 X-Forwarded-For keeps what the client says to the left of what is known', async () => {
     front = await HttpFront.start();
     await front.app();
@@ -525,6 +535,17 @@ describe('59 cookies for the shared domain', () => {
     await front.app((_request, response) => response.setHeader('Set-Cookie', ['a=1', `sid=2; ${attribute}; HttpOnly`]).end());
     const answer = await front.send(get('/'));
     expect(answer).toMatch(/Set-Cookie: sid=2;.* HttpOnly/i);
+    expect(answer).not.toMatch(/domain/i);
+  });
+
+  it.each([
+    ['101', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'],
+    ['an ordinary answer', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n'],
+  ])('59 is dropped from %s to a WebSocket too', async (_what, head) => {
+    front = await HttpFront.start();
+    await front.rawApp((socket) => socket.write(`${head}Set-Cookie: sid=2; Domain=localhost; HttpOnly\r\n\r\n`));
+    const answer = await front.sendUntil(get('/', UPGRADE), /\r\n\r\n/);
+    expect(answer).toMatch(/Set-Cookie: sid=2; HttpOnly\r\n/i);
     expect(answer).not.toMatch(/domain/i);
   });
 
