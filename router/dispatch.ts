@@ -26,6 +26,7 @@ import { type Sessions } from './sessions.ts';
 import { loginRedirectHeaders, type SignIn } from './sign-in.ts';
 import { redirectHeaders, type PublicPorts } from './secure-redirect.ts';
 import { decideStatic } from './static-answer.ts';
+import { startReport } from './start-report.ts';
 import { type StaticFiles } from './static-files.ts';
 
 export interface DispatchPorts {
@@ -40,6 +41,8 @@ export interface DispatchPorts {
   readonly starts: RequestStarts;
   readonly caps: LoadCaps;
   readonly publicPorts: PublicPorts;
+  /** Whether error pages say why an app did not start. */
+  readonly showsStartReports: boolean;
 }
 
 /** A route's decision once it is known who asks. */
@@ -287,7 +290,9 @@ export class Dispatcher {
       response.destroy();
       return;
     }
-    const answer = errorAnswer(error.code, start.requestId, request.headers.accept, error.details, exchange.route?.errorPages);
+    const report = this.#ports.showsStartReports ? startReport(error) : undefined;
+    const { accept } = request.headers;
+    const answer = errorAnswer(error.code, start.requestId, accept, error.details, exchange.route?.errorPages, report);
     if (CLOSING_CODES.has(error.code)) this.#endConnection(exchange);
     const headers = start.isPlatformCall ? [...answer.headers, PLATFORM_ERROR_HEADER, error.code] : answer.headers;
     this.#answer(exchange, { status: answer.status, headers, body: request.method === 'HEAD' ? undefined : answer.body });

@@ -4,6 +4,7 @@ import { ERRORS, type ErrorBody, type ErrorCode, type ErrorDetails } from '../sd
 import { type AppErrorPage, type AppErrorPages } from './app-error-pages.ts';
 import { escapeHtml, PAGE_STYLE, pageHtml, pageSecurityHeaders } from './page-frame.ts';
 import { ALLOWED_METHODS } from './request-guard.ts';
+import { type StartReport } from './start-report.ts';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -27,7 +28,7 @@ const SECURITY_HEADERS = pageSecurityHeaders(PAGE_STYLE, { formAction: "'none'",
 
 /**
  * The app's own page when it has one for this error; else HTML when the client's Accept asks for it by name, else JSON
- * `{error}` as everywhere in the platform.
+ * `{error}` as everywhere in the platform. A report is for the app's developer, and goes before the app's own page.
  */
 export function errorAnswer(
   code: ErrorCode,
@@ -35,7 +36,9 @@ export function errorAnswer(
   accept: string | undefined,
   details: ErrorDetails = {},
   pages?: AppErrorPages,
+  report?: StartReport,
 ): ErrorAnswer {
+  if (report) return reportAnswer(code, requestId, accept, report);
   const own = pages?.pageFor(code);
   if (own) return ownAnswer(code, own, details);
   if (code === 'QUOTA_EXCEEDED') return quotaAnswer(requestId, accept, details);
@@ -48,6 +51,18 @@ export function errorAnswer(
   const { allow } = details;
   const extra = code === 'ROUTE_METHOD_NOT_ALLOWED' ? ['Allow', typeof allow === 'string' ? allow : ALLOWED_METHODS] : [];
   return answer(httpStatus, isHtml, body, [...extra, ...(httpStatus === 503 ? ['Retry-After', String(RETRY_AFTER_SECONDS)] : [])]);
+}
+
+function reportAnswer(code: ErrorCode, requestId: string, accept: string | undefined, { reason, output }: StartReport): ErrorAnswer {
+  const { httpStatus, message, mend } = ERRORS[code];
+  const isHtml = wantsHtml(accept);
+  const content = `<p>${escapeHtml(reason)}</p>
+${output === '' ? '' : `<pre>${escapeHtml(output)}</pre>\n`}<p>${escapeHtml(mend)}.</p>
+<p>Only a development server shows this.</p>`;
+  const body = isHtml
+    ? page({ code, title: message, status: httpStatus, requestId, content })
+    : json({ code, message, mend, details: { requestId, reason, output } });
+  return answer(httpStatus, isHtml, body, []);
 }
 
 /** Without the platform's Content-Security-Policy: what the app's page loads is the app's affair. */

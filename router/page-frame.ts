@@ -14,7 +14,8 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:1re
 dt{color:var(--soft)}
 dd{margin:0;font-variant-numeric:tabular-nums}
 footer{margin-top:1.5rem;padding-top:.75rem;border-top:1px solid var(--line);font-size:.8125rem;color:var(--soft);overflow-wrap:anywhere}
-code{font-family:ui-monospace,monospace}`;
+code,pre{font-family:ui-monospace,monospace}
+pre{margin:1rem 0;padding:.75rem;border:1px solid var(--line);font-size:.8125rem;white-space:pre-wrap;overflow-wrap:anywhere}`;
 
 /** Names and values in turn. `referrerPolicy`: with no-referrer a browser does not say which origin a form comes from. */
 export function pageSecurityHeaders(

@@ -482,7 +482,8 @@ describe('an instance that fails', () => {
 
 describe('an answer of the platform', () => {
   it('is a page for browsers and JSON for programs, without details', async () => {
-    instances.failure = new PlatformError('INSTANCE_EXITED', 'SECRET stack trace', { details: { stderr: 'SECRET' } });
+    const cause = new PlatformError('INSTANCE_EXITED', 'SECRET', { details: { stderrTail: 'SECRET' } });
+    instances.failure = new PlatformError('INSTANCE_EXITED', 'SECRET stack trace', { details: { stderr: 'SECRET' }, cause });
     await startRouter();
     const page = await ask('/', { headers: { accept: 'text/html,*/*' } });
     expect(page).toMatchObject({ status: 500, headers: { 'content-type': 'text/html; charset=utf-8' } });
@@ -491,6 +492,16 @@ describe('an answer of the platform', () => {
     const json = await ask('/');
     expect(JSON.parse(json.body)).toMatchObject({ error: { code: 'INSTANCE_EXITED' } });
     expect(json.body).not.toContain('SECRET');
+  });
+
+  it('says on a development server why an app did not start', async () => {
+    const cause = new PlatformError('INSTANCE_EXITED', 'exited with code 1', { details: { stderrTail: 'Error: <boom>' } });
+    instances.failure = new PlatformError('INSTANCE_EXITED', undefined, { cause });
+    await startRouter({ showsStartReports: true });
+    const page = await ask('/', { headers: { accept: 'text/html,*/*' } });
+    expect(page.status).toBe(500);
+    expect(page.body).toContain('exited with code 1');
+    expect(page.body).toContain('<pre>Error: &lt;boom&gt;</pre>');
   });
 
   it('tells 503 clients when to come back', async () => {

@@ -63,6 +63,8 @@ export interface RouterOptions {
   readonly sessionKey?: Buffer;
   /** Makes the port one for HTTPS, with HTTP/2 and HTTP/1.1. */
   readonly certificates?: TlsCertificates;
+  /** Error pages show why an app did not start, and what it printed: for a developer's own machine alone. */
+  readonly showsStartReports?: boolean;
   /** How much may be under way at once. By default the limits. */
   readonly caps?: Caps;
 }
@@ -97,7 +99,7 @@ export class RouterServer {
   readonly #closeStack = new CloseStack();
 
   constructor(ports: RouterPorts, clock: Clock, timers: Timers, random: Random, log: Log, options: RouterOptions) {
-    const { domain, secureRedirects = false, certificates, caps: capsWanted = capsWithin(undefined) } = options;
+    const { domain, secureRedirects = false, showsStartReports = false, certificates, caps: capsWanted = capsWithin(undefined) } = options;
     const { instances, requestLog, accounts, quotas = OPEN_APP_GATE } = ports;
     const trustedProxies = new Set(options.trustedProxies);
     const key = options.sessionKey ?? random.bytes(SESSION_KEY_BYTES);
@@ -119,7 +121,7 @@ export class RouterServer {
     const proxy = new Proxy(clock, this.#upstreams, policy);
     const files = new StaticFiles(ports.blobs);
     this.#dispatcher = new Dispatcher(
-      { routes: this.#routes, instances, quotas, requestLog, proxy, files, sessions, signIn, starts, caps, publicPorts },
+      { routes: this.#routes, instances, quotas, requestLog, proxy, files, sessions, signIn, starts, caps, publicPorts, showsStartReports },
       clock,
       random,
       log,

@@ -110,6 +110,7 @@ export async function startRouter(settings: PlatformSettings, links: RoleLinks, 
       platformSocket: join(settings.runDirectory, PLATFORM_SOCKET),
       sessionKey,
       caps,
+      showsStartReports: settings.devLogin,
       ...(tls ? { certificates: new CertificateFiles(tls, clock, timers, log) } : {}),
     });
     await server.start({ host: settings.bind, port: ports.router, ...(ports.http === undefined ? {} : { httpPort: ports.http }) });

@@ -30,6 +30,19 @@ require('node:http').createServer(async (request, response) => {
   response.end(JSON.stringify({ greeting: ${JSON.stringify(greeting)}, user: users.currentUser(request) ?? null, login: request.headers['x-appengine-user-is-admin'] }));
 }).listen(process.env.PORT);
 `;
+/** Runs until it is asked to die, then starts no more. */
+const CRASHING = `
+const { datastore } = require('appengine');
+const key = datastore.key('Flag', 'crash');
+datastore.get(key).then((flag) => {
+  if (flag) throw new Error('the flag is set');
+  require('node:http').createServer(async (request, response) => {
+    if (request.url !== '/die') return response.end('fine so far');
+    await datastore.put({ key, properties: { isSet: true } });
+    process.exit(1);
+  }).listen(process.env.PORT);
+});
+`;
 const APP_YAML = 'runtime: nodejs20\nhandlers:\n- {url: /admin, script: auto, login: admin}\n- {url: /.*, script: auto}\n';
 
 class DevProcess {
@@ -195,6 +208,17 @@ describe('appengine dev', () => {
     await writeFile(join(broken, 'server.js'), server('mended'));
     await dev.ready();
     expect(await greeting()).toBe('mended');
+
+    // One that breaks later says on its error page why: the developer is the one who sees it.
+    await writeFile(join(broken, 'server.js'), CRASHING);
+    await waitFor('the new version', async () => (await dev!.ask('/')).text === 'fine so far', 60_000);
+    await dev.ask('/die');
+    const answer = await waitFor('the failed start', async () => {
+      const { status, text } = await dev!.ask('/');
+      return status === 500 && text.includes('INSTANCE_EXITED') ? text : undefined;
+    });
+    expect(answer).toContain('exited with code 1');
+    expect(answer).toContain('Error: the flag is set');
     // The platform's own log would say it once more, as JSON with a stack.
     expect(dev.output).not.toContain('"level":');
   });
