@@ -28,6 +28,7 @@ import {
   judgeNode,
   judgePort,
   judgeProgram,
+  judgeSpace,
   judgeUsers,
 } from './judgements.ts';
 
@@ -95,23 +96,25 @@ export async function examine(config: ServeConfig, { clock, timers, variables, b
 async function examineSandbox(config: ServeConfig, directory: string, timers: Timers, judge: Judge): Promise<readonly Finding[]> {
   const unwanted = config.sandbox === 'process';
   const version = unwanted ? undefined : await bubblewrapVersion();
-  const failure = unwanted || version === undefined ? undefined : await sandboxFailure();
+  const { failure, spaceMissing } = unwanted || version === undefined ? {} : await trySandbox();
   const bubblewrap = judgeBubblewrap({ version, failure, unwanted }, judge);
   // A name that no platform has: the groups of one that runs stay as they are.
   const trial = createHash('sha256').update(`doctor of ${directory}`).digest('hex');
   const resources = await startResourceControl(trial, timers, new MemoryLog());
   const groups = judgeControlGroups(resources.kind, resources.missing, judge);
   await resources.close();
-  return bubblewrap.state === 'ok' ? [bubblewrap, judgeUsers(await findUserRange(directory)), groups] : [bubblewrap, groups];
+  if (bubblewrap.state !== 'ok') return [bubblewrap, groups];
+  return [bubblewrap, judgeUsers(await findUserRange(directory)), judgeSpace(spaceMissing, process.getuid?.() === 0), groups];
 }
 
-async function sandboxFailure(): Promise<string | undefined> {
+async function trySandbox(): Promise<{ readonly failure?: string; readonly spaceMissing?: string | undefined }> {
   const scratchDirectory = await mkdtemp(join(tmpdir(), 'ae-doctor-'));
   try {
-    await new BubblewrapSandbox({ scratchDirectory }).start();
-    return undefined;
+    const sandbox = new BubblewrapSandbox({ scratchDirectory });
+    await sandbox.start();
+    return { spaceMissing: sandbox.spaceMissing };
   } catch (error) {
-    return toPlatformError(error).message;
+    return { failure: toPlatformError(error).message };
   } finally {
     await rm(scratchDirectory, { recursive: true, force: true });
   }

@@ -10,6 +10,7 @@ import {
   judgeNode,
   judgePort,
   judgeProgram,
+  judgeSpace,
   judgeUsers,
 } from './judgements.ts';
 
@@ -33,6 +34,9 @@ describe('what is good enough', () => {
     ['no sandbox, as asked for', judgeBubblewrap({ version: undefined, failure: undefined, unwanted: true }, root), 'warning'],
     ['users of their own', judgeUsers({ first: 1_000, count: 10 }), 'ok'],
     ['one user', judgeUsers({ missing: 'not root', mend: 'run as root' }), 'warning'],
+    ['a cap on files', judgeSpace(undefined, true), 'ok'],
+    ['no cap on files, as root', judgeSpace('unshare failed', true), 'warning'],
+    ['no cap on files', judgeSpace('unshare failed', false), 'warning'],
     ['all control groups', judgeControlGroups('cgroup-v1', [], root), 'ok'],
     ['some control groups', judgeControlGroups('cgroup-v2', ['memory limit'], root), 'warning'],
     ['memory', judgeMemory(2 * GiB, 4 * GiB), 'ok'],

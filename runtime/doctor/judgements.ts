@@ -61,6 +61,17 @@ export function judgeUsers(range: UserRange | { readonly missing: string; readon
   return ok(name, `each app is one of ${range.first} to ${range.first + range.count - 1}`);
 }
 
+/** `lacking`: why what apps write cannot be mounted with a number of files, if so. */
+export function judgeSpace(lacking: string | undefined, isRoot: boolean): Finding {
+  const name = 'files of apps';
+  if (lacking === undefined) return ok(name, 'the size of /tmp and the number of files in it have a cap');
+  return warning(
+    name,
+    `an app with too many files in /tmp would be ended, rather than told ENOSPC: ${lacking}`,
+    isRoot ? 'give the container CAP_SYS_ADMIN' : 'run as root, or let unshare(1) mount (kernel.apparmor_restrict_unprivileged_userns)',
+  );
+}
+
 export function judgeControlGroups(kind: 'cgroup-v1' | 'cgroup-v2' | 'unlimited', lacking: readonly string[], judge: Judge): Finding {
   const name = 'control groups';
   const version = { 'cgroup-v1': 'version 1', 'cgroup-v2': 'version 2', unlimited: 'none that can be written' }[kind];

@@ -21,7 +21,7 @@ export async function runBuild(spec: BuildSpec, spare: SpareSandbox, timers: Tim
   const { group, prepared } = spare;
   const { signal } = options;
   if (signal?.aborted) {
-    prepared.discard();
+    await prepared.discard();
     await group.close();
     throw signal.reason as Error;
   }

@@ -39,7 +39,7 @@ export interface LocalInstanceHostOptions {
   readonly memoryBudgetBytes?: number;
   /** Told what apps use: their instances and their builds. */
   readonly meter?: HostMeter;
-  /** Sandboxes kept prepared for the next starts. */
+  /** Sandboxes kept prepared for the next starts: as many for apps that have no instance, and for those that have. */
   readonly sparesCount?: number;
 }
 
@@ -91,7 +91,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       this.#sample();
       this.#spares.refill();
     });
-    for (let count = this.#options.sparesCount ?? SPARES_DEFAULT; count > 0; count--) this.#spares.refill();
+    this.#spares.fill();
     this.#closing.defer(() => rm(this.#instancesDirectory, { recursive: true, force: true }));
     this.#closing.defer(() => this.#spares.close());
     this.#closing.defer(() => this.#stopAll());
@@ -133,7 +133,7 @@ export class LocalInstanceHost implements InstanceHost, BuildHost {
       instance.start();
     } catch (cause) {
       this.#instances.delete(spare.id);
-      spare.prepared.discard();
+      void spare.prepared.discard();
       void spare.group.close();
       throw new PlatformError('INSTANCE_SPAWN_FAILED', undefined, { cause });
     }

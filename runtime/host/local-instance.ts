@@ -12,11 +12,11 @@ import { join } from 'node:path';
 import { nextLargerClass } from '../../sdk/contract/app-manifest/instance-class.ts';
 import { type StartPhases } from '../../sdk/contract/cold-start.ts';
 import { assert } from '../../sdk/support/assert.ts';
-import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Cancel, type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type AppUser } from '../sandbox/app-users.ts';
 import { type ReadOnlyMount, type SandboxExit, type SandboxProcess } from '../sandbox/port.ts';
 import { type ResourceGroup, type ResourceUsage } from '../sandbox/resource-control.ts';
+import { filesMax } from '../sandbox/writable-space.ts';
 import { AppSocket } from './app-socket.ts';
 import { type GroupMeter } from './group-meter.ts';
 import { instanceEnvironment } from './instance-environment.ts';
@@ -191,7 +191,7 @@ export class LocalInstance {
     this.#meterUsage();
     this.#log.reportDropped();
     if (this.#usage.outOfMemory) this.#end('out-of-memory');
-    if ((this.#process?.filesWritten() ?? 0) > LIMITS.instanceTmpFilesMax) this.#end('too-many-files');
+    if ((this.#process?.filesWritten() ?? 0) > filesMax(this.#spec.tmpBytesMax)) this.#end('too-many-files');
   }
 
   #meterUsage(): void {
@@ -238,13 +238,13 @@ export class LocalInstance {
   #explain({ code, signal, started }: SandboxExit): InstanceExit {
     const { stderrTail } = this.#log;
     const exit = { code, signal, stderrTail };
-    const { memoryBytesMax, instanceClass, readyMsMax } = this.#spec;
+    const { memoryBytesMax, instanceClass, readyMsMax, tmpBytesMax } = this.#spec;
     const cause = this.#usage.outOfMemory && this.#cause === undefined ? 'out-of-memory' : this.#cause;
     switch (cause) {
       case 'out-of-memory':
         return { ...exit, errorCode: 'INSTANCE_EXITED', reason: memoryReason(memoryBytesMax, instanceClass) };
       case 'too-many-files':
-        return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: more than ${LIMITS.instanceTmpFilesMax} files in /tmp` };
+        return { ...exit, errorCode: 'INSTANCE_EXITED', reason: `was killed: more than ${filesMax(tmpBytesMax)} files in /tmp` };
       case 'never-listened':
         return { ...exit, errorCode: 'INSTANCE_NEVER_LISTENED', reason: `did not listen on $PORT within ${readyMsMax / 1_000} s` };
       case 'stopped':

@@ -1,11 +1,12 @@
 // What an app sees of the machine, as bubblewrap's arguments. Pure: the file system is described by a HostLayout.
 //
 // Inside there is: /usr and the links to it, a few files of /etc, the platform's packages, the app's code, its sockets,
-// /tmp, a /proc of its own, its own control group and a minimal /dev. Nothing else of the host; all of it read-only but /tmp, /dev/shm and the
-// directory of the app's own socket (and the code directory of a build).
+// /tmp, a /proc of its own, its own control group and a minimal /dev. Nothing else of the host; all of it read-only but
+// writable-space.ts (and the code directory of a build).
 //
 // Which system calls it may make is system-calls/rules.ts. Who it is outside is app-users.ts.
 import { APP_SOCKET_DIRECTORY, CODE_DIRECTORY, type SandboxSpec, SOCKETS_DIRECTORY } from './port.ts';
+import { SPACE_DIRECTORIES } from './writable-space.ts';
 
 export interface HostLayout {
   /** Top-level directories such as /lib: with a link's target where it is a link, as on merged-/usr systems. */
@@ -29,12 +30,15 @@ export const NAMESPACE_DESCRIPTOR = 6;
 const NODE_PREFIX = '/opt/node';
 
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Of its own where there is no writable space that all share. */
 const APP_SOCKET_DIRECTORY_BYTES = 65_536;
 const GENERATED_ETC = ['passwd', 'group', 'nsswitch.conf'];
 
-/** All options before the command. They reach bubblewrap by a pipe, because argument vectors are readable by every user. */
-export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {
-  const size = String(spec.tmpBytesMax);
+/**
+ * All options before the command. They reach bubblewrap by a pipe, because argument vectors are readable by every user.
+ * `space`: where the writable space is mounted. Without one bubblewrap mounts what has a size, and any number of files.
+ */
+export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout, space?: string): readonly string[] {
   const namespace = String(NAMESPACE_DESCRIPTOR);
   return [
     // A namespace that was made for the app forbids further ones by itself.
@@ -52,20 +56,31 @@ export function bubblewrapOptions(spec: SandboxSpec, host: HostLayout): readonly
       : ['--ro-bind', `${host.generatedEtc}/hosts`, '/etc/hosts']),
     ...(host.nodePrefix === undefined ? [] : ['--ro-bind', host.nodePrefix, NODE_PREFIX]),
     ...(host.javaHome === undefined ? [] : ['--ro-bind', host.javaHome, host.javaHome]),
-    ...['--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', size, '--tmpfs', '/dev/shm', '--remount-ro', '/dev'],
-    ...['--perms', '1777', '--size', size, '--tmpfs', '/tmp'],
+    ...['--proc', '/proc', '--dev', '/dev', ...writable('/dev/shm', { space, bytesMax: spec.tmpBytesMax }), '--remount-ro', '/dev'],
+    ...writable('/tmp', { space, bytesMax: spec.tmpBytesMax }),
     ...[spec.code.writable ? '--bind' : '--ro-bind', spec.code.directory, CODE_DIRECTORY],
     ...spec.readOnlyMounts.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-    ...(spec.socketDirectory === undefined ? [] : socketOptions(spec.socketDirectory)),
+    ...(spec.socketDirectory === undefined ? [] : socketOptions(spec.socketDirectory, space)),
     ...['--remount-ro', '/', '--chdir', CODE_DIRECTORY],
     ...['--clearenv', ...environmentOptions(spec, host)],
   ];
 }
 
 /** A file system of its own for the app's socket: on the host's, files made there would fill the host's disk. */
-function socketOptions(directory: string): readonly string[] {
-  const own = ['--size', String(APP_SOCKET_DIRECTORY_BYTES), '--perms', '0700', '--tmpfs', APP_SOCKET_DIRECTORY];
+function socketOptions(directory: string, space: string | undefined): readonly string[] {
+  const own = writable(APP_SOCKET_DIRECTORY, { space, bytesMax: APP_SOCKET_DIRECTORY_BYTES });
   return ['--ro-bind', directory, SOCKETS_DIRECTORY, ...own];
+}
+
+interface WritableOptions {
+  readonly space: string | undefined;
+  /** Where there is no space. */
+  readonly bytesMax: number;
+}
+
+function writable(directory: keyof typeof SPACE_DIRECTORIES, { space, bytesMax }: WritableOptions): readonly string[] {
+  if (space !== undefined) return ['--bind', `${space}/${SPACE_DIRECTORIES[directory]}`, directory];
+  return ['--perms', '1777', '--size', String(bytesMax), '--tmpfs', directory];
 }
 
 function environmentOptions(spec: SandboxSpec, host: HostLayout): readonly string[] {

@@ -1,87 +1,122 @@
 // The sandbox of Linux: bubblewrap, https://github.com/containers/bubblewrap, version 0.8 or newer (--disable-userns).
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, openSync, statfsSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Readable, type Writable } from 'node:stream';
+import { type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { assert } from '../../sdk/support/assert.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { LIMITS } from '../../sdk/contract/limits.ts';
 import { bubblewrapOptions, type HostLayout } from './bubblewrap-arguments.ts';
+import { BubblewrapProcess } from './bubblewrap-process.ts';
 import { readHostLayout } from './host-layout.ts';
-import { launcherArguments, launcherInput } from './launcher.ts';
-import { childrenOf, mainProcesses } from './main-process.ts';
-import {
-  APP_SOCKET_DIRECTORY,
-  type PreparedSandbox,
-  type Sandbox,
-  type SandboxExit,
-  type SandboxProcess,
-  type SandboxSpec,
-} from './port.ts';
+import { launcherArguments, launcherInput, launcherJoin } from './launcher.ts';
+import { type PreparedSandbox, type Sandbox, type SandboxSpec } from './port.ts';
 import { type ResourceGroup } from './resource-control.ts';
 import { processLimits } from './process-limits.ts';
-import { signalQuietly } from './signal.ts';
 import { becomeUser } from './user-namespace.ts';
 import { architectureOf, systemCallFilter } from './system-calls/filter.ts';
+import { mountSpace, ownMounts } from './writable-space.ts';
 
 const BUBBLEWRAP_INSTALL = 'apt-get install bubblewrap';
 
 /** The launcher and bubblewrap run outside: of the app's variables they see none. Found where the operator's shell finds it. */
 const OUTSIDE_ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' };
-/** statfs(2). Before it is mounted, the same path shows the directory beneath. */
-const TMPFS_MAGIC = 0x01_02_19_94;
-const WRITABLE = ['/tmp', '/dev/shm', APP_SOCKET_DIRECTORY];
 const ARGUMENTS_DESCRIPTOR = 3;
 const STATUS_DESCRIPTOR = 4;
 const FILTER_DESCRIPTOR = 5;
-/** Shells and bubblewrap report "ended by signal N" as this plus N. */
-const SIGNAL_EXIT_BASE = 128;
+
+export interface BubblewrapSandboxOptions {
+  /** Files made for the sandboxes go there; it must outlive them. */
+  readonly scratchDirectory: string;
+  /** Instead of `ownMounts`, for tests. */
+  readonly ownMounts?: readonly string[];
+}
+
+interface Started {
+  readonly host: HostLayout;
+  /** Where each sandbox mounts its writable space; or why this machine does not let it. */
+  readonly space: { readonly place: string } | { readonly missing: string };
+}
 
 export class BubblewrapSandbox implements Sandbox {
   readonly kind = 'bubblewrap';
-  readonly warnings: readonly string[] = [];
   readonly #scratchDirectory: string;
-  #host: HostLayout | undefined;
+  readonly #ownMounts: readonly string[];
+  #started: Started | undefined;
 
-  /** Files made for the sandboxes go to `scratchDirectory`, which must outlive them. */
-  constructor(options: { readonly scratchDirectory: string }) {
+  constructor(options: BubblewrapSandboxOptions) {
     this.#scratchDirectory = options.scratchDirectory;
+    this.#ownMounts = options.ownMounts ?? ownMounts(process.getuid?.());
+  }
+
+  get warnings(): readonly string[] {
+    const missing = this.spaceMissing;
+    return missing === undefined ? [] : [`An app that makes too many files is ended, rather than told ENOSPC: ${missing}`];
+  }
+
+  /** Why this machine does not let us mount what apps may write with a number of files; undefined where it does. */
+  get spaceMissing(): string | undefined {
+    const space = this.#started?.space;
+    return space !== undefined && 'missing' in space ? space.missing : undefined;
   }
 
   async start(): Promise<void> {
     const architecture = architectureOf(process.arch);
     if (architecture === undefined)
       throw new PlatformError('INSTANCE_SPAWN_FAILED', `there is no filter of system calls for ${process.arch} yet`);
-    this.#host = readHostLayout(this.#scratchDirectory, process.execPath, process.env['JAVA_HOME']);
+    const host = readHostLayout(this.#scratchDirectory, process.execPath, process.env['JAVA_HOME']);
+    const place = join(this.#scratchDirectory, 'writable');
+    mkdirSync(place, { recursive: true });
+    writeFileSync(this.#filterFile, systemCallFilter(architecture));
+    try {
+      await this.#try(host, place);
+      this.#started = { host, space: { place } };
+    } catch (withSpace) {
+      try {
+        await this.#try(host);
+      } catch (cause) {
+        throw new PlatformError('INSTANCE_SPAWN_FAILED', whyBubblewrapFails(cause), { cause });
+      }
+      this.#started = { host, space: { missing: lastSaid(withSpace) } };
+    }
+  }
+
+  async #try(host: HostLayout, place?: string): Promise<void> {
     const spec: SandboxSpec = {
       command: ['true'],
       environment: {},
-      code: { directory: this.#host.generatedEtc, writable: false },
+      code: { directory: host.generatedEtc, writable: false },
       readOnlyMounts: [],
       tmpBytesMax: 65_536,
       network: false,
     };
-    writeFileSync(this.#filterFile, systemCallFilter(architecture));
-    const options = [...bubblewrapOptions(spec, this.#host), '--seccomp', String(FILTER_DESCRIPTOR), '--', ...spec.command];
-    try {
-      await promisify(execFile)('/bin/sh', ['-c', `exec bwrap "$@" ${FILTER_DESCRIPTOR}<"$0"`, this.#filterFile, ...options], {
-        env: OUTSIDE_ENVIRONMENT,
-      });
-    } catch (cause) {
-      throw new PlatformError('INSTANCE_SPAWN_FAILED', whyBubblewrapFails(cause), { cause });
-    }
+    const options = [...bubblewrapOptions(spec, host, place), '--seccomp', String(FILTER_DESCRIPTOR), '--', ...spec.command];
+    const mount = place === undefined ? '' : `${mountSpace(spec.tmpBytesMax)} || exit; `;
+    const script = `${mount}shift; exec bwrap "$@" ${FILTER_DESCRIPTOR}<"$0"`;
+    const [program, ...args] = this.#shell(['-c', script, this.#filterFile, place ?? '', ...options], place);
+    await promisify(execFile)(program, args, { env: OUTSIDE_ENVIRONMENT });
+  }
+
+  /** In a mount namespace of its own when it shall mount at `place`. */
+  #shell(words: readonly string[], place: string | undefined): readonly [program: string, ...words: string[]] {
+    const [first, ...rest] = [...(place === undefined ? [] : this.#ownMounts), '/bin/sh', ...words];
+    assert(first !== undefined, 'a shell is a program');
+    return [first, ...rest];
   }
 
   get #filterFile(): string {
     return join(this.#scratchDirectory, 'system-calls.bpf');
   }
 
-  prepare(group: ResourceGroup): PreparedSandbox {
-    const host = this.#host;
-    assert(host, 'the sandbox is started before it is used');
+  prepare(): PreparedSandbox {
+    assert(this.#started, 'the sandbox is started before it is used');
+    const { host, space } = this.#started;
+    const place = 'place' in space ? space.place : undefined;
     const filter = openSync(this.#filterFile, 'r');
-    const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles, FILTER_DESCRIPTOR)], {
+    const ahead = place === undefined ? undefined : { place, bytesMax: LIMITS.instanceTmpBytesMax };
+    const [program, ...args] = this.#shell(launcherArguments(FILTER_DESCRIPTOR, ahead), place);
+    const child = spawn(program, args, {
       env: OUTSIDE_ENVIRONMENT,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter],
@@ -93,9 +128,16 @@ export class BubblewrapSandbox implements Sandbox {
     child.on('error', () => undefined);
     const input = child.stdio[ARGUMENTS_DESCRIPTOR] as Writable;
     input.on('error', () => undefined);
+    let visible: ResourceGroup['visible'] | undefined;
     return {
+      join: (group) => {
+        visible = group.visible;
+        input.write(launcherJoin(group.joinFiles));
+      },
       run: (spec) => {
-        const running = new BubblewrapProcess(child);
+        assert(visible, 'a sandbox joins a group before it runs');
+        const running = new BubblewrapProcess(child, { statusDescriptor: STATUS_DESCRIPTOR, counted: place === undefined });
+        const resized = ahead === undefined || spec.tmpBytesMax === ahead.bytesMax ? undefined : { ...ahead, bytesMax: spec.tmpBytesMax };
         const command = launcherInput(
           [
             ...(spec.user === undefined ? [] : becomeUser(spec.user.uid)),
@@ -109,127 +151,27 @@ export class BubblewrapSandbox implements Sandbox {
             '--',
             ...spec.command,
           ],
-          { limits: processLimits(spec), ...(spec.user === undefined ? {} : { namespace: spec.user.namespace }) },
+          {
+            limits: processLimits(spec),
+            ...(spec.user === undefined ? {} : { namespace: spec.user.namespace }),
+            ...(resized === undefined ? {} : { space: resized }),
+          },
         );
         input.write(command);
-        const readOnlyMounts = [...spec.readOnlyMounts, ...group.visible];
-        input.end(bubblewrapOptions({ ...spec, readOnlyMounts }, host).join('\0') + '\0');
+        const readOnlyMounts = [...spec.readOnlyMounts, ...visible];
+        input.end(bubblewrapOptions({ ...spec, readOnlyMounts }, host, place).join('\0') + '\0');
         return running;
       },
-      discard: () => {
-        child.kill('SIGKILL');
-      },
+      discard: () =>
+        new Promise((resolve) => {
+          if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) resolve();
+          child.once('exit', () => {
+            resolve();
+          });
+          child.kill('SIGKILL');
+        }),
     };
   }
-}
-
-class BubblewrapProcess implements SandboxProcess {
-  readonly pid: number | undefined;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  readonly spawned: Promise<void>;
-  readonly exited: Promise<SandboxExit>;
-  readonly #child: ChildProcess;
-  #initPid: number | undefined;
-  #exitCode: number | undefined;
-  #counted = 0;
-  #ended = false;
-
-  constructor(child: ChildProcess) {
-    const { stdout, stderr } = child;
-    assert(stdout && stderr, 'standard output and error are pipes');
-    this.#child = child;
-    this.pid = child.pid;
-    this.stdout = stdout;
-    this.stderr = stderr;
-    const status = child.stdio[STATUS_DESCRIPTOR] as Readable;
-    this.exited = this.#waitForExit(status);
-    this.spawned = new Promise((resolve) => {
-      status.once('data', () => {
-        resolve();
-      });
-      void this.exited.then(() => {
-        resolve();
-      });
-    });
-  }
-
-  appSocketDirectory(): string | undefined {
-    if (this.#initPid === undefined || this.#ended) return undefined;
-    // Through the process, because what is mounted inside is not part of the host's own tree.
-    const path = `/proc/${this.#initPid}/root${APP_SOCKET_DIRECTORY}`;
-    try {
-      return statfsSync(path).type === TMPFS_MAGIC ? path : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  /** bubblewrap gives a tmpfs a size and no number of files. Each call looks at the next of the places. */
-  filesWritten(): number | undefined {
-    if (this.#initPid === undefined || this.#ended) return undefined;
-    const place = WRITABLE[this.#counted++ % WRITABLE.length] ?? '';
-    try {
-      const { type, files, ffree } = statfsSync(`/proc/${this.#initPid}/root${place}`);
-      return type === TMPFS_MAGIC ? files - ffree : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (this.#ended) return;
-    // Process 1 inside is bubblewrap's reaper; the app is its child.
-    const pids = signal === 'SIGTERM' && this.#initPid !== undefined ? childrenOf(this.#initPid).flatMap(mainProcesses) : [];
-    // Before the command runs there is nobody to ask, so a polite end is the same as a hard one.
-    if (pids.length === 0) this.#child.kill('SIGKILL');
-    for (const pid of pids) signalQuietly(pid, signal);
-  }
-
-  #waitForExit(status: Readable): Promise<SandboxExit> {
-    let text = '';
-    status.setEncoding('utf8');
-    status.on('data', (chunk: string) => {
-      text += chunk;
-      this.#initPid ??= numberAfter(text, 'child-pid');
-      this.#exitCode ??= numberAfter(text, 'exit-code');
-    });
-    const statusEnded = new Promise<void>((resolve) => {
-      status.once('close', resolve);
-    });
-    return new Promise((resolve) => {
-      const finish = (signal: NodeJS.Signals | null): void => {
-        this.#ended = true;
-        // The outermost process held the other end of the status pipe, so its last words are in by now or never come.
-        void statusEnded.then(() => {
-          resolve(exitOf(this.#exitCode, signal));
-        });
-      };
-      this.#child.once('exit', (_code, signal) => {
-        finish(signal);
-      });
-      this.#child.once('error', () => {
-        if (this.#child.pid === undefined) resolve({ code: null, signal: null, started: false });
-      });
-    });
-  }
-}
-
-function exitOf(exitCode: number | undefined, outerSignal: NodeJS.Signals | null): SandboxExit {
-  if (exitCode === undefined) return { code: null, signal: outerSignal, started: outerSignal !== null };
-  const signal = signalOf(exitCode);
-  return signal === undefined ? { code: exitCode, signal: null, started: true } : { code: null, signal, started: true };
-}
-
-function signalOf(exitCode: number): NodeJS.Signals | undefined {
-  const found = Object.entries(constants.signals).find(([, number]) => number === exitCode - SIGNAL_EXIT_BASE);
-  return found?.[0] as NodeJS.Signals | undefined;
-}
-
-/** The status is a sequence of small JSON objects; they may come in any number of pieces. */
-function numberAfter(text: string, key: string): number | undefined {
-  const match = new RegExp(`"${key}": (\\d+)[ ,}\\n]`).exec(text);
-  return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
 function whyBubblewrapFails(cause: unknown): string {
@@ -241,4 +183,10 @@ function whyBubblewrapFails(cause: unknown): string {
     return `this machine does not let bubblewrap make namespaces (see kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns): ${said}`;
   }
   return said === '' ? String(cause) : said;
+}
+
+/** The last line of what a program that failed said. */
+function lastSaid(cause: unknown): string {
+  const { stderr = '' } = cause as { readonly stderr?: string };
+  return stderr.trim().split('\n').at(-1) || String(cause);
 }

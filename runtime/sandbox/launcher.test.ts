@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { launcherArguments, launcherInput } from './launcher.ts';
+import { launcherArguments, launcherInput, launcherJoin } from './launcher.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -15,11 +15,12 @@ afterEach(() => {
 });
 
 async function launch(joinFiles: readonly string[], input: string, extra: number[] = []) {
-  const child = spawn('/bin/sh', [...launcherArguments(joinFiles, 4)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ignore', ...extra] });
+  const child = spawn('/bin/sh', [...launcherArguments(4)], { stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'ignore', ...extra] });
   const [, stdout, stderr, arguments_] = child.stdio;
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const writable = arguments_ as NodeJS.WritableStream;
   writable.on('error', () => undefined);
+  writable.write(launcherJoin(joinFiles));
   writable.end(input);
   return { stdout: await text(stdout!), stderr: await text(stderr!), code: await exited };
 }

@@ -1,29 +1,32 @@
-// The first thing of a sandbox that runs: a shell that joins the resource group, waits to be told what to execute, and
-// becomes it. Joining takes a few to twenty milliseconds (the kernel waits for all CPUs), so it happens ahead of time.
+// The first thing of a sandbox that runs: a shell that mounts what the app may write, waits to be told which resource group it
+// joins and what to execute, and becomes it. Joining takes a few to twenty milliseconds (the kernel waits for all CPUs), so
+// that happens ahead of time too where the group is known.
 //
 // It also closes descriptors that this process inherited from whoever started it: an app gets 0 to 2 and no other. A plain
 // shell can only close those up to 9, so bash does it in the rare case that there are any.
 //
 //   descriptor 3 := setting* argument* '.' LF rest      rest is left for the program that the shell becomes
-//   setting      := '=' letters of ulimit ' ' number LF | '<' path of what is opened as NAMESPACE_DESCRIPTOR LF
+//   setting      := '>' file of a group, to which `0` is written LF | '=' letters of ulimit ' ' number LF | '<' path of what is opened as NAMESPACE_DESCRIPTOR LF
+//                 | '@' new options of the writable space ' ' where it is mounted LF
 //   argument     := '+' line LF ('-' line LF)* '!' LF      lines of one argument, joined by LF
 import { NAMESPACE_DESCRIPTOR } from './bubblewrap-arguments.ts';
+import { mountSpace, spaceOptions, type WritableSpace } from './writable-space.ts';
 
 /**
- * Arguments of /bin/sh; `0` is written to each of `joinFiles`, and descriptors above `lastDescriptor`, one digit, are closed. It
- * exits with 125 when it cannot do its part.
+ * Arguments of /bin/sh; descriptors above `lastDescriptor`, one digit, are closed. It exits with 125 when it cannot do its part.
+ * `space` is mounted, which takes a mount namespace of the shell's own.
  */
-export function launcherArguments(joinFiles: readonly string[], lastDescriptor: number): readonly string[] {
-  return ['-c', join(lastDescriptor), RECEIVE, ...joinFiles];
+export function launcherArguments(lastDescriptor: number, space?: WritableSpace): readonly string[] {
+  return ['-c', begin(lastDescriptor, space), RECEIVE, ...(space === undefined ? [] : [space.place])];
 }
 
 /** When the machine runs out of memory the kernel takes from apps first, and never from the platform. Raising needs no right. */
 const OOM_SCORE = 500;
 
 /** Gets RECEIVE as $0. */
-const join = (lastDescriptor: number): string => `
+const begin = (lastDescriptor: number, space: WritableSpace | undefined): string => `
 echo ${OOM_SCORE} 2>/dev/null > /proc/self/oom_score_adj
-for file; do echo 0 > "$file" || exit 125; done
+${space === undefined ? '' : `{ ${mountSpace(space.bytesMax)}; } || exit 125`}
 set --
 for file in /proc/$$/fd/*; do
   case \${file##*/} in
@@ -43,8 +46,10 @@ break='
 '
 while IFS= read -r line <&3; do
   case $line in
+    '>'*) echo 0 > "\${line#>}" || exit 125 ;;
     =*) ulimit -\${line#=} 2>/dev/null ;;
     '<'*) exec ${NAMESPACE_DESCRIPTOR}<"\${line#<}" || exit 125 ;;
+    @*) line=\${line#@}; mount -o "remount,\${line%% *}" tmpfs "\${line#* }" || exit 125 ;;
     +*) argument=\${line#+} ;;
     -*) argument=$argument$break\${line#-} ;;
     !) set -- "$@" "$argument" ;;
@@ -59,10 +64,21 @@ export interface LauncherSettings {
   readonly limits?: readonly string[];
   /** A file to be opened as NAMESPACE_DESCRIPTOR. */
   readonly namespace?: string;
+  /** The space that `launcherArguments` was given, with another size. */
+  readonly space?: WritableSpace;
 }
 
-/** What to write to descriptor 3 before `rest`. Arguments hold no NUL. */
-export function launcherInput(command: readonly string[], { limits = [], namespace }: LauncherSettings = {}): string {
-  const settings = [...limits.map((limit) => `=${limit}\n`), ...(namespace === undefined ? [] : [`<${namespace}\n`])];
+/** What to write to descriptor 3 first, when it is known. */
+export function launcherJoin(joinFiles: readonly string[]): string {
+  return joinFiles.map((file) => `>${file}\n`).join('');
+}
+
+/** What to write to descriptor 3 then, before `rest`. Arguments hold no NUL. */
+export function launcherInput(command: readonly string[], { limits = [], namespace, space }: LauncherSettings = {}): string {
+  const settings = [
+    ...limits.map((limit) => `=${limit}\n`),
+    ...(namespace === undefined ? [] : [`<${namespace}\n`]),
+    ...(space === undefined ? [] : [`@${spaceOptions(space.bytesMax)} ${space.place}\n`]),
+  ];
   return `${settings.join('')}${command.map((argument) => `+${argument.split('\n').join('\n-')}\n!\n`).join('')}.\n`;
 }

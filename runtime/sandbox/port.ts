@@ -1,6 +1,6 @@
 // The sandbox: what separates an app from the machine and from other apps. Adapters start one command each, nothing else:
 // when to start, stop or restart is the host's to decide, and limits on memory and CPU are resource-control.ts. What the process
-// adapter does not give: read-only files, a /tmp and network of its own, a filter of system calls, `user`, `filesWritten`.
+// adapter does not give: read-only files, a /tmp and network of its own, a filter of system calls, `user`, limits of files.
 // Read next: bubblewrap-sandbox.ts, then ../host/instance-host.ts.
 import { type Readable } from 'node:stream';
 import { type AppUser } from './app-users.ts';
@@ -16,7 +16,7 @@ export const PLATFORM_DIRECTORY = '/srv/platform';
 export const RUNTIMES_DIRECTORY = '/opt/runtimes';
 /** The sockets of the instance: read-only, but for APP_SOCKET_DIRECTORY. */
 export const SOCKETS_DIRECTORY = '/run/appengine';
-/** The one place where the app makes its own socket: small, so that it is no way to fill a disk. */
+/** The one place where the app makes its own socket: no part of the host's disk, so that it is no way to fill that. */
 export const APP_SOCKET_DIRECTORY = '/run/appengine/app';
 
 export interface ReadOnlyMount {
@@ -38,7 +38,7 @@ export interface SandboxSpec {
   readonly readOnlyMounts: readonly ReadOnlyMount[];
   /** Directories inside that come before all others in PATH. */
   readonly programDirectories?: readonly string[];
-  /** Size of /tmp, and of /dev/shm beside it. */
+  /** Size of what it may write: /tmp, /dev/shm and APP_SOCKET_DIRECTORY together. Their files are limited with it. */
   readonly tmpBytesMax: number;
   /** Whether it may reach the network as this machine does. False: a loopback of its own, nothing else. */
   readonly network: boolean;
@@ -64,7 +64,7 @@ export interface SandboxProcess {
   readonly exited: Promise<SandboxExit>;
   /** Where this host finds APP_SOCKET_DIRECTORY; undefined until it is there, and without a socket directory. */
   appSocketDirectory(): string | undefined;
-  /** Files in one of the places where the app may write, each call another one; undefined where nobody can tell. */
+  /** Files in one of the places where the app may write, each call another one; undefined where nobody can tell, or need to. */
   filesWritten(): number | undefined;
   /** SIGTERM reaches the app's main process, SIGKILL all of the sandbox. After the exit it does nothing. */
   kill(signal: 'SIGTERM' | 'SIGKILL'): void;
@@ -72,19 +72,21 @@ export interface SandboxProcess {
 
 /** A sandbox that waits for what to run: the slow part of a start, done ahead of time. */
 export interface PreparedSandbox {
+  /** Becomes a member of `group`, soon. Once, before `run`. */
+  join(group: ResourceGroup): void;
   /** Once only. */
   run(spec: SandboxSpec): SandboxProcess;
-  /** Instead of `run`. */
-  discard(): void;
+  /** Instead of `run`. Resolves when nothing of it is left. */
+  discard(): Promise<void>;
 }
 
 /** Twin for tests of the host's own logic: none; the process adapter is quick enough to be used as it is. */
 export interface Sandbox {
   readonly kind: 'bubblewrap' | 'process';
-  /** For people: what this adapter does not separate. Empty for a real sandbox. */
+  /** For people: what this adapter does not separate or limit on this machine. */
   readonly warnings: readonly string[];
   /** Checks that it works on this machine. Throws INSTANCE_SPAWN_FAILED saying what is missing and how to install it. */
   start(): Promise<void>;
-  /** Starts what can be started before it is known what to run, as a member of `group`. */
-  prepare(group: ResourceGroup): PreparedSandbox;
+  /** Starts what can be started before it is known what to run. */
+  prepare(): PreparedSandbox;
 }

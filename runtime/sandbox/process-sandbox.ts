@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../../sdk/support/assert.ts';
-import { launcherArguments, launcherInput } from './launcher.ts';
+import { launcherArguments, launcherInput, launcherJoin } from './launcher.ts';
 import { mainProcesses } from './main-process.ts';
 import {
   CODE_DIRECTORY,
@@ -33,8 +33,18 @@ export class ProcessSandbox implements Sandbox {
     return Promise.resolve();
   }
 
-  prepare(group: ResourceGroup): PreparedSandbox {
-    return { run: (spec) => run(spec, group), discard: () => undefined };
+  prepare(): PreparedSandbox {
+    let joined: ResourceGroup | undefined;
+    return {
+      join: (group) => {
+        joined = group;
+      },
+      run: (spec) => {
+        assert(joined, 'a sandbox joins a group before it runs');
+        return run(spec, joined);
+      },
+      discard: () => Promise.resolve(),
+    };
   }
 }
 
@@ -50,7 +60,7 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   };
   inside['PATH'] = [...(spec.programDirectories ?? []), inside['PATH'] ?? ''].join(':');
   const environment = Object.fromEntries(Object.entries(inside).map(([name, value]) => [name, translate(value)]));
-  const child = spawn('/bin/sh', [...launcherArguments(group.joinFiles, 3)], {
+  const child = spawn('/bin/sh', [...launcherArguments(3)], {
     env: environment,
     cwd: spec.code.directory,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -63,7 +73,7 @@ function run(spec: SandboxSpec, group: ResourceGroup): SandboxProcess {
   input.on('error', () => undefined);
   // The launcher would leave descriptor 3 to the app, so the command closes it first.
   const command = ['/bin/sh', '-c', 'exec "$@" 3<&-', 'close', ...spec.command.map(translate)];
-  input.end(launcherInput(command, { limits: processLimits({ code: spec.code }) }));
+  input.end(launcherJoin(group.joinFiles) + launcherInput(command, { limits: processLimits({ code: spec.code }) }));
   return new PlainProcess(child, spec.socketDirectory);
 }
 

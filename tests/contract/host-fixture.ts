@@ -13,6 +13,7 @@ import { platformMounts } from '../../runtime/host/platform-mounts.ts';
 import { type AppUsers } from '../../runtime/sandbox/app-users.ts';
 import { startAppUsers } from '../../runtime/sandbox/app-users-choice.ts';
 import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
+import { type Sandbox } from '../../runtime/sandbox/port.ts';
 import { ProcessSandbox } from '../../runtime/sandbox/process-sandbox.ts';
 import { type ResourceControl } from '../../runtime/sandbox/resource-control.ts';
 import { startResourceControl } from '../../runtime/sandbox/resource-control-choice.ts';
@@ -33,6 +34,11 @@ export interface StartedApp {
   log(): string[];
 }
 
+const SANDBOXES: Readonly<Record<Sandbox['kind'], (scratchDirectory: string) => Sandbox>> = {
+  bubblewrap: (scratchDirectory) => new BubblewrapSandbox({ scratchDirectory }),
+  process: () => new ProcessSandbox(),
+};
+
 export class HostFixture {
   readonly directory: string;
   readonly resources: ResourceControl;
@@ -46,7 +52,7 @@ export class HostFixture {
     directory: string,
     resources: ResourceControl,
     users: AppUsers,
-    sandbox: BubblewrapSandbox | ProcessSandbox,
+    sandbox: Sandbox,
     closing: CloseStack,
     options: Partial<LocalInstanceHostOptions>,
   ) {
@@ -63,14 +69,19 @@ export class HostFixture {
   }
 
   /** `again`: the directory of an earlier one, as after a restart. */
-  static async open(kind: 'bubblewrap' | 'process', options: Partial<LocalInstanceHostOptions> = {}, again?: string): Promise<HostFixture> {
+  static async open(
+    kind: Sandbox['kind'] | ((scratchDirectory: string) => Sandbox),
+    options: Partial<LocalInstanceHostOptions> = {},
+    again?: string,
+  ): Promise<HostFixture> {
     const closing = new CloseStack();
     const directory = again ?? (await mkdtemp(join(tmpdir(), 'ae-')));
     closing.defer(() => rm(directory, { recursive: true, force: true }));
     for (const name of ['run', 'code', 'sdk']) await mkdir(join(directory, name), { recursive: true });
     const resources = await startResourceControl(directory, systemTimers, new MemoryLog());
     closing.defer(() => resources.close());
-    const sandbox = kind === 'process' ? new ProcessSandbox() : new BubblewrapSandbox({ scratchDirectory: join(directory, 'scratch') });
+    const build = typeof kind === 'function' ? kind : SANDBOXES[kind];
+    const sandbox = build(join(directory, 'scratch'));
     await sandbox.start();
     const users = await startAppUsers(sandbox, new MemoryLog(), { dataDirectory: directory, recordFile: join(directory, 'app-users') });
     closing.defer(() => users.close());

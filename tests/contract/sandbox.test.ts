@@ -13,6 +13,7 @@ import { type Sandbox, type SandboxExit, type SandboxSpec } from '../../runtime/
 import { ProcessSandbox } from '../../runtime/sandbox/process-sandbox.ts';
 import { type ResourceControl } from '../../runtime/sandbox/resource-control.ts';
 import { startResourceControl } from '../../runtime/sandbox/resource-control-choice.ts';
+import { ownMounts } from '../../runtime/sandbox/writable-space.ts';
 import { bubblewrapSkip } from './sandbox-skip.ts';
 
 const skip = await bubblewrapSkip();
@@ -22,10 +23,15 @@ const adapters: [string, boolean, (scratchDirectory: string) => Sandbox][] = [
     skip === undefined,
     (scratchDirectory) => new BubblewrapSandbox({ scratchDirectory }),
   ],
+  [
+    `bubblewrap without root${skip === undefined ? '' : ` (SKIPPED: ${skip})`}`,
+    skip === undefined,
+    (scratchDirectory) => new BubblewrapSandbox({ scratchDirectory, ownMounts: ownMounts(undefined) }),
+  ],
   ['process', true, () => new ProcessSandbox()],
 ];
 
-describe.each(adapters)('sandbox: %s', (_name, available, build) => {
+describe.each(adapters)('sandbox: %s', (name, available, build) => {
   let directory: string;
   let sandbox: Sandbox;
   let resources: ResourceControl;
@@ -51,7 +57,9 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
   function begin(command: readonly string[], options: Partial<SandboxSpec> = {}) {
     const group = resources.create(`test-${groups++}`);
     group.limit({ memoryBytesMax: 256 * 2 ** 20, pidsMax: 64, cpuWeight: 1 });
-    const running = sandbox.prepare(group).run({
+    const prepared = sandbox.prepare();
+    prepared.join(group);
+    const running = prepared.run({
       command,
       environment: {},
       code: { directory: join(directory, 'code/app'), writable: false },
@@ -180,10 +188,20 @@ describe.each(adapters)('sandbox: %s', (_name, available, build) => {
     expect(Number(lines(build)[2]) * 512).toBe(LIMITS.buildFileBytesMax);
   });
 
+  test.runIf(available && name !== 'process')('limits the size of what the app may write, and the number of files in it', async () => {
+    for (const tmpBytesMax of [2 ** 20, LIMITS.instanceTmpBytesMax]) {
+      const { stdout } = await run(['stat', '-f', '-c', '%S %b %c', '/tmp', '/dev/shm', '/run/appengine/app'], { tmpBytesMax });
+      expect(stdout).toBe(`4096 ${tmpBytesMax / 4_096} ${tmpBytesMax / LIMITS.tmpBytesPerFile}\n`.repeat(3));
+    }
+  });
+
   test.runIf(available)('can be discarded before it ran anything', async () => {
     const group = resources.create('discarded');
-    sandbox.prepare(group).discard();
+    const prepared = sandbox.prepare();
+    prepared.join(group);
+    await prepared.discard();
     await group.close();
+    await sandbox.prepare().discard();
   });
 });
 

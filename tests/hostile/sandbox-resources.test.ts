@@ -10,6 +10,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { systemTimers } from '../../sdk/support/clock.ts';
 import { MemoryLog } from '../../sdk/support/log.ts';
 import { VirtualTime } from '../../sdk/support/virtual-time.ts';
+import { BubblewrapSandbox } from '../../runtime/sandbox/bubblewrap-sandbox.ts';
 import { findGroups, readText } from '../../runtime/sandbox/cgroup-files.ts';
 import { startResourceControl } from '../../runtime/sandbox/resource-control-choice.ts';
 import { HostFixture, MiB, type StartedApp } from '../contract/host-fixture.ts';
@@ -123,22 +124,74 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
     await fixture.host.stop(app.id, { graceMs: 100 });
   });
 
-  test.each(['/tmp', '/dev/shm', '/run/appengine/app'])(
-    '4 files without number in %s end that instance, and the log says why',
-    async (directory) => {
-      const app = await fixture.start(
-        `const fs = require('fs'); let made = 0;
-       const fill = () => { for (let n = 0; n < 2000 && made < 200000; n++) fs.closeSync(fs.openSync('${directory}/' + made++, 'w')); setImmediate(fill) };
-       serve(() => { fill(); return 'filling' });`,
-        { memoryBytesMax: 512 * MiB, tmpBytesMax: 8 * MiB },
+  // Files, directories and both kinds of links in turn, each in the same place.
+  const filling = (directory: string) => `
+    const fs = require('fs'); const file = (n) => '${directory}/' + n; let made = 0;
+    const make = [(n) => fs.closeSync(fs.openSync(file(n), 'w')), (n) => fs.mkdirSync(file(n)), (n) => fs.symlinkSync('x', file(n)), (n) => fs.linkSync(file(n - 3), file(n))];
+    const fill = (max) => { try { for (const end = made + max; made < end; made++) make[made % 4](made) } catch (error) { return error.code } };
+    const empty = () => { while (made > 0) fs.rmSync(file(--made), { recursive: true }) };`;
+
+  test.each([
+    ['/tmp', LIMITS.instanceTmpBytesMax],
+    ['/tmp', 8 * MiB],
+    ['/dev/shm', 8 * MiB],
+    ['/run/appengine/app', 8 * MiB],
+  ])('4 files without number in %s of %d bytes meet ENOSPC, and the app goes on', async (directory, tmpBytesMax) => {
+    const neighbour = await fixture.start(`serve(() => { require('fs').writeFileSync('${directory}/new', 'well'); return 'well' })`, {
+      appId: 'neighbour',
+    });
+    const app = await fixture.start(
+      `${filling(directory)}
+       serve((url) => url === '/fill' ? fill(Infinity) + ' ' + made : (empty(), String(fill(100))));`,
+      { memoryBytesMax: 512 * MiB, tmpBytesMax },
+    );
+    await Promise.all([app.reached('ready'), neighbour.reached('ready')]);
+    const filesMax = tmpBytesMax / LIMITS.tmpBytesPerFile;
+    const [code, made] = (await app.get('/fill')).split(' ');
+    expect(code).toBe('ENOSPC');
+    // The platform's own are a few: the three directories, the socket and what the language leaves beside it.
+    expect(Number(made)).toBeGreaterThan(filesMax - 16);
+    expect(Number(made)).toBeLessThan(filesMax);
+    expect(await neighbour.get()).toBe('well');
+    expect(await app.get('/empty')).toBe('undefined');
+    expect(app.view().state).toBe('ready');
+    // What was mounted is the sandbox's alone, so nothing of it can be left behind.
+    expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(fixture.directory);
+    await Promise.all([app, neighbour].map(({ id }) => fixture.host.stop(id, { graceMs: 100 })));
+  });
+
+  test('3 4 a build has the size of a build', async () => {
+    const lines: string[] = [];
+    const build = { appId: 'hello', command: ['stat', '-f', '-c', '%b %S %c', '/tmp'], environment: {}, timeoutMs: 10_000 };
+    const directory = await fixture.code({});
+    await fixture.host.build({ ...build, directory, memoryBytesMax: 2 ** 27 }, { onOutput: (line) => lines.push(line) });
+    const [blocks = 0, blockBytes = 0, files] = (lines[0] ?? '').split(' ').map(Number);
+    expect(blocks * blockBytes).toBe(LIMITS.buildTmpBytesMax);
+    expect(files).toBe(LIMITS.buildTmpBytesMax / LIMITS.tmpBytesPerFile);
+  });
+
+  test('4 where a machine does not let their number be capped, too many end that instance, and the log says why', async () => {
+    const counting = await HostFixture.open((scratchDirectory) => new BubblewrapSandbox({ scratchDirectory, ownMounts: ['false'] }));
+    try {
+      await Promise.all(
+        ['/tmp', '/dev/shm', '/run/appengine/app'].map(async (directory) => {
+          const app = await counting.start(
+            `${filling(directory)}
+             const go = () => { if (fill(2000) === undefined && made < 100000) setImmediate(go) };
+             serve(() => { go(); return 'filling' });`,
+            { memoryBytesMax: 512 * MiB },
+          );
+          await app.reached('ready');
+          await app.get().catch(() => 'ended');
+          const reason = 'was killed: more than 8192 files in /tmp';
+          expect(await app.exited()).toMatchObject({ errorCode: 'INSTANCE_EXITED', reason });
+          expect(app.log()).toContain(`system The instance ${reason}`);
+        }),
       );
-      await app.reached('ready');
-      await app.get().catch(() => 'ended');
-      const reason = `was killed: more than ${LIMITS.instanceTmpFilesMax} files in /tmp`;
-      expect(await app.exited()).toMatchObject({ errorCode: 'INSTANCE_EXITED', reason });
-      expect(app.log()).toContain(`system The instance ${reason}`);
-    },
-  );
+    } finally {
+      await counting.close();
+    }
+  });
 
   /** CPU time of each while all of them compete, until together they had a second: of the machine others may want a part too. */
   async function competing(apps: readonly StartedApp[]): Promise<number[]> {
