@@ -132,6 +132,7 @@ export const LIMIT_ROWS = {
   requestBodyBytesPerSecondMin: limit(240, 'A body that comes slower than this over 10 s, while the app wants it, is cut'),
   responseStallMs: limit(60_000, 'A client that takes none of a waiting response for this long is cut'),
   responseHeaderBytesMax: limit(64 * KiB, 'All header lines of an app\'s response; more is 502'),
+  responseChunkExtensionBytesMax: limit(16 * KiB, 'Extensions of all chunks of an app\'s response together, which nobody reads; more is 502'),
   responseInformationalMax: limit(8, '1xx answers before the final one; more is 502'),
   trailersMax: limit(32, 'Fields after a body that are passed on; those beyond are dropped'),
   routeRetriesMax: limit(2, 'Other instances that a request is given to after its first'),
