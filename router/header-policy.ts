@@ -58,6 +58,10 @@ const NOT_IMITATED = new Set(['content-length', 'content-type', 'authorization',
 const RESPONSE_DROPPED = new Set([...HOP_BY_HOP, 'date', 'server']);
 const RESPONSE_DROPPED_PREFIXES = ['x-appengine-', 'proxy-'];
 
+const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+/** What would begin another header. Node's parsers let none of it through; behind this nothing looks again. */
+const NOT_IN_VALUES = /[\0\r\n]/;
+
 const PLAIN_CONNECTION = /^(?:keep-alive|close|upgrade|keep-alive, *upgrade)$/i;
 
 export class HeaderPolicy {
@@ -81,6 +85,7 @@ export class HeaderPolicy {
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index] ?? '';
       const value = raw[index + 1] ?? '';
+      if (NOT_IN_VALUES.test(value)) continue;
       switch (this.#requestVerdict(name)) {
         case 'keep':
           headers.push(name, value);
@@ -108,7 +113,6 @@ export class HeaderPolicy {
     }
     const kept = named ? without(headers, named, 2) : headers;
     // X-Appengine-* as documented by App Engine; the place is never known here, which its values have words for.
-    // In lower case, which undici checks faster.
     kept.push(
       'x-forwarded-for',
       forwardedFor + facts.peerAddress,
@@ -152,7 +156,7 @@ export class HeaderPolicy {
    * Headers for the client. `newBucket` becomes the traffic split's cookie unless the app sets its own.
    * Throws ROUTE_BAD_RESPONSE when a header cannot be passed on.
    */
-  forClient(raw: readonly (Buffer | string)[], newBucket?: number): ResponseHead {
+  forClient(raw: readonly string[], newBucket?: number): ResponseHead {
     const headers: string[] = [];
     let named: Set<string> | undefined;
     let contentLength: number | undefined;
@@ -160,10 +164,10 @@ export class HeaderPolicy {
     let setsBucket = false;
     let setsCacheControl = false;
     for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = latin1(raw[index]);
+      const name = raw[index] ?? '';
       const verdict = this.#responseVerdict(name);
       if (verdict === 'drop') continue;
-      const value = latin1(raw[index + 1]);
+      const value = raw[index + 1] ?? '';
       switch (verdict) {
         case 'connection':
           if (value !== 'keep-alive' && !PLAIN_CONNECTION.test(value)) named = addNames(named, value);
@@ -199,7 +203,8 @@ export class HeaderPolicy {
   }
 
   /** Empty for nobody, as App Engine's are. */
-  #userHeaders({ email, userId, isAdmin }: Visitor): string[] {
+  #userHeaders({ email, userId, isAdmin }: Visitor): readonly string[] {
+    if (NOT_IN_VALUES.test(email) || NOT_IN_VALUES.test(userId)) return this.#nobodyHeaders;
     const at = email.lastIndexOf('@');
     // App Engine: the name alone for addresses of the platform's own domain.
     const nickname = email.slice(at + 1).toLowerCase() === this.#domain ? email.slice(0, at) : email;
@@ -239,6 +244,7 @@ export class HeaderPolicy {
 function judgeRequestHeader(name: string): RequestVerdict {
   const exact = name.toLowerCase();
   const plain = exact.replaceAll('_', '-');
+  if (!NAME.test(exact)) return 'drop';
   if (exact === 'connection') return 'connection';
   if (exact === 'cookie') return 'cookie';
   if (exact === 'x-forwarded-for') return 'forwarded-for';
@@ -305,8 +311,4 @@ function without(headers: readonly string[], names: ReadonlySet<string>, from: n
     if (!names.has(name.toLowerCase())) kept.push(name, headers[index + 1] ?? '');
   }
   return kept;
-}
-
-function latin1(bytes: Buffer | string | undefined): string {
-  return typeof bytes === 'string' ? bytes : (bytes?.toString('latin1') ?? '');
 }

@@ -1,6 +1,5 @@
 // One attempt to have a request answered by one instance, streaming both ways with back-pressure.
-// Uses undici's dispatch with its raw handlers, which of all that was measured costs the least CPU a request.
-import { errors } from 'undici';
+// Read next: upstreams.ts and instance-connection.ts, how it gets there and back.
 import { type Clock } from '../sdk/support/clock.ts';
 import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
@@ -11,10 +10,10 @@ import { RequestBody } from './request-body.ts';
 import { type RequestHead } from './request-guard.ts';
 import { type RequestRecord } from './request-record.ts';
 import { type Route } from './route-table.ts';
-import { isParserError, TrailerConnection } from './trailer-connection.ts';
 import { acceptsTrailers, passedAnnouncement, passedTrailers } from './trailer-policy.ts';
 import { endWhole } from './small-answer.ts';
-import { type UpstreamConnection, type UpstreamHandler, type Upstreams } from './upstreams.ts';
+import { type UpstreamHandler } from './instance-connection.ts';
+import { type UpstreamConnection, type Upstreams } from './upstreams.ts';
 
 export type AttemptOutcome =
   | { readonly kind: 'answered' }
@@ -50,15 +49,15 @@ export class Proxy {
     const facts = factsOf(exchange, head, route);
     const headers = this.#policy.forInstance(exchange.request.rawHeaders, facts);
     const body = head.hasBody ? bodyOf(exchange) : null;
-    const connection =
-      facts.trailers !== undefined && body ? new TrailerConnection(socketPath, exchange.request, body) : this.#upstreams.take(socketPath);
+    const trailing = facts.trailers === undefined ? undefined : exchange.request;
+    const connection = this.#upstreams.take(socketPath);
     const attempt = new Attempt(exchange, proxied.newBucket, connection, this.#policy, this.#clock, (outcome) => {
       exchange.attempt = undefined;
       if (outcome.kind === 'failed' && outcome.isInstanceLost) this.#upstreams.forget(socketPath);
       settle(outcome);
     });
     exchange.attempt = attempt;
-    connection.dispatch({ path: head.target, method: head.method, headers, body }, attempt);
+    connection.dispatch({ method: head.method, target: head.target, headers, body, trailing }, attempt);
   }
 }
 
@@ -97,7 +96,7 @@ function bodyOf(exchange: Exchange): RequestBody {
 }
 
 /**
- * undici's raw handler. States: connecting → sent → head → done; `settle` ends every one of them, once.
+ * States: connecting → sent → head → done; `settle` ends every one of them, once.
  */
 class Attempt implements UpstreamHandler, RunningAttempt {
   readonly #exchange: Exchange;
@@ -108,9 +107,8 @@ class Attempt implements UpstreamHandler, RunningAttempt {
   readonly #policy: HeaderPolicy;
   readonly #clock: Clock;
   readonly #settle: (outcome: AttemptOutcome) => void;
-  #abort: ((error?: Error) => void) | undefined;
+  #isSent = false;
   #head: ResponseHead | undefined;
-  #resume: (() => void) | undefined;
   #bytes = 0;
   #informational = 0;
   #isSettled = false;
@@ -141,12 +139,11 @@ class Attempt implements UpstreamHandler, RunningAttempt {
     this.#fail(new PlatformError(code));
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    this.#abort = abort;
-    if (this.#isSettled) abort();
+  onSent(): void {
+    this.#isSent = true;
   }
 
-  onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean {
+  onHeaders(status: number, raw: readonly string[]): boolean {
     if (this.#isSettled) return false;
     this.#exchange.answerBegins(this.#clock);
     if (status < 200) {
@@ -161,7 +158,6 @@ class Attempt implements UpstreamHandler, RunningAttempt {
       this.#fail(error instanceof PlatformError ? error : new PlatformError('ROUTE_BAD_RESPONSE', undefined, { cause: error }));
       return false;
     }
-    this.#resume = resume;
     return true;
   }
 
@@ -184,10 +180,10 @@ class Attempt implements UpstreamHandler, RunningAttempt {
     return false;
   }
 
-  onComplete(trailers?: readonly (Buffer | string)[] | null): void {
+  onComplete(trailers: readonly string[]): void {
     if (this.#isSettled) return;
     if (!this.#response.writableEnded) {
-      if (trailers && trailers.length > 0 && this.#mayTrail()) this.#response.addTrailers(passedTrailers(trailers));
+      if (trailers.length > 0 && this.#mayTrail()) this.#response.addTrailers(passedTrailers(trailers));
       this.#response.end();
     }
     this.#end({ kind: 'answered' });
@@ -195,8 +191,8 @@ class Attempt implements UpstreamHandler, RunningAttempt {
 
   onError(error: Error): void {
     if (this.#isSettled) return;
-    const failure = attemptError(error, this.#exchange);
-    const isInstanceLost = this.#abort === undefined && failure.code === 'ROUTE_INSTANCE_FAILED';
+    const failure = error instanceof PlatformError ? error : new PlatformError('ROUTE_INSTANCE_FAILED', undefined, { cause: error });
+    const isInstanceLost = !this.#isSent && failure.code === 'ROUTE_INSTANCE_FAILED';
     this.#end({ kind: 'failed', error: failure, wasDelivered: !isInstanceLost, isInstanceLost });
   }
 
@@ -204,11 +200,11 @@ class Attempt implements UpstreamHandler, RunningAttempt {
     this.#exchange.stalledSinceMs = this.#clock.monotonicMs();
     this.#response.once('drain', () => {
       this.#exchange.stalledSinceMs = undefined;
-      if (!this.#isSettled) this.#resume?.();
+      if (!this.#isSettled) this.#connection.resume();
     });
   }
 
-  #start(status: number, raw: readonly (Buffer | string)[]): void {
+  #start(status: number, raw: readonly string[]): void {
     const head = this.#policy.forClient(raw, this.#newBucket);
     this.#head = head;
     const { contentLength = 0 } = head;
@@ -232,12 +228,8 @@ class Attempt implements UpstreamHandler, RunningAttempt {
   #end(outcome: AttemptOutcome): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    if (outcome.kind === 'answered') {
-      this.#connection.keep();
-    } else {
-      this.#abort?.();
-      this.#connection.discard();
-    }
+    if (outcome.kind === 'answered') this.#connection.keep();
+    else this.#connection.discard();
     this.#settle(outcome);
   }
 }
@@ -245,21 +237,4 @@ class Attempt implements UpstreamHandler, RunningAttempt {
 /** Node's flushHeaders would send it as UTF-8: an app's bytes above 127 would come as two. */
 function flushHead(response: ClientAnswer): void {
   if (!response.writableEnded && !response.destroyed) response.write('', 'latin1');
-}
-
-/** What undici's error means for the client. */
-function attemptError(error: Error, exchange: Exchange): PlatformError {
-  if (error instanceof PlatformError) return error;
-  const bodyError = exchange.body?.errored;
-  if (bodyError instanceof PlatformError) return bodyError;
-  if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
-    return new PlatformError('ROUTE_BAD_REQUEST', undefined, { cause: error });
-  }
-  const isMalformed =
-    error instanceof errors.HTTPParserError ||
-    error instanceof errors.HeadersOverflowError ||
-    error instanceof errors.ResponseContentLengthMismatchError ||
-    isParserError(error) ||
-    (error instanceof errors.SocketError && /^bad (response|upgrade)/.test(error.message));
-  return new PlatformError(isMalformed ? 'ROUTE_BAD_RESPONSE' : 'ROUTE_INSTANCE_FAILED', undefined, { cause: error });
 }

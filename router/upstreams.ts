@@ -1,43 +1,24 @@
-// Kept-alive connections to instances: one undici client a connection, the most recently used first, so that the
-// connections which a burst left over time out. The leases bound how many there can be.
-import { Client, type Dispatcher } from 'undici';
+// Kept-alive connections to instances, the most recently used first, so that the connections which a burst left over time
+// out. The leases bound how many there can be.
 import { type Clock } from '../sdk/support/clock.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
-
-/** Without a Keep-Alive hint from the app: gunicorn closes after 2 s, most others after 5 s. */
-const KEEP_ALIVE_MS = 1_500;
-/** Closed this much before the time that the app names, so that we close first. */
-const KEEP_ALIVE_MARGIN_MS = 1_000;
-const CONNECT_MS = 5_000;
-
-interface Upstream {
-  readonly idle: Client[];
-  busy: number;
-  usedAtMs: number;
-  isForgotten: boolean;
-}
-
-/** Undici's raw handler, which its newer one is made of and costs more than. */
-export interface UpstreamHandler {
-  onConnect(abort: (error?: Error) => void): void;
-  onHeaders(status: number, raw: readonly (Buffer | string)[], resume: () => void): boolean;
-  onData(chunk: Buffer): boolean;
-  onComplete(trailers?: readonly (Buffer | string)[] | null): void;
-  onError(error: Error): void;
-}
+import { InstanceConnection, type ConnectionOwner, type UpstreamHandler, type UpstreamRequest } from './instance-connection.ts';
 
 /** A connection taken by one request. Give it back exactly once. */
 export interface UpstreamConnection {
-  dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void;
+  dispatch(request: UpstreamRequest, handler: UpstreamHandler): void;
+  /** Reads on after a handler said to wait. */
+  resume(): void;
   /** After a whole, well-formed answer. */
   keep(): void;
-  /** After anything else: the connection is closed, never used again. */
+  /** After anything else, in the middle of it too: the connection is closed, never used again. */
   discard(): void;
 }
 
 export class Upstreams {
   readonly #clock: Clock;
   readonly #bySocket = new Map<string, Upstream>();
+  #waiting: InstanceConnection[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,25 +32,22 @@ export class Upstreams {
   }
 
   take(socketPath: string): UpstreamConnection {
-    const upstream = this.#upstream(socketPath);
-    upstream.busy++;
-    return new TakenConnection(upstream, upstream.idle.pop() ?? newClient(socketPath), this.#clock);
+    return this.#upstream(socketPath).take();
   }
 
   /** Closes the idle connections of an instance that is gone. */
   forget(socketPath: string): void {
-    const upstream = this.#bySocket.get(socketPath);
-    if (!upstream) return;
+    this.#bySocket.get(socketPath)?.forget();
     this.#bySocket.delete(socketPath);
-    upstream.isForgotten = true;
-    for (const client of upstream.idle.splice(0)) destroyClient(client);
   }
 
-  /** Forgets instances that no request went to for a while. Call it now and then. */
+  /** Closes what was kept long enough, and forgets instances that no request went to for a while. Call it about once a second. */
   sweep(): void {
-    const usedSince = this.#clock.monotonicMs() - LIMITS.upstreamIdleMs;
+    const nowMs = this.#clock.monotonicMs();
+    const usedSince = nowMs - LIMITS.upstreamIdleMs;
     for (const [socketPath, upstream] of this.#bySocket) {
       if (upstream.busy === 0 && upstream.usedAtMs < usedSince) this.forget(socketPath);
+      else upstream.sweep(nowMs);
     }
   }
 
@@ -81,60 +59,77 @@ export class Upstreams {
   #upstream(socketPath: string): Upstream {
     const known = this.#bySocket.get(socketPath);
     if (known) return known;
-    const upstream: Upstream = { idle: [], busy: 0, usedAtMs: this.#clock.monotonicMs(), isForgotten: false };
+    const upstream = new Upstream(socketPath, this.#clock, this.#queue);
     this.#bySocket.set(socketPath, upstream);
     return upstream;
   }
+
+  /** One turn of the loop for all that wait: after it, whatever had come on their connections is read. */
+  readonly #queue = (connection: InstanceConnection): void => {
+    if (this.#waiting.push(connection) === 1) setImmediate(this.#flush);
+  };
+
+  readonly #flush = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const connection of waiting) connection.turn();
+  };
 }
 
-class TakenConnection implements UpstreamConnection {
-  readonly #upstream: Upstream;
-  readonly #client: Client;
+/** The connections to one instance. */
+class Upstream implements ConnectionOwner {
+  readonly #socketPath: string;
   readonly #clock: Clock;
+  readonly #queue: (connection: InstanceConnection) => void;
+  #idle: InstanceConnection[] = [];
+  #isForgotten = false;
+  busy = 0;
+  usedAtMs: number;
 
-  constructor(upstream: Upstream, client: Client, clock: Clock) {
-    this.#upstream = upstream;
-    this.#client = client;
+  constructor(socketPath: string, clock: Clock, queue: (connection: InstanceConnection) => void) {
+    this.#socketPath = socketPath;
     this.#clock = clock;
+    this.#queue = queue;
+    this.usedAtMs = clock.monotonicMs();
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void {
-    this.#client.dispatch(options, handler);
+  take(): InstanceConnection {
+    this.busy++;
+    const nowMs = this.#clock.monotonicMs();
+    for (let kept = this.#idle.pop(); kept; kept = this.#idle.pop()) {
+      if (kept.expiresAtMs > nowMs) return kept;
+      kept.close();
+    }
+    return new InstanceConnection(this.#socketPath, this);
   }
 
-  keep(): void {
-    this.#giveBack();
-    if (this.#upstream.isForgotten) destroyClient(this.#client);
-    else this.#upstream.idle.push(this.#client);
+  forget(): void {
+    this.#isForgotten = true;
+    for (const connection of this.#idle.splice(0)) connection.close();
   }
 
-  discard(): void {
-    this.#giveBack();
-    // Not at once: undici's parser may be in the middle of this client's answer.
-    queueMicrotask(() => destroyClient(this.#client));
+  sweep(nowMs: number): void {
+    const { length } = this.#idle;
+    for (const connection of this.#idle) if (connection.expiresAtMs <= nowMs) connection.close();
+    if (length > 0) this.#idle = this.#idle.filter(({ isUsable }) => isUsable);
   }
 
-  #giveBack(): void {
-    this.#upstream.busy--;
-    this.#upstream.usedAtMs = this.#clock.monotonicMs();
+  released(connection: InstanceConnection): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.busy--;
+    this.usedAtMs = nowMs;
+    if (!connection.isUsable) return;
+    connection.expiresAtMs = nowMs + connection.keepMs;
+    if (this.#isForgotten) connection.close();
+    else this.#idle.push(connection);
   }
-}
 
-function newClient(socketPath: string): Client {
-  return new Client('http://instance', {
-    socketPath,
-    pipelining: 1,
-    maxHeaderSize: LIMITS.responseHeaderBytesMax,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveTimeoutThreshold: KEEP_ALIVE_MARGIN_MS,
-    connect: { timeout: CONNECT_MS },
-    // Deadlines are the exchange's, which covers more than one attempt.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-}
+  lost(connection: InstanceConnection): void {
+    const place = this.#idle.indexOf(connection);
+    if (place >= 0) this.#idle.splice(place, 1);
+  }
 
-function destroyClient(client: Client): void {
-  // Destroying never fails in a way that anyone could act on.
-  client.destroy().catch(() => undefined);
+  queue(connection: InstanceConnection): void {
+    this.#queue(connection);
+  }
 }

@@ -199,7 +199,7 @@ describe('50 floods over HTTP/2', () => {
     const streams = 50;
     for (let count = 0; count < streams; count++) peer.send(request(2 * count + 1));
     await until(() => front.seen.length === streams);
-    // What is produced comes to a stop: in the router, in undici and in the kernel's buffers.
+    // What is produced comes to a stop: in the router and in the kernel's buffers.
     let before = -1;
     while (before !== produced) {
       before = produced;
