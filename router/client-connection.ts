@@ -155,6 +155,11 @@ export class ClientConnection implements RequestClient {
     else if (!last) this.#answerMalformed();
   }
 
+  /** Whether what it sent after its requests, if any, was not HTTP: nothing that follows is looked at. */
+  get isMalformed(): boolean {
+    return this.#malformed !== undefined;
+  }
+
   bodyError({ request }: ConnectionRequest): ErrorCode | undefined {
     return this.#malformed && !request.complete ? this.#malformed.code : undefined;
   }

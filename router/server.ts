@@ -280,8 +280,10 @@ export class RouterServer {
 
   #parserFailed(error: ParserError, socket: Duplex): void {
     const connection = this.#sockets.of(socket);
-    const isGone = !socket.writable || error.code === 'ECONNRESET' || error.code === 'EPIPE';
-    if (!connection || isGone) {
+    // Newer versions of Node tell of each piece that follows; the answer is out, and the connection ends when it was read.
+    const isReset = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+    if (connection?.isMalformed && !isReset) return;
+    if (!connection || !socket.writable || isReset) {
       socket.destroy();
       return;
     }
