@@ -19,6 +19,14 @@ import { type FrontOptions, HttpFront, statuses } from './http-front.ts';
 
 const skip = await bubblewrapSkip();
 
+/** Seconds to sleep, by which a process is known as this run's among all of the machine. */
+const SLEEP = {
+  bomb: `1${process.pid}`,
+  background: `2${process.pid}`,
+  child: `3${process.pid}`,
+  orphan: `4${process.pid}`,
+};
+
 describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' : ` (SKIPPED: ${skip})`}`, () => {
   let fixture: HostFixture;
   beforeAll(async () => {
@@ -35,7 +43,7 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
        serve(() => new Promise((resolve) => {
          let running = 0;
          const next = () => {
-           const child = spawn('sleep', ['1000']);
+           const child = spawn('sleep', ['${SLEEP.bomb}']);
            child.once('error', (error) => resolve(running + ' ' + error.code));
            child.once('spawn', () => { running++; next() });
          };
@@ -58,7 +66,7 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
     expect(Number(running)).toBeLessThan(40);
     await fixture.host.stop(app.id, { graceMs: 100 });
     await app.exited();
-    expect(processesNamed('sleep', '1000')).toEqual([]);
+    expect(processesNamed('sleep', SLEEP.bomb)).toEqual([]);
   });
 
   test.each([
@@ -381,14 +389,14 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
   test('9 children that outlive the request or daemonise die with the instance', async () => {
     const app = await fixture.start(
       `const { spawn } = require('child_process');
-       serve(() => { spawn('setsid', ['sh', '-c', 'sleep 2001 & sleep 2002'], { detached: true, stdio: 'ignore' }).unref(); return 'left behind' });`,
+       serve(() => { spawn('setsid', ['sh', '-c', 'sleep ${SLEEP.background} & sleep ${SLEEP.child}'], { detached: true, stdio: 'ignore' }).unref(); return 'left behind' });`,
     );
     await app.reached('ready');
     await app.get();
-    await vi.waitFor(() => expect(processesNamed('sleep', '2001').length).toBe(1), { timeout: 5_000 });
+    await vi.waitFor(() => expect(processesNamed('sleep', SLEEP.background).length).toBe(1), { timeout: 5_000 });
     await fixture.host.stop(app.id, { graceMs: 1_000 });
     await app.exited();
-    expect([...processesNamed('sleep', '2001'), ...processesNamed('sleep', '2002')]).toEqual([]);
+    expect([...processesNamed('sleep', SLEEP.background), ...processesNamed('sleep', SLEEP.child)]).toEqual([]);
   });
 
   test('9 nothing outlives a host that was killed, and the next one removes its control groups', async (context) => {
@@ -397,7 +405,7 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
     const script = `
       import { HostFixture } from ${JSON.stringify(new URL('../contract/host-fixture.ts', import.meta.url).href)};
       const fixture = await HostFixture.open('bubblewrap', {}, ${JSON.stringify(directory)});
-      const app = await fixture.start("require('child_process').spawn('setsid', ['sleep', '3001']); serve(() => '')");
+      const app = await fixture.start("require('child_process').spawn('setsid', ['sleep', '${SLEEP.orphan}']); serve(() => '')");
       await app.reached('ready');
       process.kill(process.pid, 'SIGKILL');`;
     await new Promise<void>((resolve) => {
@@ -405,7 +413,7 @@ describe.skipIf(skip !== undefined)(`an app that hogs${skip === undefined ? '' :
         resolve();
       });
     });
-    await vi.waitFor(() => expect(processesNamed('sleep', '3001')).toEqual([]), { timeout: 5_000 });
+    await vi.waitFor(() => expect(processesNamed('sleep', SLEEP.orphan)).toEqual([]), { timeout: 5_000 });
     const groups = () =>
       readFileSync('/proc/self/mountinfo', 'utf8')
         .match(/(?<= )\/sys\/fs\/cgroup\S*/g)

@@ -136,7 +136,8 @@ test(
         `${ledger.compared} entities and ${load.compositeQueries} queries of a composite index compared, ${count.checks} checks of everything on disk, ` +
         `${count.tablets} tablets, ${Math.round(bytes / 1024)} KiB, start ${Math.round(startMs)} ms`,
     );
-    expect(ledger.acknowledged).toBeGreaterThan(KILLS * 5);
+    // Far below what a busy machine does, far above a load that does not write.
+    expect(ledger.acknowledged).toBeGreaterThan(KILLS);
     expect(ledger.unknownApplied + ledger.unknownLost).toBeGreaterThan(KILLS);
     expect(bytes).toBeLessThan(DATA_BYTES_MAX);
   },
