@@ -50,6 +50,7 @@ describe('http1Head', () => {
       `the value ${JSON.stringify(value)}`,
       [...GET, ['x-a', value]],
     ]),
+    ...GET.map(([name, value]): [string, Fields] => [`a line end in ${name}`, [...without(name), [name, `${value}\r\nx-c: d`]]]),
     ['a TE that asks for more', [...GET, ['te', 'trailers, gzip']]],
     ['two hosts', [...without(':authority'), ['host', 'h'], ['host', 'h']]],
     ['a host that is not the authority', [...GET, ['host', 'other']]],

@@ -34,6 +34,7 @@ export function http1Head(raw: readonly string[], hasBody: boolean): Http1Head |
     if (name.startsWith(':')) {
       // Each once, none that is unknown, none after an ordinary field.
       if (!PSEUDO.has(name) || pseudo.has(name) || fields.length > 0 || host !== undefined || cookie !== undefined) return 'malformed';
+      if (NOT_IN_VALUES.test(value)) return 'malformed';
       pseudo.set(name, value);
       continue;
     }
