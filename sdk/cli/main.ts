@@ -96,7 +96,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
   command(versions, 'list', 'list the versions and their traffic', ['versions list --app hello'])
     .requiredOption('--app <id>', 'the app')
     .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listVersions(flags.app, context)));
-  command(versions, 'delete', 'delete a version that has no traffic', [
+  command(versions, 'delete', 'delete a version that has no traffic, or an app with its only one', [
     'versions delete v1 --app hello',
     'versions delete v1 --app hello --service api',
   ])
