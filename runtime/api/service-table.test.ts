@@ -5,6 +5,7 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { InProcessRpc } from '../../sdk/contract/wire/client.ts';
 import { method, type MethodHandler } from '../../sdk/contract/wire/service.ts';
 import { systemTimers } from '../../sdk/support/clock.ts';
+import { CallPassage } from './call-passage.ts';
 import { type ApiService, ServiceTable } from './service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE, type QuotaGate } from './usage-meter.ts';
 
@@ -22,7 +23,7 @@ function echo(handle: MethodHandler, deadlineMs = 0): ApiService {
 
 function table(api: ApiService, gate: QuotaGate = OPEN_GATE) {
   const meter = new MemoryUsageMeter();
-  const services = new ServiceTable([api], gate, meter, systemTimers);
+  const services = new ServiceTable([api], new CallPassage(gate, meter), systemTimers);
   return { meter, services, rpc: new InProcessRpc(services.servicesOf(CALLER), systemTimers) };
 }
 

@@ -15,7 +15,7 @@ const ROW_WRITTEN_MEGACYCLES = 12;
 export function meteredDatastore({ name, methods }: Service, appId: string, gate: QuotaGate, meter: UsageMeter): Service {
   const { lookup, runQuery, commit } = methods;
   const charge = (entities: number): void => {
-    if (entities > 1) meter.add(appId, { cpuMegacycles: (entities - 1) * ENTITY_READ_MEGACYCLES });
+    chargeReads(meter, appId, entities);
   };
   return {
     name,
@@ -48,6 +48,11 @@ function adds(payload: unknown): boolean {
   return payload.mutations.some(
     (mutation: unknown) => typeof mutation === 'object' && mutation !== null && 'op' in mutation && mutation.op !== 'delete',
   );
+}
+
+/** After a call that read so many entities, missing and skipped ones included. */
+export function chargeReads(meter: UsageMeter, appId: string, entities: number): void {
+  if (entities > 1) meter.add(appId, { cpuMegacycles: (entities - 1) * ENTITY_READ_MEGACYCLES });
 }
 
 /** For `DatastoreOptions.onWrote`: whoever writes to an app's data, it is the app's. */

@@ -3,8 +3,9 @@ import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Rpc } from '../../sdk/contract/wire/client.ts';
 import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { type CallObserver, CallPassage } from '../api/call-passage.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
-import { type ApiService, type CallObserver, ServiceTable } from '../api/service-table.ts';
+import { type ApiService, ServiceTable } from '../api/service-table.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { LruCache } from '../backends/cache-lru.ts';
 import { SandboxImageWorker } from '../backends/image-worker-sandbox.ts';
@@ -96,7 +97,7 @@ export async function startApiServices(
     closing.defer(() => imageWorker.close());
 
     const parts = { clock, timers, cache, fetchBroker: broker, imageWorker, mail, queues: tasks.queues };
-    const table = new ServiceTable(apiServices(settings, parts), quotas, meter, timers, calls);
+    const table = new ServiceTable(apiServices(settings, parts), new CallPassage(quotas, meter, calls), timers);
     const gateway = new InstanceGateway(host, log, {
       socketName: API_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),

@@ -7,6 +7,7 @@ import { type Store } from '../../datastore/storage/port.ts';
 import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
+import { CallPassage } from '../api/call-passage.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
@@ -88,7 +89,8 @@ export async function startDatastore(
       stored.close();
     });
     const calls = new CallMetrics(clock);
-    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], quotas, meter, timers, calls);
+    const passage = new CallPassage(quotas, meter, calls);
+    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], passage, timers);
     const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
       socketName: DATASTORE_SOCKET,
       listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),

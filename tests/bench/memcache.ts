@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InstanceGateway, type InstanceListener, wireListener } from '../../runtime/api/instance-gateway.ts';
+import { CallPassage } from '../../runtime/api/call-passage.ts';
 import { ServiceTable } from '../../runtime/api/service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../../runtime/api/usage-meter.ts';
 import { LruCache } from '../../runtime/backends/cache-lru.ts';
@@ -143,7 +144,7 @@ async function startInstance(closing: CloseStack): Promise<InstanceView> {
   host.open();
   closing.defer(() => host.close());
   const cache = new LruCache(systemClock, { appBytesMax: LIMITS.cacheAppBytesMax, bytesMax: LIMITS.cacheBytesMax });
-  const table = new ServiceTable([memcacheApi(cache, systemClock)], OPEN_GATE, new MemoryUsageMeter(), systemTimers);
+  const table = new ServiceTable([memcacheApi(cache, systemClock)], new CallPassage(OPEN_GATE, new MemoryUsageMeter()), systemTimers);
   const listeners = {
     [API_SOCKET]: (instance: InstanceView, path: string) => wireListener(path, instance, table.servicesOf(instance), systemTimers, log),
     [RAW_SOCKET]: (_instance: InstanceView, path: string) => new EchoListener(path),

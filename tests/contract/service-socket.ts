@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { wireListener } from '../../runtime/api/instance-gateway.ts';
+import { CallPassage } from '../../runtime/api/call-passage.ts';
 import { type ApiService, ServiceTable } from '../../runtime/api/service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE, type QuotaGate } from '../../runtime/api/usage-meter.ts';
 import { RpcClient } from '../../sdk/contract/wire/client.ts';
@@ -20,7 +21,7 @@ export class ServiceSocket {
   private constructor(directory: string, services: readonly ApiService[], gate: QuotaGate, meter: MemoryUsageMeter) {
     this.directory = directory;
     this.meter = meter;
-    this.#table = new ServiceTable(services, gate, meter, systemTimers);
+    this.#table = new ServiceTable(services, new CallPassage(gate, meter), systemTimers);
     this.#closing.defer(() => rm(directory, { recursive: true, force: true }));
   }
 

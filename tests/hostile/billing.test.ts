@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { datastoreService } from '../../datastore/api/wire-service.ts';
 import { Datastore } from '../../datastore/datastore.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
+import { CallPassage } from '../../runtime/api/call-passage.ts';
 import { ServiceTable } from '../../runtime/api/service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../../runtime/api/usage-meter.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../../runtime/billing/datastore-costs.ts';
@@ -87,7 +88,7 @@ serve((url) => { ways[url](); return 'ok'; });
       ...({ name: 'datastore', resource: 'datastoreCalls', megacyclesPerCall: DATASTORE_CALL_MEGACYCLES, deadlineMs: 0 } as const),
       serviceOf: ({ appId }: { appId: string }) => meteredDatastore(datastoreService(server, { appId }), appId, OPEN_GATE, meter),
     };
-    const table = new ServiceTable([api], OPEN_GATE, meter, systemTimers);
+    const table = new ServiceTable([api], new CallPassage(OPEN_GATE, meter), systemTimers);
     const services = table.servicesOf({ appId: 'shop', id: 'i', service: 'default', version: 'v' });
     const datastore = new DatastoreClient(new InProcessRpc(services, systemTimers), systemTimers, systemRandom);
     const cost = async (work: () => Promise<unknown>): Promise<number> => {

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InstanceGateway, wireListener } from '../../runtime/api/instance-gateway.ts';
+import { CallPassage } from '../../runtime/api/call-passage.ts';
 import { ServiceTable } from '../../runtime/api/service-table.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../../runtime/api/usage-meter.ts';
 import { API_SOCKET, APP_SOCKET, EGRESS_SOCKET } from '../../runtime/host/instance.ts';
@@ -48,7 +49,7 @@ beforeAll(async () => {
   });
   const broker = new FetchBroker(sampleResolver, sampleRules(['127.0.0.1/32']), meter, systemTimers);
   closing.defer(() => broker.close());
-  const table = new ServiceTable([urlFetchApi(broker, systemTimers)], OPEN_GATE, meter, systemTimers);
+  const table = new ServiceTable([urlFetchApi(broker, systemTimers)], new CallPassage(OPEN_GATE, meter), systemTimers);
   const log = new MemoryLog();
   for (const gateway of [
     new InstanceGateway(fixture.host, log, {

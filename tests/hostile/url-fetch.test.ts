@@ -9,6 +9,7 @@ import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OPEN_GATE, MemoryUsageMeter } from '../../runtime/api/usage-meter.ts';
+import { CallPassage } from '../../runtime/api/call-passage.ts';
 import { ServiceTable } from '../../runtime/api/service-table.ts';
 import { type AddressRules, refusalOf } from '../../runtime/services/url-fetch/address-guard.ts';
 import { FetchBroker } from '../../runtime/services/url-fetch/broker.ts';
@@ -74,7 +75,7 @@ async function open(rules: AddressRules, resolve: Resolver = sampleResolver): Pr
   await egress.start();
   closing.defer(() => egress.close());
   const apiPath = join(directory, 'api.sock');
-  const table = new ServiceTable([urlFetchApi(broker, systemTimers)], OPEN_GATE, meter, systemTimers);
+  const table = new ServiceTable([urlFetchApi(broker, systemTimers)], new CallPassage(OPEN_GATE, meter), systemTimers);
   const api = new RpcServer(apiPath, systemTimers, table.servicesOf(caller));
   await api.start();
   closing.defer(() => api.close());

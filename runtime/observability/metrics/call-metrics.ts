@@ -1,6 +1,6 @@
 // Calls that apps make of services, by service and method: names that are the platform's own, so their number is bounded.
 import { type Clock } from '../../../sdk/support/clock.ts';
-import { type CallObserver } from '../../api/service-table.ts';
+import { type CallObserver } from '../../api/call-passage.ts';
 import { Histogram, histogramFamily } from './histogram.ts';
 import { counter, type Labels, type MetricFamily, type MetricSource } from './metric-family.ts';
 

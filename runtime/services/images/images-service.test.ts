@@ -5,13 +5,14 @@ import { type ImageTransform } from '../../../sdk/contract/services/images.ts';
 import { InProcessRpc } from '../../../sdk/contract/wire/client.ts';
 import { VirtualTime } from '../../../sdk/support/virtual-time.ts';
 import { MemoryUsageMeter, OPEN_GATE } from '../../api/usage-meter.ts';
+import { CallPassage } from '../../api/call-passage.ts';
 import { ServiceTable } from '../../api/service-table.ts';
 import { MemoryImageWorker } from '../../backends/image-worker-memory.ts';
 import { imagesApi } from './images-service.ts';
 
 const meter = new MemoryUsageMeter();
 const time = new VirtualTime();
-const table = new ServiceTable([imagesApi(new MemoryImageWorker())], OPEN_GATE, meter, time);
+const table = new ServiceTable([imagesApi(new MemoryImageWorker())], new CallPassage(OPEN_GATE, meter), time);
 const rpc = new InProcessRpc(table.servicesOf({ id: '1', appId: 'hello', service: 'default', version: 'v1' }), time);
 const images = new ImagesClient(rpc);
 
