@@ -2,7 +2,7 @@
 // what they do is theirs.
 // Must not know any wire beyond the data model, nor who is calling: `scope` says whose data a call is about.
 // Read next: FORMAT.md for what is on disk, transaction/committer.ts for writes, reads.ts and query/normal-query.ts for reads.
-import { type AllocateIdsResponse, type CommitResponse, type LookupResponse, type WireMutation } from '../sdk/contract/datastore-wire.ts';
+import { type AllocateIdsResponse, type LookupResponse } from '../sdk/contract/datastore-wire.ts';
 import { decodeKey, encodeKey } from '../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
@@ -43,7 +43,7 @@ import { Committer } from './transaction/committer.ts';
 import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { LockTable } from './transaction/lock-table.ts';
-import { ownKey } from './transaction/mutation.ts';
+import { type CommitOutcome, type Mutation, ownKey } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { TtlPolicies } from './transaction/ttl-policies.ts';
 import { TtlSweeper } from './transaction/ttl-sweeper.ts';
@@ -64,6 +64,14 @@ export interface DatastoreOptions {
   readonly storeDirectory?: string;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
   readonly onStoreFailed?: (error: PlatformError) => void;
+}
+
+export interface CommitOptions {
+  readonly transaction?: Uint8Array;
+  /** Ends the wait for locks. */
+  readonly signal?: AbortSignal;
+  /** False: mutations that do not belong together, at most one of an entity; not within a transaction. */
+  readonly atomic?: boolean;
 }
 
 export type GqlAnswer =
@@ -291,7 +299,7 @@ export class Datastore {
    * changed, DS_TX_INVALID, DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_INVALID, DS_LIMIT, DS_FORBIDDEN. A transaction is
    * over afterwards in any case.
    */
-  async commit({ appId }: DatastoreScope, mutations: readonly WireMutation[], options: ReadOptions = {}): Promise<CommitResponse> {
+  async commit({ appId }: DatastoreScope, mutations: readonly Mutation[], options: CommitOptions = {}): Promise<CommitOutcome> {
     this.#callsServed++;
     try {
       const patience = patienceOf(options);
@@ -299,7 +307,7 @@ export class Datastore {
       return await this.#transactions.commit(appId, options.transaction, async (taken) => {
         if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, appId, mutations, patience);
         if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
-        return { results: [], commitTimeMicros: this.#versions.last };
+        return { results: [], indexUpdates: 0, commitTimeMicros: this.#versions.last };
       });
     } catch (error) {
       this.#noteFailure(error);

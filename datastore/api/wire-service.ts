@@ -2,6 +2,7 @@
 // `datastore-admin` on the host's private socket, for any app.
 import {
   type BindGqlResponse,
+  type CommitResponse,
   DATASTORE_SERVICE,
   queryFromWire,
   queryToWire,
@@ -15,6 +16,7 @@ import { type z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type Datastore, type GqlRequest } from '../datastore.ts';
 import { type AggregationAnswer, type DatastoreScope, type QueryAnswer } from '../reads.ts';
+import { type CommitOutcome } from '../transaction/mutation.ts';
 import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';
 import { tabletMethods } from './tablet-methods.ts';
@@ -106,8 +108,8 @@ function calls(datastore: Datastore) {
       transaction: await datastore.beginTransaction(scope, options),
     }),
 
-    commit: (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>, { signal }: CallContext) =>
-      datastore.commit(scope, mutations, { ...options, signal }),
+    commit: async (scope: DatastoreScope, { mutations, ...options }: Payload<'commit'>, { signal }: CallContext) =>
+      commitResponse(await datastore.commit(scope, mutations, { ...options, signal })),
 
     rollback: async (scope: DatastoreScope, { transaction }: Payload<'rollback'>) => {
       await datastore.rollback(scope, transaction);
@@ -139,6 +141,10 @@ function gqlRequest({ text, databaseId, namespace, named, positional }: GqlPaylo
 
 function queryResponse({ query, ...answer }: QueryAnswer): RunQueryResponse {
   return { ...answer, query: queryToWire(query) };
+}
+
+function commitResponse({ results, commitTimeMicros }: CommitOutcome): CommitResponse {
+  return { results: results.map(({ key, version }) => (key ? { key, version } : { version })), commitTimeMicros };
 }
 
 function boundResponse(bound: BoundStatement): BindGqlResponse {

@@ -1,5 +1,4 @@
 // What a commit writes: entity rows, and the difference between the index rows before and after. All or nothing.
-import { type MutationResult, type WireMutation } from '../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
@@ -16,15 +15,10 @@ import { HeldRows, type RowWriter } from './held-rows.ts';
 import { type IdAllocator } from './id-allocator.ts';
 import { type LockOwner, type Patience } from './lock.ts';
 import { GaveWay, type LockTable } from './lock-table.ts';
-import { type CheckedMutation, checkMutation, messageToStore } from './mutation.ts';
+import { type CheckedMutation, checkMutation, type CommitOutcome, type CommitResult, messageToStore, type Mutation } from './mutation.ts';
 import { type ReadWriteTransaction } from './read-write-transaction.ts';
 import { Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
-
-export interface CommitOutcome {
-  readonly results: readonly MutationResult[];
-  readonly commitTimeMicros: bigint;
-}
 
 interface Step {
   readonly mutation: CheckedMutation;
@@ -85,7 +79,7 @@ export class Committer {
    * DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version that is not the
    * stored one, when locks were not to be had in time, or when others won every try; and what LockTable.lock throws.
    */
-  async commit(appId: string, mutations: readonly WireMutation[], patience: Patience = {}): Promise<CommitOutcome> {
+  async commit(appId: string, mutations: readonly Mutation[], patience: Patience = {}): Promise<CommitOutcome> {
     const work = await this.#prepare(appId, mutations);
     for (;;) {
       const owner = this.#locks.owner({ givesWay: true });
@@ -105,7 +99,7 @@ export class Committer {
   async commitWithin(
     transaction: ReadWriteTransaction,
     appId: string,
-    mutations: readonly WireMutation[],
+    mutations: readonly Mutation[],
     patience: Patience = {},
   ): Promise<CommitOutcome> {
     const { owner } = transaction;
@@ -132,7 +126,7 @@ export class Committer {
     }
   }
 
-  async #prepare(appId: string, mutations: readonly WireMutation[]): Promise<Work> {
+  async #prepare(appId: string, mutations: readonly Mutation[]): Promise<Work> {
     const steps: Step[] = [];
     const targets = new Map<string, Target>();
     for (const mutation of checkAll(appId, mutations)) {
@@ -156,7 +150,8 @@ export class Committer {
       const version = this.#versions.next();
       const changes: RowChange[] = [];
       const rows = new HeldRows();
-      for (const target of targets.values()) this.#write(rows, appId, target, version, changes);
+      let indexUpdates = 0;
+      for (const target of targets.values()) indexUpdates += this.#write(rows, appId, target, version, changes);
       const wait = this.#locks.waitForRows(waiting.owner, changes, waiting.patience);
       if (wait) {
         await wait;
@@ -165,8 +160,7 @@ export class Committer {
       rows.writeTo(transaction);
       this.#history.record(transaction, appId, version, changes);
       await this.#submit(transaction, appId, version, changes);
-      const results = steps.map(({ mutation, target }) => (mutation.isKeyComplete ? { version } : { key: encodeKey(target.key), version }));
-      return { results, commitTimeMicros: version };
+      return { results: steps.map((step) => resultOf(step, version)), indexUpdates, commitTimeMicros: version };
     }
   }
 
@@ -190,9 +184,10 @@ export class Committer {
     return undefined;
   }
 
-  #write(transaction: RowWriter, appId: string, target: Target, version: bigint, changes: RowChange[]): void {
+  /** Returns how many index rows it writes. */
+  #write(transaction: RowWriter, appId: string, target: Target, version: bigint, changes: RowChange[]): number {
     const { partition, kind, path, rowKey, stored, content, exists } = target;
-    if (!content && exists) return;
+    if (!content && exists) return 0;
     const composites = this.#catalog.maintained(appId, kind, () => target.kindRow);
     if (content) checkEntries(partition, path, content.values, this.#catalog.kept(appId, kind));
     const before = stored
@@ -201,22 +196,31 @@ export class Committer {
     if (content) {
       const row = encodeEntityRow({
         version,
-        createdMicros: stored && !target.isDeleted ? stored.createdMicros : version,
+        createdMicros: target.createdMicros(version),
         updatedMicros: version,
         message: messageToStore(content.message, target.key),
       });
       transaction.put(rowKey, row);
       changes.push(change(rowKey, target.storedRow, row.length, target.storedRow));
-      writeDifference(transaction, before, indexRows(partition, kind, path, content.values, composites), changes);
-    } else if (stored) {
+      return writeDifference(transaction, before, indexRows(partition, kind, path, content.values, composites), changes);
+    }
+    if (stored) {
       transaction.delete(rowKey);
       changes.push(change(rowKey, target.storedRow, undefined, target.storedRow));
-      writeDifference(transaction, before, NO_ROWS, changes);
-    } else {
-      // Without any write the commit would not look whether the entity is still not there.
-      transaction.delete(rowKey);
+      return writeDifference(transaction, before, NO_ROWS, changes);
     }
+    // Without any write the commit would not look whether the entity is still not there.
+    transaction.delete(rowKey);
+    return 0;
   }
+}
+
+function resultOf({ mutation, target }: Step, version: bigint): CommitResult {
+  return {
+    ...(mutation.isKeyComplete ? {} : { key: encodeKey(target.key) }),
+    version,
+    ...(mutation.op === 'delete' ? {} : { createdMicros: target.createdMicros(version), updatedMicros: version }),
+  };
 }
 
 /** Whether somebody else committed first, so that another try may succeed. */
@@ -226,7 +230,7 @@ function isLost(error: unknown): boolean {
 }
 
 /** All are checked before anything is read. */
-function checkAll(appId: string, mutations: readonly WireMutation[]): readonly CheckedMutation[] {
+function checkAll(appId: string, mutations: readonly Mutation[]): readonly CheckedMutation[] {
   if (mutations.length > LIMITS.commitMutationsMax) {
     throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.commitMutationsMax} mutations, this one ${mutations.length}`);
   }
@@ -245,14 +249,15 @@ async function load(transaction: StoreTransaction, targets: readonly Target[]): 
   });
 }
 
-/** Deletes what is no longer there, puts what is new or has another value. */
-function writeDifference(transaction: RowWriter, before: readonly IndexRow[], after: readonly IndexRow[], changes: RowChange[]): void {
+/** Deletes what is no longer there, puts what is new or has another value. Returns how many rows that are. */
+function writeDifference(transaction: RowWriter, before: readonly IndexRow[], after: readonly IndexRow[], changes: RowChange[]): number {
+  const earlier = changes.length;
   if (before.length === 0) {
     for (const { key, value } of after) {
       transaction.put(key, value);
       changes.push(change(key, undefined, value.length));
     }
-    return;
+    return changes.length - earlier;
   }
   const old = new Map(before.map((row) => [row.key.toString('latin1'), row]));
   for (const { key, value } of after) {
@@ -267,6 +272,7 @@ function writeDifference(transaction: RowWriter, before: readonly IndexRow[], af
     transaction.delete(key);
     changes.push(change(key, value, undefined, NO_VALUE));
   }
+  return changes.length - earlier;
 }
 
 /** Of a row's value before and its size after; undefined where there was or is no row. */

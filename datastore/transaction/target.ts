@@ -35,6 +35,11 @@ export class Target {
     return kindRowKey(this.partition, this.kind, this.path);
   }
 
+  /** Of the entity as a commit with this version leaves it. */
+  createdMicros(version: bigint): bigint {
+    return this.stored && !this.isDeleted ? this.stored.createdMicros : version;
+  }
+
   /** Begins (anew) with the row that is stored. Throws DS_CORRUPT. */
   load(row: Buffer | undefined): void {
     this.stored = row && decodeEntityRow(row);
