@@ -14,6 +14,7 @@ import { type Log } from '../sdk/support/log.ts';
 import { bindGql, type BoundStatement, type GqlArguments } from '../gql/bind.ts';
 import { GqlCache } from '../gql/statement-cache.ts';
 import { checkKey } from './codec/key-check.ts';
+import { answeredKey, type DatastoreScope, ownDatabase, ownKey } from './codec/own-key.ts';
 import { HistoryCollector } from './history/history-collector.ts';
 import { History } from './history/history.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
@@ -26,7 +27,6 @@ import { Repairer } from './integrity/repairer.ts';
 import { AutoIndexes } from './query/auto-indexes.ts';
 import {
   type AggregationAnswer,
-  type DatastoreScope,
   type PartitionName,
   patienceOf,
   type QueryAnswer,
@@ -43,7 +43,7 @@ import { Committer } from './transaction/committer.ts';
 import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { LockTable } from './transaction/lock-table.ts';
-import { type CommitOutcome, type Mutation, ownKey } from './transaction/mutation.ts';
+import { type CommitOutcome, type Mutation } from './transaction/mutation.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { TtlPolicies } from './transaction/ttl-policies.ts';
 import { TtlSweeper } from './transaction/ttl-sweeper.ts';
@@ -259,9 +259,10 @@ export class Datastore {
   }
 
   /** A GQL statement as a bound query. Throws GQL_SYNTAX or GQL_BIND. */
-  bindGql({ appId }: DatastoreScope, request: GqlRequest): BoundStatement {
-    const { databaseId, namespace } = request;
-    return bindGql(this.#gql.parse(request.text), request, { projectId: appId, databaseId, namespace });
+  bindGql(scope: DatastoreScope, request: GqlRequest): BoundStatement {
+    const { projectId = scope.appId } = scope;
+    const databaseId = ownDatabase(request.databaseId, scope.databaseId);
+    return bindGql(this.#gql.parse(request.text), request, { projectId, databaseId, namespace: request.namespace });
   }
 
   /** Binds a GQL statement and runs it. Throws what `bindGql`, `runQuery` and `runAggregation` throw. */
@@ -299,13 +300,13 @@ export class Datastore {
    * changed, DS_TX_INVALID, DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_INVALID, DS_LIMIT, DS_FORBIDDEN. A transaction is
    * over afterwards in any case.
    */
-  async commit({ appId }: DatastoreScope, mutations: readonly Mutation[], options: CommitOptions = {}): Promise<CommitOutcome> {
+  async commit(scope: DatastoreScope, mutations: readonly Mutation[], options: CommitOptions = {}): Promise<CommitOutcome> {
     this.#callsServed++;
     try {
       const patience = patienceOf(options);
-      if (!options.transaction) return await this.#committer.commit(appId, mutations, patience);
-      return await this.#transactions.commit(appId, options.transaction, async (taken) => {
-        if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, appId, mutations, patience);
+      if (!options.transaction) return await this.#committer.commit(scope, mutations, patience);
+      return await this.#transactions.commit(scope.appId, options.transaction, async (taken) => {
+        if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, scope, mutations, patience);
         if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
         return { results: [], indexUpdates: 0, commitTimeMicros: this.#versions.last };
       });
@@ -321,17 +322,17 @@ export class Datastore {
   }
 
   /** The given incomplete Key messages with ids that no other call gets. */
-  async allocateIds({ appId }: DatastoreScope, keys: readonly Uint8Array[]): Promise<AllocateIdsResponse> {
+  async allocateIds(scope: DatastoreScope, keys: readonly Uint8Array[]): Promise<AllocateIdsResponse> {
     if (keys.length > LIMITS.allocateIdsMax) {
       throw new PlatformError('DS_LIMIT', `a call allocates at most ${LIMITS.allocateIdsMax} ids, this one ${keys.length}`);
     }
     const incomplete = keys.map((bytes) => {
-      const key = ownKey(decodeKey(bytes), appId);
+      const key = ownKey(decodeKey(bytes), scope);
       checkKey(key, 'incomplete');
       return key;
     });
     const complete: Uint8Array[] = [];
-    for (const key of incomplete) complete.push(encodeKey(await this.#ids.complete(key)));
+    for (const key of incomplete) complete.push(encodeKey(answeredKey(await this.#ids.complete(key), scope)));
     return { keys: complete };
   }
 

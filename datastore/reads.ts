@@ -10,6 +10,7 @@ import { type AggregationQuery, type MoreResults, type Query } from '../sdk/cont
 import { type Clock } from '../sdk/support/clock.ts';
 import { decodeEntityRow } from './codec/entity-row.ts';
 import { checkKey, checkPartition } from './codec/key-check.ts';
+import { answeredEntity, answeredKey, type DatastoreScope, ownKey, ownQuery } from './codec/own-key.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { type IndexCatalog } from './index/index-catalog.ts';
@@ -28,13 +29,7 @@ import { type Store, type StoreReader } from './storage/port.ts';
 import { type TabletServer } from './tablet/tablet-server.ts';
 import { type HistoricReads } from './transaction/historic-reads.ts';
 import { type Patience } from './transaction/lock.ts';
-import { ownKey } from './transaction/mutation.ts';
 import { type TransactionRegistry } from './transaction/transaction-registry.ts';
-
-/** Whose data a call is about. */
-export interface DatastoreScope {
-  readonly appId: string;
-}
 
 export interface ReadOptions {
   readonly transaction?: Uint8Array;
@@ -96,12 +91,12 @@ export class Reads {
   /**
    * Entities by complete Key messages, each key answered once. Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_TX_INVALID.
    */
-  async lookup({ appId }: DatastoreScope, keys: readonly Uint8Array[], options: ReadOptions = {}): Promise<LookupResponse> {
+  async lookup(scope: DatastoreScope, keys: readonly Uint8Array[], options: ReadOptions = {}): Promise<LookupResponse> {
     if (keys.length > LIMITS.lookupKeysMax) {
       throw new PlatformError('DS_LIMIT', `a lookup has at most ${LIMITS.lookupKeysMax} keys, this one ${keys.length}`);
     }
-    const wanted = distinctKeys(keys.map((bytes) => this.#wantedKey(bytes, appId)));
-    return this.#reading(appId, options, wanted.length > 1, async (reader) => {
+    const wanted = distinctKeys(keys.map((bytes) => wantedKey(bytes, scope)));
+    return this.#reading(scope.appId, options, wanted.length > 1, async (reader) => {
       const found: StoredEntity[] = [];
       const missing: Uint8Array[] = [];
       let bytes = 0;
@@ -115,13 +110,13 @@ export class Reads {
           const row = rows[index];
           if (row) {
             const { message, version } = decodeEntityRow(row);
-            found.push({ entity: message, version });
+            found.push({ entity: answeredEntity(message, scope), version });
             bytes += message.length;
-          } else missing.push(encodeKey(key));
+          } else missing.push(encodeKey(answeredKey(key, scope)));
         }
         at += chunk.length;
       }
-      return { found, missing, deferred: wanted.slice(at).map(({ key }) => encodeKey(key)) };
+      return { found, missing, deferred: wanted.slice(at).map(({ key }) => encodeKey(answeredKey(key, scope))) };
     });
   }
 
@@ -130,7 +125,9 @@ export class Reads {
     return this.#parts.autoIndexes.run(scope.appId, options.transaction !== undefined, () => this.#runQuery(scope, query, options));
   }
 
-  async #runQuery({ appId }: DatastoreScope, query: Query, options: QueryOptions): Promise<QueryAnswer> {
+  async #runQuery(scope: DatastoreScope, asked: Query, options: QueryOptions): Promise<QueryAnswer> {
+    const { appId } = scope;
+    const query = ownQuery(asked, scope);
     const plan = planQuery(normalize(query, appId), this.#indexesOf(appId, options), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
     const window = windowOf(query, header);
@@ -139,11 +136,15 @@ export class Reads {
       const batch = await runBatch(plan, window, this.#readingOf(reader, meter));
       return {
         resultKind: plan.query.resultKind,
-        results: batch.results.map(({ entity, version, position }) => ({ entity, version, cursor: cursorBehind(header, position) })),
+        results: batch.results.map(({ entity, version, position }) => ({
+          entity: answeredEntity(entity, scope),
+          version,
+          cursor: cursorBehind(header, position),
+        })),
         skipped: batch.skipped,
         endCursor: encodeCursor(header, batch.reached),
         more: batch.more,
-        query,
+        query: asked,
         ...(options.explain ? { plan: planView(plan, query, meter) } : {}),
       };
     });
@@ -154,8 +155,9 @@ export class Reads {
     return this.#parts.autoIndexes.run(scope.appId, options.transaction !== undefined, () => this.#runAggregation(scope, query, options));
   }
 
-  async #runAggregation({ appId }: DatastoreScope, query: AggregationQuery, options: QueryOptions): Promise<AggregationAnswer> {
-    const { nested } = query;
+  async #runAggregation(scope: DatastoreScope, query: AggregationQuery, options: QueryOptions): Promise<AggregationAnswer> {
+    const { appId } = scope;
+    const nested = ownQuery(query.nested, scope);
     const plan = planQuery(
       normalize(nested, appId, { aggregated: aggregatedProperties(query) }),
       this.#indexesOf(appId, options),
@@ -235,12 +237,6 @@ export class Reads {
       },
     };
   }
-
-  #wantedKey(bytes: Uint8Array, appId: string): WantedKey {
-    const key = ownKey(decodeKey(bytes), appId);
-    checkKey(key, 'filter');
-    return { key, rowKey: entityRowKey(partitionOf(appId, key.databaseId, key.namespace), pathBytes(key.path)) };
-  }
 }
 
 export function patienceOf({ signal }: ReadOptions): Patience {
@@ -250,6 +246,12 @@ export function patienceOf({ signal }: ReadOptions): Patience {
 interface WantedKey {
   readonly key: Key;
   readonly rowKey: Buffer;
+}
+
+function wantedKey(bytes: Uint8Array, scope: DatastoreScope): WantedKey {
+  const key = ownKey(decodeKey(bytes), scope);
+  checkKey(key, 'filter');
+  return { key, rowKey: entityRowKey(partitionOf(key.projectId, key.databaseId, key.namespace), pathBytes(key.path)) };
 }
 
 function distinctKeys(keys: readonly WantedKey[]): readonly WantedKey[] {

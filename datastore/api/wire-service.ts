@@ -15,7 +15,8 @@ import { type CallContext, method, type Service } from '../../sdk/contract/wire/
 import { type z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type Datastore, type GqlRequest } from '../datastore.ts';
-import { type AggregationAnswer, type DatastoreScope, type QueryAnswer } from '../reads.ts';
+import { type DatastoreScope } from '../codec/own-key.ts';
+import { type AggregationAnswer, type QueryAnswer } from '../reads.ts';
 import { type CommitOutcome } from '../transaction/mutation.ts';
 import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';

@@ -2,8 +2,8 @@
 import { decodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Clock } from '../../sdk/support/clock.ts';
 import { checkKey } from '../codec/key-check.ts';
+import { ownKey } from '../codec/own-key.ts';
 import { type StoreSnapshot } from '../storage/port.ts';
-import { ownKey } from '../transaction/mutation.ts';
 import { type EntityFilter, type EntityPage, entityPage, entityRowKeyOf } from './entity-pager.ts';
 
 export interface ExportPosition {
@@ -53,7 +53,7 @@ export class Exporter {
   }
 
   #rowOf(message: Uint8Array, appId: string): Buffer {
-    const key = ownKey(decodeKey(message), appId);
+    const key = ownKey(decodeKey(message), { appId });
     checkKey(key, 'complete');
     return entityRowKeyOf(key);
   }

@@ -3,6 +3,7 @@ import { decodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { encodeEntityRow } from '../codec/entity-row.ts';
+import { answeredKey, type DatastoreScope } from '../codec/own-key.ts';
 import { type History } from '../history/history.ts';
 import { checkEntries } from '../index/entry-limits.ts';
 import { type IndexCatalog } from '../index/index-catalog.ts';
@@ -79,13 +80,13 @@ export class Committer {
    * DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version that is not the
    * stored one, when locks were not to be had in time, or when others won every try; and what LockTable.lock throws.
    */
-  async commit(appId: string, mutations: readonly Mutation[], patience: Patience = {}): Promise<CommitOutcome> {
-    const work = await this.#prepare(appId, mutations);
+  async commit(scope: DatastoreScope, mutations: readonly Mutation[], patience: Patience = {}): Promise<CommitOutcome> {
+    const work = await this.#prepare(scope, mutations);
     for (;;) {
       const owner = this.#locks.owner({ givesWay: true });
       try {
         await this.#lock(owner, work, patience);
-        return await this.#retry(appId, work, { owner, patience });
+        return await this.#retry(scope, work, { owner, patience });
       } catch (error) {
         // Each time it gives way it has waited, and its patience has an end.
         if (!(error instanceof GaveWay)) throw error;
@@ -98,14 +99,14 @@ export class Committer {
   /** As `commit`, within a transaction that may have read before, for the caller to close. One try: what was read decides. */
   async commitWithin(
     transaction: ReadWriteTransaction,
-    appId: string,
+    scope: DatastoreScope,
     mutations: readonly Mutation[],
     patience: Patience = {},
   ): Promise<CommitOutcome> {
     const { owner } = transaction;
-    const work = await this.#prepare(appId, mutations);
+    const work = await this.#prepare(scope, mutations);
     await this.#lock(owner, work, patience);
-    return this.#apply(transaction.toCommit(), appId, work, { owner, patience });
+    return this.#apply(transaction.toCommit(), scope, work, { owner, patience });
   }
 
   /** In one order for all, so that commits do not wait for each other in circles. */
@@ -114,11 +115,11 @@ export class Committer {
     await this.#locks.lock(owner, names.length > 1 ? names.sort() : names, 'exclusive', patience);
   }
 
-  async #retry(appId: string, work: Work, waiting: Waiting): Promise<CommitOutcome> {
+  async #retry(scope: DatastoreScope, work: Work, waiting: Waiting): Promise<CommitOutcome> {
     for (let attempt = 1; ; attempt++) {
       const transaction = this.#store.begin({ reads: 'latest' });
       try {
-        return await this.#apply(transaction, appId, work, waiting);
+        return await this.#apply(transaction, scope, work, waiting);
       } catch (error) {
         await transaction.close();
         if (!isLost(error) || attempt === ATTEMPTS_MAX) throw error;
@@ -126,10 +127,10 @@ export class Committer {
     }
   }
 
-  async #prepare(appId: string, mutations: readonly Mutation[]): Promise<Work> {
+  async #prepare(scope: DatastoreScope, mutations: readonly Mutation[]): Promise<Work> {
     const steps: Step[] = [];
     const targets = new Map<string, Target>();
-    for (const mutation of checkAll(appId, mutations)) {
+    for (const mutation of checkAll(scope, mutations)) {
       const fresh = new Target(mutation.isKeyComplete ? mutation.key : await this.#ids.complete(mutation.key));
       const name = fresh.rowKey.toString('latin1');
       const target = targets.get(name) ?? fresh;
@@ -139,7 +140,8 @@ export class Committer {
     return { steps, targets };
   }
 
-  async #apply(transaction: StoreTransaction, appId: string, { steps, targets }: Work, waiting: Waiting): Promise<CommitOutcome> {
+  async #apply(transaction: StoreTransaction, scope: DatastoreScope, { steps, targets }: Work, waiting: Waiting): Promise<CommitOutcome> {
+    const { appId } = scope;
     const [only] = targets.size === 1 ? targets.values() : [];
     if (only) only.load(await transaction.get(only.rowKey));
     else await load(transaction, [...targets.values()]);
@@ -160,7 +162,7 @@ export class Committer {
       rows.writeTo(transaction);
       this.#history.record(transaction, appId, version, changes);
       await this.#submit(transaction, appId, version, changes);
-      return { results: steps.map((step) => resultOf(step, version)), indexUpdates, commitTimeMicros: version };
+      return { results: steps.map((step) => resultOf(step, version, scope)), indexUpdates, commitTimeMicros: version };
     }
   }
 
@@ -215,9 +217,9 @@ export class Committer {
   }
 }
 
-function resultOf({ mutation, target }: Step, version: bigint): CommitResult {
+function resultOf({ mutation, target }: Step, version: bigint, scope: DatastoreScope): CommitResult {
   return {
-    ...(mutation.isKeyComplete ? {} : { key: encodeKey(target.key) }),
+    ...(mutation.isKeyComplete ? {} : { key: encodeKey(answeredKey(target.key, scope)) }),
     version,
     ...(mutation.op === 'delete' ? {} : { createdMicros: target.createdMicros(version), updatedMicros: version }),
   };
@@ -230,7 +232,7 @@ function isLost(error: unknown): boolean {
 }
 
 /** All are checked before anything is read. */
-function checkAll(appId: string, mutations: readonly Mutation[]): readonly CheckedMutation[] {
+function checkAll(scope: DatastoreScope, mutations: readonly Mutation[]): readonly CheckedMutation[] {
   if (mutations.length > LIMITS.commitMutationsMax) {
     throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.commitMutationsMax} mutations, this one ${mutations.length}`);
   }
@@ -238,7 +240,7 @@ function checkAll(appId: string, mutations: readonly Mutation[]): readonly Check
   return mutations.map((mutation) => {
     bytes += mutation.op === 'delete' ? mutation.key.length : mutation.entity.length;
     if (bytes > LIMITS.transactionBytesMax) throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.transactionBytesMax} bytes`);
-    return checkMutation(mutation, appId);
+    return checkMutation(mutation, scope);
   });
 }
 

@@ -1,12 +1,13 @@
 // A mutation from the wire, checked and decoded: everything that can be said against it without reading the store.
 import { type MutationResult, type WireMutation } from '../../sdk/contract/datastore-wire.ts';
-import { decodeEntity, decodeKey } from '../../sdk/contract/entity-proto.ts';
+import { decodeEntity, decodeKey, encodeEntity } from '../../sdk/contract/entity-proto.ts';
 import { type Value } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { isComplete, type Key } from '../../sdk/contract/key.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { withKey } from '../codec/entity-message.ts';
 import { checkKey } from '../codec/key-check.ts';
+import { type DatastoreScope, ownKey, ownProperties } from '../codec/own-key.ts';
 import { type PropertyPath } from '../codec/property-path.ts';
 import { checkProperties } from '../index/entity-check.ts';
 import { type IndexedValues, indexedValues } from '../index/indexed-values.ts';
@@ -59,32 +60,27 @@ export interface CheckedMutation {
   readonly content?: { readonly message: Uint8Array; readonly values: IndexedValues };
 }
 
-/** `key` as the app's own. Throws DS_FORBIDDEN when it names another. */
-export function ownKey(key: Key, appId: string): Key {
-  if (key.projectId === appId) return key;
-  if (key.projectId === '') return { ...key, projectId: appId };
-  throw new PlatformError('DS_FORBIDDEN', `a key of "${key.projectId}", used by "${appId}"`);
-}
-
 /** Throws DS_INVALID, DS_LIMIT or DS_FORBIDDEN. */
-export function checkMutation(mutation: WireMutation, appId: string): CheckedMutation {
+export function checkMutation(mutation: WireMutation, scope: DatastoreScope): CheckedMutation {
   const base = mutation.baseVersion === undefined ? {} : { baseVersion: mutation.baseVersion };
   if (mutation.op === 'delete') {
-    const key = ownKey(decodeKey(mutation.key), appId);
+    const key = ownKey(decodeKey(mutation.key), scope);
     checkKey(key, 'complete');
     return { op: 'delete', key, isKeyComplete: true, ...base };
   }
   if (mutation.entity.length > LIMITS.entityBytesMax) throw entityTooBig(mutation.entity.length);
   const entity = decodeEntity(mutation.entity);
-  const key = ownKey(entity.key, appId);
+  const key = ownKey(entity.key, scope);
   checkKey(key, mutation.op === 'update' ? 'complete' : 'either');
   checkProperties(entity.properties);
-  const values = indexedValues(entity.properties, appId);
+  const properties = ownProperties(entity.properties, scope);
+  const message = properties === entity.properties ? mutation.entity : encodeEntity({ key, properties });
+  const values = indexedValues(properties, scope.appId);
   const isKeyComplete = isComplete(key);
   if (!isKeyComplete && mutation.baseVersion !== undefined) {
     throw new PlatformError('DS_INVALID', 'conflict detection is not allowed for incomplete keys');
   }
-  return { op: mutation.op, key, isKeyComplete, content: { message: mutation.entity, values }, ...base };
+  return { op: mutation.op, key, isKeyComplete, content: { message, values }, ...base };
 }
 
 /** `key` with `id` in its last element. */
