@@ -10,7 +10,7 @@ import { LIMITS } from '../sdk/contract/limits.ts';
 import { type Clock } from '../sdk/support/clock.ts';
 import { type ClientConnection, type ConnectionRequest, type RequestClient } from './client-connection.ts';
 import { type ClientAnswer, type ClientRequest } from './client-exchange.ts';
-import { FrameBudget } from './frame-budget.ts';
+import { FrameBudget } from '../sdk/support/frame-budget.ts';
 import { Http2Answer, Http2Request } from './http2-exchange.ts';
 import { http1Head } from './http2-head.ts';
 import { type Load } from './load-caps.ts';

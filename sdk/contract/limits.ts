@@ -103,6 +103,19 @@ export const LIMIT_ROWS = {
   importCommitBytesMax: limit(1 * MiB, 'Entities that an import writes in one commit; one that is larger goes alone'),
   importFailuresMax: limit(1_000, 'Lines of one call that may fail when failures are skipped; then it ends'),
 
+  // The public port of the datastore, Cloud Datastore v1
+  projectIdCharactersMax: limit(100, 'App Engine'),
+  v1RequestBytesMax: limit(12 * MiB, 'One request message, uncompressed: 10 MiB (App Engine) with its envelope'),
+  v1JsonBytesMax: limit(18 * MiB, 'The same as JSON: bytes take a third more in base64'),
+  v1ConnectionsMax: limit(1_000, 'Connections of one server; when it is reached, idle ones make room'),
+  v1CallsMax: limit(1_000, 'Calls at work on one server; more is RESOURCE_EXHAUSTED'),
+  v1CallsPerConnectionMax: limit(250, 'Calls under way on one HTTP/2 connection; client libraries wait, or open another'),
+  v1HeldBytesMax: limit(128 * MiB, 'Requests of one server that are half received or at work; more is RESOURCE_EXHAUSTED'),
+  v1SessionBytesMax: limit(64 * MiB, 'What one HTTP/2 connection keeps for a client that does not read; then it takes no calls'),
+  v1BodyMs: limit(60_000, 'Time to send one request: as long as clients wait for an answer'),
+  v1IdleMs: limit(600_000, 'A connection without calls is closed after this time; clients of gRPC keep theirs open, and open another when they need it'),
+  v1DrainMs: limit(5_000, 'How long calls under way may go on once the server closes'),
+
   // Router
   requestBodyBytesMax: limit(32 * MiB, 'App Engine: request size'),
   responseBodyBytesMax: limit(32 * MiB, 'App Engine: response size of an instance'),
