@@ -71,6 +71,8 @@ export const APP_SOCKET = 'app.sock';
 /** Within the app's own socket directory (APP_SOCKET_DIRECTORY): an empty file that says when the language's program ran. */
 export const RUNTIME_MARK = 'runtime';
 export const DATASTORE_SOCKET = 'datastore.sock';
+/** The public Cloud Datastore v1 API, for Google's own clients: the app's data, whichever project they name. */
+export const DATASTORE_V1_SOCKET = 'datastore-v1.sock';
 export const API_SOCKET = 'api.sock';
 /** HTTP that leaves the sandbox: a forward proxy (services/url-fetch). */
 export const EGRESS_SOCKET = 'egress.sock';

@@ -47,6 +47,7 @@ writeFileSync(
 const ASSETS = [
   'nodejs/preload.cjs',
   'nodejs/egress.cjs',
+  'nodejs/datastore-connection.cjs',
   'nodejs/request-lines.cjs',
   'nodejs/compile-typescript.mjs',
   'forwarder/forwarder.cjs',

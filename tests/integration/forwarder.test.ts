@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -18,6 +19,11 @@ const kinds: [string, string, boolean][] = [
   [`compiled${isCompiled ? '' : ' (SKIPPED: no C compiler; apt-get install gcc libc6-dev)'}`, join(scratch, 'forwarder'), isCompiled],
   ['script', script, true],
 ];
+/** What leads out: the variable that names the port, and the socket behind it. */
+const OUT = [
+  ['APPENGINE_EGRESS_PORT', 'egress.sock'],
+  ['APPENGINE_DATASTORE_PORT', 'datastore-v1.sock'],
+] as const;
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
 async function compile(): Promise<boolean> {
@@ -41,6 +47,7 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
   let directory: string;
   let port: number;
   let egressPort: number;
+  let datastorePort: number;
   beforeAll(() => {
     closing = new CloseStack();
     return () => closing.close();
@@ -53,6 +60,7 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
     directory = made;
     port = await freePort();
     egressPort = await freePort();
+    datastorePort = await freePort();
   });
 
   function start(command: readonly string[], variables: Record<string, string> = {}): Running {
@@ -60,7 +68,7 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
       env: {
         PATH: process.env['PATH'],
         ...{ PORT: String(port), APPENGINE_LISTEN: join(directory, 'app.sock'), APPENGINE_SOCKETS: directory },
-        ...{ APPENGINE_EGRESS_PORT: String(egressPort), ...variables },
+        ...{ APPENGINE_EGRESS_PORT: String(egressPort), APPENGINE_DATASTORE_PORT: String(datastorePort), ...variables },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -90,9 +98,10 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
   /** It has its name once it listens. */
   const untilReady = () => expect.poll(() => existsSync(socket()), { timeout: 10_000, interval: 5 }).toBe(true);
   const open = () => connect({ path: socket(), allowHalfOpen: true });
-  const serveEgress = async (onConnection: (socket: Socket) => void): Promise<Server> => {
+  const portOf = (name: string): number => (name === 'egress.sock' ? egressPort : datastorePort);
+  const serveOut = async (name: string, onConnection: (socket: Socket) => void): Promise<Server> => {
     const server = createServer({ allowHalfOpen: true }, onConnection);
-    await new Promise<void>((resolve) => server.listen(join(directory, 'egress.sock'), resolve));
+    await new Promise<void>((resolve) => server.listen(join(directory, name), resolve));
     closing.defer(() => void server.close());
     return server;
   };
@@ -225,41 +234,84 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
     expect(running.out()).toBe('up\nending\n');
   });
 
-  it('leads the port of the proxy to egress.sock, before the program runs', async () => {
-    await serveEgress((s) => s.on('data', (chunk) => s.end(`said ${String(chunk)}`)));
+  it.each(OUT)('leads %s to %s, before the program runs', async (variable, name) => {
+    await serveOut(name, (s) => s.on('data', (chunk) => s.end(`said ${String(chunk)}`)));
     const app = await program(
-      `const s = net.connect(process.env.APPENGINE_EGRESS_PORT, '127.0.0.1'); s.on('data', (c) => { console.log(String(c)); process.exit() }).on('error', (e) => console.log(e.message)); s.write('hello');`,
+      `const s = net.connect(process.env.${variable}, '127.0.0.1'); s.on('data', (c) => { console.log(String(c)); process.exit() }).on('error', (e) => console.log(e.message)); s.write('hello');`,
     );
     expect(await app.exit).toBe('0');
     expect(app.out()).toBe('said hello\n');
   });
 
-  it('waits for an egress.sock that is not there for a moment', async () => {
+  it.each(OUT)('with %s waits for a %s that is not there for a moment', async (_variable, name) => {
     await program(`setInterval(() => 0, 999); console.log('up')`).then(async (app) => expect.poll(app.out).toBe('up\n'));
-    const answer = ask(connect(egressPort, '127.0.0.1'), 'x');
-    const dropped = connect(egressPort, '127.0.0.1');
+    const answer = ask(connect(portOf(name), '127.0.0.1'), 'x');
+    const dropped = connect(portOf(name), '127.0.0.1');
     await new Promise((resolve) => dropped.once('connect', resolve));
     dropped.destroy();
-    await serveEgress((s) => s.resume().on('end', () => s.end('there')));
+    await serveOut(name, (s) => s.resume().on('end', () => s.end('there')));
     expect(await answer).toBe('there');
   });
 
-  it('picks ports of its own where the network is shared', async () => {
-    const answered = await serveEgress((s) => s.on('data', (chunk) => s.end(`said ${String(chunk)}`)));
-    expect(answered.listening).toBe(true);
+  it('carries HTTP/2 to the datastore: many streams on a connection, and a new connection after it was cut', async () => {
+    const server = createHttp2Server().on('stream', (stream) => {
+      stream.respond();
+      stream.on('error', () => undefined).pipe(stream);
+    });
+    const sessions: ServerHttp2Session[] = [];
+    server.on('session', (session) => sessions.push(session));
+    await new Promise<void>((resolve) => server.listen(join(directory, 'datastore-v1.sock'), resolve));
+    closing.defer(() => void server.close());
+    await program(`setInterval(() => 0, 999); console.log('up')`).then(async (app) => expect.poll(app.out).toBe('up\n'));
+    for (let round = 0; round < 2; round++) {
+      const session = connectHttp2(`http://127.0.0.1:${datastorePort}`).on('error', () => undefined);
+      const bodies = await Promise.all(Array.from({ length: 40 }, (_, index) => echoed(session, Buffer.alloc(200_000, index))));
+      expect(bodies.every((body, index) => body.equals(Buffer.alloc(200_000, index)))).toBe(true);
+      // A stream is open when the connection goes: the client is told, and neither half stays behind.
+      const cut = echoed(session, undefined);
+      await expect.poll(() => sessions.length).toBe(round + 1);
+      sessions[round]?.destroy();
+      await expect(cut).rejects.toThrow();
+      await expect.poll(() => session.destroyed).toBe(true);
+    }
+  });
+
+  it('picks ports of its own where the network is shared, and leads them to the sockets of its own instance', async () => {
+    for (const [, name] of OUT) await serveOut(name, (s) => s.on('data', (chunk) => s.end(`${name} got ${String(chunk)}`)));
     const app = await program(
-      `const [, proxied] = process.env.HTTP_PROXY.split(':6'); console.log(process.env.HTTP_PROXY, PORT, process.argv[2]);
+      `const { HTTP_PROXY, DATASTORE_EMULATOR_HOST, APPENGINE_DATASTORE_PORT } = process.env;
+       console.log(PORT, new URL(HTTP_PROXY).port, DATASTORE_EMULATOR_HOST.split(':')[1], APPENGINE_DATASTORE_PORT);
        http.createServer((q, r) => r.end('shared')).listen(PORT);`,
-      { APPENGINE_SHARED_NETWORK: '1', HTTP_PROXY: `http://127.0.0.1:${egressPort}` },
+      {
+        ...{ APPENGINE_SHARED_NETWORK: '1', HTTP_PROXY: `http://127.0.0.1:${egressPort}` },
+        DATASTORE_EMULATOR_HOST: `127.0.0.1:${datastorePort}`,
+      },
     );
     await untilReady();
-    const [proxy = '', chosen] = app.out().split(' ');
-    expect(Number(chosen)).not.toBe(port);
-    expect(proxy).not.toBe(`http://127.0.0.1:${egressPort}`);
-    expect(await ask(connect(Number(new URL(proxy).port), '127.0.0.1'), 'hi')).toBe('said hi');
+    const [chosen = 0, proxy = 0, emulator = 0, told] = app.out().trim().split(' ').map(Number);
+    expect(told).toBe(emulator);
+    expect([port, egressPort, datastorePort].some((known) => [chosen, proxy, emulator].includes(known))).toBe(false);
+    expect(await ask(connect(proxy, '127.0.0.1'), 'hi')).toBe('egress.sock got hi');
+    expect(await ask(connect(emulator, '127.0.0.1'), 'hi')).toBe('datastore-v1.sock got hi');
     expect(await ask(open(), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/shared$/);
   });
 });
+
+/** What comes back of a body; of none, a stream that stays open. */
+function echoed(session: ClientHttp2Session, body: Buffer | undefined): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request({ ':method': 'POST' });
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.once('error', reject);
+    stream.once('close', () => {
+      if (stream.readableEnded) resolve(Buffer.concat(chunks));
+      else reject(new Error('cut off'));
+    });
+    if (body) stream.end(body);
+    else stream.write('begun');
+  });
+}
 
 function killGroup(pid: number | undefined): void {
   try {

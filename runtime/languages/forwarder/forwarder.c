@@ -4,6 +4,7 @@
  *
  *   app.sock -> 127.0.0.1:$PORT             app.sock appears when the command listens there, so that ready means ready
  *   127.0.0.1:EGRESS_PORT -> egress.sock    before the command runs; $HTTP_PROXY and the like lead there
+ *   127.0.0.1:DATASTORE_PORT -> datastore-v1.sock    likewise; $DATASTORE_EMULATOR_HOST leads there
  *
  * SIGTERM reaches the command, its exit becomes ours, and when this process ends the instance does: it is the sandbox's
  * main process. One thread, one epoll; bytes pass through one buffer, and only what the other side does not take at once
@@ -35,7 +36,7 @@ enum {
   LISTEN_MS = 2, /* as often as a start may be prolonged by it; when the command takes long, less often */
   LISTEN_SLOW_MS = 20,
   SLOW_AFTER_MS = 2000,
-  CONNECT_MS_MAX = 5000, /* the platform may be starting anew behind egress.sock */
+  CONNECT_MS_MAX = 5000, /* the platform may be starting anew behind its sockets */
   RETRY_MS = 50,
   CONNECTIONS_MAX = 1000,
   EVENTS_MAX = 64,
@@ -57,7 +58,8 @@ struct side {
   uint32_t events; /* what epoll watches it for */
 };
 
-enum kind { APP, EGRESS };
+/* Where a connection leads: to the program, or from it to one of the platform's sockets. */
+enum kind { APP, EGRESS, DATASTORE, KINDS };
 
 /* near is who connected, far what we connect to. waiting: far is not there yet and tried again at retry_ms. */
 struct pair {
@@ -71,11 +73,11 @@ struct pair {
 };
 
 static int epoll;
-static int listeners[2] = {-1, -1}; /* by kind */
+static int listeners[KINDS] = {-1, -1, -1};
 static struct pair *pairs;
 static int pair_count;
 static bool is_full;
-static struct sockaddr_un app_address, egress_address;
+static struct sockaddr_un addresses[KINDS];
 static int app_port;
 static bool app_by_ipv6; /* what worked last: the program may listen on nothing else */
 static pid_t child;
@@ -104,7 +106,7 @@ static void unix_address(struct sockaddr_un *address, const char *directory, con
 /* -- epoll ------------------------------------------------------------------------------------------------------- */
 
 /* What identifies a listener or the signals in an event, beside sides. */
-static char listener_tags[2], signal_tag;
+static char listener_tags[KINDS], signal_tag;
 
 static void watch_other(int fd, void *tag) {
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
@@ -138,7 +140,7 @@ static bool add(struct side *side) {
 
 static void listen_again(bool again) {
   is_full = !again;
-  for (int kind = 0; kind < 2; kind++) {
+  for (int kind = 0; kind < KINDS; kind++) {
     if (listeners[kind] < 0) continue;
     struct epoll_event event = {.events = again ? EPOLLIN : 0, .data.ptr = &listener_tags[kind]};
     epoll_ctl(epoll, EPOLL_CTL_MOD, listeners[kind], &event);
@@ -289,8 +291,9 @@ static void opened(struct pair *pair) {
 static void connect_far(struct pair *pair) {
   pair->is_waiting = false;
   errno = 0;
-  int error = pair->kind == APP ? connect_app(&pair->far) : connect_to(&pair->far, &egress_address, sizeof egress_address);
-  bool may_retry = pair->kind == EGRESS && (error == ECONNREFUSED || error == ENOENT || error == EAGAIN);
+  bool is_out = pair->kind != APP;
+  int error = is_out ? connect_to(&pair->far, &addresses[pair->kind], sizeof *addresses) : connect_app(&pair->far);
+  bool may_retry = is_out && (error == ECONNREFUSED || error == ENOENT || error == EAGAIN);
   if (error != 0 && may_retry && now_ms() < pair->give_up_ms) {
     pair->is_waiting = true;
     pair->retry_ms = now_ms() + RETRY_MS;
@@ -311,7 +314,7 @@ static void accept_all(enum kind kind) {
     if (fd < 0 && errno != EAGAIN) listen_again(false); /* no descriptors: until some are free again */
     if (fd < 0) return;
     int on = 1;
-    if (kind == EGRESS) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (kind != APP) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     struct pair *pair = calloc(1, sizeof *pair);
     if (pair == NULL) {
       close(fd);
@@ -395,9 +398,17 @@ static void serve(enum kind kind, const void *address, socklen_t length) {
   int fd = new_socket(((const struct sockaddr *)address)->sa_family);
   if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (fd < 0 || bind(fd, address, length) != 0 || listen(fd, 511) != 0)
-    fail(kind == APP ? "the socket of the app" : "the port of the proxy");
+    fail(kind == APP ? "the socket of the app" : kind == EGRESS ? "the port of the proxy" : "the port of the datastore");
   listeners[kind] = fd;
   watch_other(fd, &listener_tags[kind]);
+}
+
+/* A port of the loopback that leads to one of the platform's sockets. */
+static void serve_out(enum kind kind, const char *port, const char *sockets, const char *name) {
+  if (sockets == NULL || port == NULL) return;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  unix_address(&addresses[kind], sockets, name);
+  serve(kind, &address, sizeof address);
 }
 
 /* A row of /proc/net/tcp: number, local address:port and the remote one in hex, state; 0A is LISTEN. */
@@ -418,14 +429,14 @@ static bool table_has_listener(const char *path) {
  * app.sock themselves are left alone. Returns whether to ask again. */
 static bool await_app(void) {
   struct stat there;
-  if (lstat(app_address.sun_path, &there) == 0) return false;
+  if (lstat(addresses[APP].sun_path, &there) == 0) return false;
   if (!table_has_listener("/proc/net/tcp") && !table_has_listener("/proc/net/tcp6")) return true;
   /* It gets its name when connections are accepted: whoever sees it may connect. A link takes no name that is taken: the
    * program may have made its own socket in this moment. */
   struct sockaddr_un unnamed;
-  unix_address(&unnamed, app_address.sun_path, "~");
+  unix_address(&unnamed, addresses[APP].sun_path, "~");
   serve(APP, &unnamed, sizeof unnamed);
-  if (link(unnamed.sun_path, app_address.sun_path) != 0) {
+  if (link(unnamed.sun_path, addresses[APP].sun_path) != 0) {
     if (errno != EEXIST) fail("the socket of the app");
     close(listeners[APP]);
     listeners[APP] = -1;
@@ -519,7 +530,7 @@ int main(int count, char **arguments) {
   }
   if (getenv("APPENGINE_SHARED_NETWORK") != NULL) become_script(arguments);
   const char *listen_path = getenv("APPENGINE_LISTEN"), *sockets = getenv("APPENGINE_SOCKETS");
-  const char *port = getenv("PORT"), *egress_port = getenv("APPENGINE_EGRESS_PORT");
+  const char *port = getenv("PORT");
 
   sigset_t handled, before;
   sigemptyset(&handled);
@@ -530,12 +541,8 @@ int main(int count, char **arguments) {
   if (epoll < 0 || signals < 0) fail("epoll");
   watch_other(signals, &signal_tag);
 
-  if (sockets != NULL && egress_port != NULL) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(atoi(egress_port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    unix_address(&egress_address, sockets, "/egress.sock");
-    serve(EGRESS, &address, sizeof address);
-  }
+  serve_out(EGRESS, getenv("APPENGINE_EGRESS_PORT"), sockets, "/egress.sock");
+  serve_out(DATASTORE, getenv("APPENGINE_DATASTORE_PORT"), sockets, "/datastore-v1.sock");
   child = start(arguments + 1, &before);
   if (child < 0) fail("fork");
   raise_descriptor_limit();
@@ -543,7 +550,7 @@ int main(int count, char **arguments) {
   bool awaits_app = listen_path != NULL && port != NULL;
   if (awaits_app) {
     app_port = atoi(port);
-    unix_address(&app_address, listen_path, "");
+    unix_address(&addresses[APP], listen_path, "");
   }
   for (const long started_ms = now_ms();;) {
     if (awaits_app) awaits_app = await_app();
@@ -557,6 +564,7 @@ int main(int count, char **arguments) {
       if (what == &signal_tag) on_signal(signals);
       else if (what == &listener_tags[APP]) accept_all(APP);
       else if (what == &listener_tags[EGRESS]) accept_all(EGRESS);
+      else if (what == &listener_tags[DATASTORE]) accept_all(DATASTORE);
       else on_side(what, events[index].events);
     }
     retry_waiting();

@@ -4,6 +4,7 @@
 //
 //   app.sock → 127.0.0.1:$PORT        app.sock appears when the command listens there, so that ready means ready
 //   127.0.0.1:EGRESS_PORT → egress.sock   before the command runs; $HTTP_PROXY and the like lead there
+//   127.0.0.1:DATASTORE_PORT → datastore-v1.sock   likewise; $DATASTORE_EMULATOR_HOST leads there
 //
 // SIGTERM reaches the command, its exit becomes ours, and when this process ends the instance does: it is the sandbox's
 // main process. forwarder.c does the same where there is a compiler, for a tenth of a start and of the memory; the suite
@@ -16,22 +17,29 @@ const net = require('node:net');
 const { constants } = require('node:os');
 const { join } = require('node:path');
 
-const { APPENGINE_LISTEN: appSocket, APPENGINE_SOCKETS: sockets, APPENGINE_EGRESS_PORT, PORT } = process.env;
+const { APPENGINE_LISTEN: appSocket, APPENGINE_SOCKETS: sockets, PORT } = process.env;
 const sharesNetwork = process.env.APPENGINE_SHARED_NETWORK !== undefined;
 /** As often as a start may be prolonged by it; when the command takes long, less often. */
 const LISTEN_MS = 2;
 const LISTEN_SLOW_MS = 20;
 const SLOW_AFTER_MS = 2_000;
-/** The platform may be starting anew behind egress.sock: it is back within a second or two. */
+/** Ports of the loopback that lead out of the instance, by the variable that names them → the platform's socket. */
+const OUT = { APPENGINE_EGRESS_PORT: 'egress.sock', APPENGINE_DATASTORE_PORT: 'datastore-v1.sock' };
+/** The platform may be starting anew behind those: it is back within a second or two. */
 const CONNECT_MS_MAX = 5_000;
 const RETRY_MS = 50;
 const CONNECTIONS_MAX = 1_000;
 const SHELLS = new Set(['sh', 'dash', 'bash', 'ash', 'busybox']);
 
 async function main(command) {
-  const egressPort = await listenForEgress(sharesNetwork ? 0 : Number(APPENGINE_EGRESS_PORT ?? 0));
+  /** Where they are known to be → where they are. */
+  const ports = new Map();
+  for (const [variable, name] of Object.entries(OUT)) {
+    const known = process.env[variable];
+    if (known !== undefined) ports.set(known, await listenForOut(sharesNetwork ? 0 : Number(known), join(sockets, name)));
+  }
   const appPort = sharesNetwork ? await freePort() : Number(PORT);
-  const child = start(command, egressPort, appPort);
+  const child = start(command, ports, appPort);
   child.once('error', (error) => {
     process.stderr.write(`${command[0]}: ${error.code === 'ENOENT' ? 'command not found' : error.message}\n`);
     process.exit(error.code === 'ENOENT' ? 127 : 126);
@@ -47,11 +55,13 @@ async function main(command) {
   waitForListener(appPort, Date.now());
 }
 
-function start([program, ...args], egressPort, appPort) {
+function start([program, ...args], ports, appPort) {
   const own = { ...process.env };
   delete own.APPENGINE_SHARED_NETWORK;
   if (!sharesNetwork) return spawn(program, args, { stdio: 'inherit', env: own });
-  const moved = (text) => text.replaceAll(APPENGINE_EGRESS_PORT, String(egressPort));
+  // All at once: what one is moved to may be where another was.
+  const known = new RegExp([...ports.keys()].join('|') || '(?!)', 'g');
+  const moved = (text) => text.replace(known, (port) => ports.get(port));
   const environment = Object.fromEntries(Object.entries(own).map(([name, value]) => [name, moved(value)]));
   return spawn(program, args.map(moved), { stdio: 'inherit', env: { ...environment, PORT: String(appPort) } });
 }
@@ -98,11 +108,11 @@ function hasListener(table, port) {
   return new RegExp(`^ *\\d+: [0-9A-F]+:${hex} [0-9A-F]+:0000 0A `, 'm').test(table);
 }
 
-function listenForEgress(port) {
+function listenForOut(port, path) {
   return new Promise((resolve, reject) => {
-    const server = serve({ port, host: '127.0.0.1' }, () => connectEgress());
+    const server = serve({ port, host: '127.0.0.1' }, () => connectOut(path));
     server.once('error', reject);
-    server.once('listening', () => resolve(server.address().port));
+    server.once('listening', () => resolve(String(server.address().port)));
   });
 }
 
@@ -159,10 +169,10 @@ async function connectApp(port) {
   }
 }
 
-async function connectEgress() {
+async function connectOut(path) {
   for (const endMs = Date.now() + CONNECT_MS_MAX; ;) {
     try {
-      return await connected({ path: join(sockets, 'egress.sock') });
+      return await connected({ path });
     } catch (error) {
       if ((error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT' && error.code !== 'EAGAIN') || Date.now() > endMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,7 +1,8 @@
 // Loaded before the app by NODE_OPTIONS: makes `listen($PORT)` listen on the instance's unix socket, so that an unmodified
 // app needs no network. Every other listen stays as it is. And makes requests to the outside go by the instance's
-// egress.sock: see egress.cjs, which is loaded with the first of them. Plain CommonJS with built-in modules that every
-// app loads anyway: it runs at each start.
+// egress.sock, connections to $DATASTORE_EMULATOR_HOST by its datastore-v1.sock: see egress.cjs and datastore-connection.cjs,
+// which are loaded with the first of them. Plain CommonJS with built-in modules that every app loads anyway: it runs at each
+// start.
 'use strict';
 const { closeSync, existsSync, openSync, readFileSync, unlinkSync } = require('node:fs');
 const http = require('node:http');
@@ -9,6 +10,7 @@ const net = require('node:net');
 
 const path = process.env.APPENGINE_LISTEN;
 const port = Number(process.env.APPENGINE_LISTEN_PORT);
+const datastorePort = Number(process.env.APPENGINE_DATASTORE_PORT);
 const requestLines = process.env.APPENGINE_REQUEST_LINES === '0' ? undefined : require('./request-lines.cjs');
 
 if (path && port > 0) {
@@ -64,6 +66,18 @@ if (process.env.APPENGINE_SOCKETS) {
       return undefined;
     },
   });
+}
+
+if (process.env.APPENGINE_SOCKETS && datastorePort > 0) {
+  // Each connection passes here, whichever library makes it, over TCP by the port's number.
+  const { connect } = net.Socket.prototype;
+  net.Socket.prototype.connect = function (...args) {
+    // net.connect hands over what it has read from its arguments.
+    const [first, second] = Array.isArray(args[0]) ? args[0] : args;
+    const { port: wanted = first, host = second, path: pipe } = typeof first === 'object' && first !== null ? first : {};
+    if (Number(wanted) !== datastorePort || pipe) return connect.apply(this, args);
+    return require('./datastore-connection.cjs').connect(this, connect, args, host);
+  };
 }
 
 /** For the host, which times the parts of a start. */
