@@ -56,6 +56,7 @@ export const LIMIT_ROWS = {
   autoIndexMs: limit(30_000, 'How long a query under `appengine dev` waits for the index that is made for it'),
   compositePropertiesMax: limit(100, 'App Engine: in one composite index'),
   queryFiltersMax: limit(100, 'App Engine: filters, orders and ancestor together'),
+  queryFilterDepthMax: limit(32, 'Filters within filters of one query; App Engine does not say. GQL nests gqlDepthMax deep'),
   queryInValuesMax: limit(30, 'App Engine: values of IN'),
   queryNotInValuesMax: limit(10, 'App Engine: values of NOT IN'),
   queryInequalityPropertiesMax: limit(10, 'App Engine: properties with a range in one query'),

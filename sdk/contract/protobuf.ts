@@ -10,22 +10,45 @@ const FIXED32 = 5;
 const CAPACITY_START = 4_096;
 /** A buffer that grew beyond this is not kept. */
 const CAPACITY_KEPT_MAX = 256 * 1_024;
+/** Less is copied twice sooner than it is kept apart. */
+const PIECE_BYTES_MIN = 256;
+
+/** Bytes that are copied by `finish` alone: they belong before the byte `at` of the buffer. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  at: number;
+}
 
 /** Appends fields to one growing buffer, which is used again after `clear`. */
 export class ProtoWriter {
   #buffer = Buffer.allocUnsafe(CAPACITY_START);
   #length = 0;
+  #pieces: Piece[] = [];
+  #piecesBytes = 0;
 
   /** Forgets what was written, so that a writer left half-way by an error can be used again. */
   clear(): this {
     this.#length = 0;
+    if (this.#pieces.length > 0) this.#pieces = [];
+    this.#piecesBytes = 0;
     if (this.#buffer.length > CAPACITY_KEPT_MAX) this.#buffer = Buffer.allocUnsafe(CAPACITY_START);
     return this;
   }
 
   /** The bytes written so far, as a copy of exact size. */
   finish(): Buffer {
-    return Buffer.from(this.#buffer.subarray(0, this.#length));
+    if (this.#pieces.length === 0) return Buffer.from(this.#buffer.subarray(0, this.#length));
+    const whole = Buffer.allocUnsafe(this.#length + this.#piecesBytes);
+    let from = 0;
+    let offset = 0;
+    for (const { bytes, at } of this.#pieces) {
+      offset += this.#buffer.copy(whole, offset, from, at);
+      whole.set(bytes, offset);
+      offset += bytes.length;
+      from = at;
+    }
+    this.#buffer.copy(whole, offset, from, this.#length);
+    return whole;
   }
 
   varintField(field: number, value: bigint): void {
@@ -53,6 +76,18 @@ export class ProtoWriter {
     this.#length += value.length;
   }
 
+  /** As `bytesField`, for bytes that stay as they are until `finish`: many are copied once, by that alone. */
+  pieceField(field: number, value: Uint8Array): void {
+    if (value.length < PIECE_BYTES_MIN) {
+      this.bytesField(field, value);
+      return;
+    }
+    this.#tag(field, BYTES);
+    this.#varint32(value.length);
+    this.#pieces.push({ bytes: value, at: this.#length });
+    this.#piecesBytes += value.length;
+  }
+
   /** Throws DS_INVALID for a string with half a surrogate pair, which UTF-8 cannot carry. */
   stringField(field: number, value: string): void {
     if (!value.isWellFormed())
@@ -72,9 +107,10 @@ export class ProtoWriter {
     this.#tag(field, BYTES);
     this.#reserve(1);
     const start = this.#length;
+    const piecesBefore = this.#piecesBytes;
     this.#length += 1;
     write();
-    this.#closeLength(start, this.#length - start - 1);
+    this.#closeLength(start, this.#length - start - 1 + this.#piecesBytes - piecesBefore);
   }
 
   /** Puts the length into the byte reserved at `start`, moving the content when it needs more than one byte. */
@@ -86,6 +122,11 @@ export class ProtoWriter {
     const lengthBytes = varint32Bytes(contentBytes);
     this.#reserve(lengthBytes);
     this.#buffer.copyWithin(start + lengthBytes, start + 1, this.#length);
+    for (let last = this.#pieces.length - 1; last >= 0; last--) {
+      const piece = this.#pieces[last];
+      if (!piece || piece.at <= start) break;
+      piece.at += lengthBytes - 1;
+    }
     const end = this.#length + lengthBytes - 1;
     this.#length = start;
     this.#varint32(contentBytes);
