@@ -11,6 +11,7 @@ import { type AggregationQuery, type Query } from '../sdk/contract/query.ts';
 import { type Clock, type Random, type Timers } from '../sdk/support/clock.ts';
 import { CloseStack } from '../sdk/support/close-stack.ts';
 import { type Log } from '../sdk/support/log.ts';
+import { Turns } from '../sdk/support/turns.ts';
 import { bindGql, type BoundStatement, type GqlArguments } from '../gql/bind.ts';
 import { GqlCache } from '../gql/statement-cache.ts';
 import { checkKey } from './codec/key-check.ts';
@@ -39,11 +40,14 @@ import { type Store } from './storage/port.ts';
 import { isOfApp } from './tablet/app-bytes.ts';
 import { type RowChange } from './tablet/tablet-map.ts';
 import { TabletServer, type TabletServerOptions } from './tablet/tablet-server.ts';
+import { AppEraser } from './transaction/app-eraser.ts';
 import { Committer } from './transaction/committer.ts';
 import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { LockTable } from './transaction/lock-table.ts';
 import { type CommitOutcome, type Mutation } from './transaction/mutation.ts';
+import { ResetGate } from './transaction/reset-gate.ts';
+import { Resetter } from './transaction/resetter.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { TtlPolicies } from './transaction/ttl-policies.ts';
 import { TtlSweeper } from './transaction/ttl-sweeper.ts';
@@ -60,6 +64,8 @@ export interface DatastoreOptions {
    * DS_NEED_INDEX.
    */
   readonly recordIndexes?: (appId: string, definitions: readonly IndexDefinition[]) => Promise<boolean>;
+  /** Rows that one transaction of a reset deletes; for tests. */
+  readonly eraserRowsMax?: number;
   /** Where the store's files are, if it has any: a check looks at their checksums. */
   readonly storeDirectory?: string;
   /** Called once when the store takes no more writes: the process is best restarted, which reopens it. */
@@ -111,6 +117,9 @@ export class Datastore {
   readonly #collector: HistoryCollector;
   readonly #sweeper: TtlSweeper;
   readonly #committer: Committer;
+  readonly #gate = new ResetGate();
+  readonly #eraser: AppEraser;
+  readonly #resetter: Resetter;
   readonly #gql = new GqlCache();
   #close = new CloseStack();
   #hasFailed = false;
@@ -129,17 +138,22 @@ export class Datastore {
     );
     this.#catalog = new IndexCatalog(store);
     this.tabletServer = new TabletServer(store, clock, timers, random, log, options.tablets);
-    this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote, this.tabletServer.underWay));
+    const { underWay } = this.tabletServer;
+    const counts = {
+      begin: () => underWay.begin(),
+      wrote: (appId: string, changes: readonly RowChange[]): void => {
+        this.tabletServer.wrote(appId, changes);
+      },
+    };
+    /** Of what writes without being a commit. */
+    const turns = new Turns();
+    this.checker = new Checker(store, clock, new Repairer(store, this.#onWrote, underWay, turns));
     this.#versions = new VersionClock(store, clock);
     this.#indexWork = new IndexWork(store, this.#catalog, clock, timers, log, {
       nextVersion: () => this.#versions.next(),
-      counts: {
-        begin: () => this.tabletServer.underWay.begin(),
-        wrote: (appId, changes) => {
-          this.tabletServer.wrote(appId, changes);
-        },
-      },
+      counts,
       callsServed: () => this.#callsServed,
+      turns,
     });
     this.#ids = new IdAllocator(store);
     this.#locks = new LockTable(clock, timers);
@@ -154,14 +168,29 @@ export class Datastore {
       transactions: this.#transactions,
       past: this.#past,
       tabletServer: this.tabletServer,
+      gate: this.#gate,
       onCall: () => this.#callsServed++,
     });
-    const { underWay } = this.tabletServer;
     const forgotten = (changes: readonly RowChange[]): void => this.tabletServer.wrote('', changes);
-    this.#collector = new HistoryCollector(store, this.#history, underWay, forgotten, clock, timers, log);
-    this.#committer = new Committer(store, this.#catalog, this.#onWrote, this.#versions, this.#ids, this.#locks, this.#history, underWay);
+    this.#collector = new HistoryCollector(store, this.#history, underWay, forgotten, turns, clock, timers, log);
+    this.#committer = new Committer(
+      store,
+      this.#catalog,
+      this.#onWrote,
+      this.#versions,
+      this.#ids,
+      this.#locks,
+      this.#history,
+      underWay,
+      this.#gate,
+    );
     this.ttl = new TtlPolicies(store, this.settings);
     this.#sweeper = new TtlSweeper(store, this.settings, this.#committer, clock, timers, log);
+    this.#eraser = new AppEraser(store, counts, { ...(options.eraserRowsMax === undefined ? {} : { rowsMax: options.eraserRowsMax }) });
+    this.#resetter = new Resetter(this.#gate, this.#eraser, turns, {
+      ...{ settings: this.settings, catalog: this.#catalog, history: this.#history, versions: this.#versions },
+      ...{ transactions: this.#transactions, sweeper: this.#sweeper, underWay },
+    });
   }
 
   /** Opens the store and takes up index building where it stopped. Throws DATA_DIR_HELD or DS_CORRUPT. */
@@ -186,6 +215,7 @@ export class Datastore {
         () => this.tabletServer.start(),
         () => this.#unlessFailed(() => this.tabletServer.close()),
       );
+      await this.#eraser.resume();
       await this.#history.start(this.#versions.last);
       await this.settings.start();
       await this.#catalog.start();
@@ -280,6 +310,7 @@ export class Datastore {
     { appId }: DatastoreScope,
     { readOnly = false, readTime }: { readonly readOnly?: boolean; readonly readTime?: bigint } = {},
   ): Promise<Buffer> {
+    for (let closed = this.#gate.closedFor(appId); closed; closed = this.#gate.closedFor(appId)) await closed;
     const indexes = (): readonly CompositeIndex[] => this.#catalog.list(appId);
     if (readTime === undefined) {
       return this.#transactions.begin(appId, indexes, { readOnly, concurrency: this.settings.of(appId).concurrency });
@@ -319,6 +350,21 @@ export class Datastore {
   /** Throws DS_TX_INVALID when there is no such open transaction, nor one whose commit waits for locks: that fails then. */
   async rollback({ appId }: DatastoreScope, transaction: Uint8Array): Promise<void> {
     await this.#transactions.rollback(appId, transaction);
+  }
+
+  /**
+   * Wipes every app but those that `keeps` names: entities, history, indexes, settings, and transactions that are open. They are then
+   * as apps that never were, save that no id and no version is given again. Calls about them that come meanwhile wait for it;
+   * transactions fail with DS_TX_INVALID. Resolves when that is durable; a crash before leaves everything or nothing. Throws
+   * what a commit throws when the store fails.
+   */
+  async reset(keeps: (appId: string) => boolean): Promise<void> {
+    try {
+      await this.#resetter.reset(keeps);
+    } catch (error) {
+      this.#noteFailure(error);
+      throw error;
+    }
   }
 
   /** The given incomplete Key messages with ids that no other call gets. */

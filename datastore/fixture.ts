@@ -70,8 +70,8 @@ export function remove(at: Key): WireMutation {
   return { op: 'delete', key: encodeKey(at) };
 }
 
-export async function get(datastore: Datastore, at: Key, transaction?: Uint8Array): Promise<Entity | undefined> {
-  const { found } = await datastore.lookup(APP, [encodeKey(at)], transaction ? { transaction } : {});
+export async function get(datastore: Datastore, at: Key, transaction?: Uint8Array, scope = APP): Promise<Entity | undefined> {
+  const { found } = await datastore.lookup(scope, [encodeKey(at)], transaction ? { transaction } : {});
   return found[0] && decodeEntity(found[0].entity);
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type PathElement } from '../sdk/contract/key.ts';
 import { decodeBound, encodeBound } from './codec/bound-row.ts';
 import { encodeEntityRow } from './codec/entity-row.ts';
-import { entityRowKey, historyBoundKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes } from './codec/row-key.ts';
+import { entityRowKey, historyBoundKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes, resetKey } from './codec/row-key.ts';
 import { historyKey } from './history/history-row.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { decodeIndex, encodeIndex } from './index/index-row.ts';
@@ -63,6 +63,7 @@ describe('FORMAT.md', () => {
       'S, history of all apps': hex(historyBoundKey('')),
       'S, history of one': hex(historyBoundKey('app')),
       'S, ids': hex(idBoundKey('app', '')),
+      'S, reset': hex(resetKey('app')),
       'entity row of the message `message`, version 3, created 1, updated 2': hex(
         encodeEntityRow({ version: 3n, createdMicros: 1n, updatedMicros: 2n, message }),
       ),

@@ -29,6 +29,7 @@ import { type Store, type StoreReader } from './storage/port.ts';
 import { type TabletServer } from './tablet/tablet-server.ts';
 import { type HistoricReads } from './transaction/historic-reads.ts';
 import { type Patience } from './transaction/lock.ts';
+import { type ResetGate } from './transaction/reset-gate.ts';
 import { type TransactionRegistry } from './transaction/transaction-registry.ts';
 
 export interface ReadOptions {
@@ -76,6 +77,7 @@ export interface ReadParts {
   readonly transactions: TransactionRegistry;
   readonly past: HistoricReads;
   readonly tabletServer: TabletServer;
+  readonly gate: ResetGate;
   /** Told of each call. */
   readonly onCall: () => void;
 }
@@ -127,6 +129,7 @@ export class Reads {
 
   async #runQuery(scope: DatastoreScope, asked: Query, options: QueryOptions): Promise<QueryAnswer> {
     const { appId } = scope;
+    for (let closed = this.#closedFor(appId); closed; closed = this.#closedFor(appId)) await closed;
     const query = ownQuery(asked, scope);
     const plan = planQuery(normalize(query, appId), this.#indexesOf(appId, options), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
@@ -157,6 +160,7 @@ export class Reads {
 
   async #runAggregation(scope: DatastoreScope, query: AggregationQuery, options: QueryOptions): Promise<AggregationAnswer> {
     const { appId } = scope;
+    for (let closed = this.#closedFor(appId); closed; closed = this.#closedFor(appId)) await closed;
     const nested = ownQuery(query.nested, scope);
     const plan = planQuery(
       normalize(nested, appId, { aggregated: aggregatedProperties(query) }),
@@ -207,14 +211,25 @@ export class Reads {
   ): Promise<T> {
     if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
     this.#parts.onCall();
-    if (transaction) return read(this.#parts.transactions.reader(appId, transaction, patienceOf(options)));
-    if (!needsSnapshot && readTime === undefined) return read(this.#parts.store);
-    const snapshot = readTime === undefined ? this.#parts.store.snapshot() : await this.#parts.past.open(appId, readTime);
+    for (let closed = this.#closedFor(appId); closed; closed = this.#closedFor(appId)) await closed;
+    const end = this.#parts.gate.readBegins();
     try {
-      return await read(snapshot);
+      if (transaction) return await read(this.#parts.transactions.reader(appId, transaction, patienceOf(options)));
+      if (!needsSnapshot && readTime === undefined) return await read(this.#parts.store);
+      const snapshot = readTime === undefined ? this.#parts.store.snapshot() : await this.#parts.past.open(appId, readTime);
+      try {
+        return await read(snapshot);
+      } finally {
+        await snapshot.close();
+      }
     } finally {
-      await snapshot.close();
+      end();
     }
+  }
+
+  /** What to wait for while the app is wiped: before a plan is made, since it names indexes. */
+  #closedFor(appId: string): Promise<void> | undefined {
+    return this.#parts.gate.closedFor(appId);
   }
 
   /** Those of the state that is read. */

@@ -180,6 +180,21 @@ export function indexCounterKey(appId: string): Buffer {
 /** `S 05`, of all apps. */
 export const INDEX_COUNTERS = Buffer.from([FAMILY.sequence, INDEX_COUNTER]);
 
+const RESET = 0x06;
+
+/** `S 06 app`: the app is being wiped. */
+export function resetKey(appId: string): Buffer {
+  return appPrefix(RESETS, appId);
+}
+
+/** `S 06`, of all apps. */
+export const RESETS = Buffer.from([FAMILY.sequence, RESET]);
+
+/** The rows of an app among those that begin with `head` and the name of an app. */
+export function appPrefix(head: Buffer, appId: string): Buffer {
+  return writer.clear().raw(head).text(appId).take();
+}
+
 /** `K app`, the kind rows of an app in all its databases and namespaces. */
 export function appKindsPrefix(appId: string): Buffer {
   return writer.clear().byte(FAMILY.kind).text(appId).take();

@@ -3,6 +3,7 @@
 import { toPlatformError } from '../../sdk/contract/errors.ts';
 import { type Cancel, type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
+import { type Turns } from '../../sdk/support/turns.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { keyAfter, prefixRange } from '../storage/key-bytes.ts';
 import { type Row, type Store } from '../storage/port.ts';
@@ -25,6 +26,7 @@ export class HistoryCollector {
   readonly #history: History;
   readonly #underWay: CommitsUnderWay;
   readonly #onDeleted: (changes: readonly RowChange[]) => void;
+  readonly #turns: Turns;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #log: Log;
@@ -35,12 +37,16 @@ export class HistoryCollector {
   #running: Promise<void> | undefined;
   #stopping = false;
 
-  /** `onDeleted` is told what has been deleted, once that is durable; until then it is one of those `underWay`. */
+  /**
+   * `onDeleted` is told what has been deleted, once that is durable; until then it is one of those `underWay`. Each step takes one
+   * of the `turns`.
+   */
   constructor(
     store: Store,
     history: History,
     underWay: CommitsUnderWay,
     onDeleted: (changes: readonly RowChange[]) => void,
+    turns: Turns,
     clock: Clock,
     timers: Timers,
     log: Log,
@@ -49,6 +55,7 @@ export class HistoryCollector {
     this.#history = history;
     this.#underWay = underWay;
     this.#onDeleted = onDeleted;
+    this.#turns = turns;
     this.#clock = clock;
     this.#timers = timers;
     this.#log = log;
@@ -84,7 +91,10 @@ export class HistoryCollector {
       this.#at = ALL.from;
     }
     try {
-      for (let step = 0; step < STEPS_PER_TICK && this.#at && !this.#stopping; step++) this.#at = await this.#step(this.#at);
+      for (let step = 0; step < STEPS_PER_TICK && this.#at && !this.#stopping; step++) {
+        const at: Buffer = this.#at;
+        this.#at = await this.#turns.take(() => this.#step(at));
+      }
     } catch (error) {
       // What is left waits for the next walk.
       this.#at = undefined;

@@ -98,6 +98,11 @@ export class History {
     this.#raise(transaction, ALL_APPS, bound);
   }
 
+  /** Nothing of the app before `bound` is read from now on; its rows are deleted in `transaction`. */
+  forgetApp(transaction: StoreTransaction, appId: string, bound: bigint): void {
+    this.#raise(transaction, appId, bound);
+  }
+
   /** In memory first: should the transaction fail, only less can be read than might be. */
   #raise(transaction: StoreTransaction, appId: string, bound: bigint): void {
     const known = this.#bounds.get(appId);

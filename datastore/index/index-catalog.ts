@@ -130,6 +130,16 @@ export class IndexCatalog {
     );
   }
 
+  /** Runs `wipe`, which takes the definitions of some apps off the disk, while nothing is changed; `forget` what it took away. */
+  whileUnchanged<T>(wipe: () => Promise<T>): Promise<T> {
+    return this.#inTurn(wipe);
+  }
+
+  /** Within `whileUnchanged`. Ids that were given out stay so. */
+  forget(appIds: readonly string[]): void {
+    for (const appId of appIds) this.#apps.delete(appId);
+  }
+
   async #ensure(appId: string, definitions: readonly IndexDefinition[]): Promise<readonly CompositeIndex[]> {
     for (const definition of definitions) checkDefinition(definition);
     const all = this.list(appId);

@@ -3,6 +3,7 @@
 import { PlatformError, toPlatformError } from '../../sdk/contract/errors.ts';
 import { type Clock, sleep, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';
+import { type Turns } from '../../sdk/support/turns.ts';
 import { type Store } from '../storage/port.ts';
 import { EntityUnfit, IndexBackfill } from './index-backfill.ts';
 import { type AppIndex, type IndexCatalog } from './index-catalog.ts';
@@ -15,6 +16,8 @@ export interface IndexWorkWorld {
   readonly counts: RowCounts;
   /** Calls of clients so far: whether it has grown says whether they are busy. */
   readonly callsServed: () => number;
+  /** Each step takes one. */
+  readonly turns: Turns;
 }
 
 const STEP_ENTITIES = 200;
@@ -35,6 +38,7 @@ export class IndexWork {
   readonly #timers: Timers;
   readonly #log: Log;
   readonly #callsServed: () => number;
+  readonly #turns: Turns;
   #running: Promise<void> | undefined;
   #stop = new AbortController();
   #losses = 0;
@@ -48,6 +52,7 @@ export class IndexWork {
     this.#timers = timers;
     this.#log = log;
     this.#callsServed = world.callsServed;
+    this.#turns = world.turns;
   }
 
   /** Takes up what waits, in the background. */
@@ -71,14 +76,21 @@ export class IndexWork {
     await this.#running;
   }
 
-  /** Builds come before deletions: somebody waits for them. */
   async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const waiting = this.#catalog.waiting();
-      const next = waiting.find(({ index }) => index.state === 'building') ?? waiting[0];
-      if (!next) return;
-      await this.#paced(signal, () => this.#step(next, signal));
+    while (!signal.aborted && this.#next()) {
+      await this.#paced(signal, () =>
+        this.#turns.take(async () => {
+          const next = this.#next();
+          if (next) await this.#step(next, signal);
+        }),
+      );
     }
+  }
+
+  /** Builds come before deletions: somebody waits for them. */
+  #next(): AppIndex | undefined {
+    const waiting = this.#catalog.waiting();
+    return waiting.find(({ index }) => index.state === 'building') ?? waiting[0];
   }
 
   /** Never throws. */

@@ -1,5 +1,6 @@
 // Mends index rows from what their entities say. Entity rows are read and never written: what they hold exists nowhere else.
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { type Turns } from '../../sdk/support/turns.ts';
 import { FAMILY } from '../codec/row-key.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
 import { type CommitsUnderWay } from '../tablet/commits-under-way.ts';
@@ -21,12 +22,17 @@ export class Repairer {
   readonly #store: Store;
   readonly #onWrote: (appId: string, changes: readonly RowChange[]) => void;
   readonly #underWay: CommitsUnderWay;
+  readonly #turns: Turns;
 
-  /** `onWrote` is told what each repair has changed, once it is durable; until then it is one of those `underWay`. */
-  constructor(store: Store, onWrote: (appId: string, changes: readonly RowChange[]) => void, underWay: CommitsUnderWay) {
+  /**
+   * `onWrote` is told what each repair has changed, once it is durable; until then it is one of those `underWay`. Each takes one of
+   * the `turns`.
+   */
+  constructor(store: Store, onWrote: (appId: string, changes: readonly RowChange[]) => void, underWay: CommitsUnderWay, turns: Turns) {
     this.#store = store;
     this.#onWrote = onWrote;
     this.#underWay = underWay;
+    this.#turns = turns;
   }
 
   /** What was done, or undefined when nothing can be: one transaction, which decides by what it reads itself. */
@@ -37,7 +43,11 @@ export class Repairer {
     return undefined;
   }
 
-  async #transact(key: Buffer, mend: (transaction: StoreTransaction) => Promise<Outcome | undefined>): Promise<string | undefined> {
+  #transact(key: Buffer, mend: (transaction: StoreTransaction) => Promise<Outcome | undefined>): Promise<string | undefined> {
+    return this.#turns.take(() => this.#tryAll(key, mend));
+  }
+
+  async #tryAll(key: Buffer, mend: (transaction: StoreTransaction) => Promise<Outcome | undefined>): Promise<string | undefined> {
     for (let attempt = 1; ; attempt++) {
       const transaction = this.#store.begin();
       try {

@@ -102,6 +102,7 @@ const IDS_BYTE = 0x02;
 const CLEAN_BYTE = 0x03;
 const HISTORY_BYTE = 0x04;
 const INDEXES_BYTE = 0x05;
+const RESET_BYTE = 0x06;
 const OLD_FORMAT_VERSION = 0x01;
 
 function readBound({ key, value }: Row): void {
@@ -127,6 +128,9 @@ function boundBytes(key: Buffer): number {
       case INDEXES_BYTE:
         reader.text();
         return 4;
+      case RESET_BYTE:
+        reader.text();
+        return 0;
       default:
         throw new PlatformError('DS_CORRUPT', 'an unknown sequence');
     }

@@ -4,6 +4,7 @@
 //   settings row := D app:str → checked row of the settings as JSON
 import { z } from 'zod';
 import { PlatformError } from '../../sdk/contract/errors.ts';
+import { Turns } from '../../sdk/support/turns.ts';
 import { decodeCheckedRow, encodeCheckedRow } from '../codec/checked-row.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { FAMILY, settingsKey } from '../codec/row-key.ts';
@@ -29,7 +30,7 @@ const DEFAULTS: AppSettings = appSettings.parse({});
 export class SettingsCatalog {
   readonly #store: Store;
   readonly #apps = new Map<string, AppSettings>();
-  #lastChange: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(store: Store) {
     this.#store = store;
@@ -56,7 +57,7 @@ export class SettingsCatalog {
 
   /** Applies `edit` once earlier changes are durable, and resolves when it is durable too. What `edit` throws changes nothing. */
   change(appId: string, edit: (settings: AppSettings) => AppSettings): Promise<AppSettings> {
-    const change = this.#lastChange.then(async () => {
+    return this.whileUnchanged(async () => {
       const edited = edit(this.of(appId));
       const transaction = this.#store.begin();
       transaction.put(settingsKey(appId), encodeCheckedRow(Buffer.from(JSON.stringify(edited))));
@@ -64,8 +65,16 @@ export class SettingsCatalog {
       this.#apps.set(appId, edited);
       return edited;
     });
-    this.#lastChange = change.catch(() => undefined);
-    return change;
+  }
+
+  /** Runs `wipe`, which takes the settings of some apps off the disk, while nothing is changed; `forget` what it took away. */
+  whileUnchanged<T>(wipe: () => Promise<T>): Promise<T> {
+    return this.#turns.take(wipe);
+  }
+
+  /** Within `whileUnchanged`. */
+  forget(appIds: readonly string[]): void {
+    for (const appId of appIds) this.#apps.delete(appId);
   }
 }
 

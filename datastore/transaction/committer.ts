@@ -18,6 +18,7 @@ import { type LockOwner, type Patience } from './lock.ts';
 import { GaveWay, type LockTable } from './lock-table.ts';
 import { type CheckedMutation, checkMutation, type CommitOutcome, type CommitResult, messageToStore, type Mutation } from './mutation.ts';
 import { type ReadWriteTransaction } from './read-write-transaction.ts';
+import { type ResetGate } from './reset-gate.ts';
 import { Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
 
@@ -53,6 +54,7 @@ export class Committer {
   readonly #locks: LockTable;
   readonly #history: History;
   readonly #underWay: CommitsUnderWay;
+  readonly #gate: ResetGate;
 
   /** `onWrote` is told what each commit has changed, once it is durable; until then it is one of those `underWay`. */
   constructor(
@@ -64,6 +66,7 @@ export class Committer {
     locks: LockTable,
     history: History,
     underWay: CommitsUnderWay,
+    gate: ResetGate,
   ) {
     this.#store = store;
     this.#catalog = catalog;
@@ -73,6 +76,7 @@ export class Committer {
     this.#locks = locks;
     this.#history = history;
     this.#underWay = underWay;
+    this.#gate = gate;
   }
 
   /**
@@ -142,12 +146,20 @@ export class Committer {
 
   async #apply(transaction: StoreTransaction, scope: DatastoreScope, { steps, targets }: Work, waiting: Waiting): Promise<CommitOutcome> {
     const { appId } = scope;
-    const [only] = targets.size === 1 ? targets.values() : [];
-    if (only) only.load(await transaction.get(only.rowKey));
-    else await load(transaction, [...targets.values()]);
+    for (let closed = this.#gate.closedFor(appId); closed; closed = this.#gate.closedFor(appId)) await closed;
+    const loaded = this.#gate.readBegins();
+    try {
+      const [only] = targets.size === 1 ? targets.values() : [];
+      if (only) only.load(await transaction.get(only.rowKey));
+      else await load(transaction, [...targets.values()]);
+    } finally {
+      loaded();
+    }
     for (const { mutation, target } of steps) target.apply(mutation);
     for (;;) {
       for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
+      // A reset has ended the transaction meanwhile.
+      if (waiting.owner.hasEnded) throw new PlatformError('DS_TX_INVALID');
       // From here to the submission in one turn: versions and the catalog must not change in between.
       const version = this.#versions.next();
       const changes: RowChange[] = [];
@@ -176,8 +188,10 @@ export class Committer {
     }
   }
 
-  /** What to wait for while a backfill indexes one of the entities. */
+  /** What to wait for while a backfill indexes one of the entities, or a reset wipes the app. */
   #closedGate(appId: string, targets: Work['targets']): Promise<void> | undefined {
+    const wiped = this.#gate.closedFor(appId);
+    if (wiped) return wiped;
     const { gate } = this.#catalog;
     for (const target of targets.values()) {
       const opened = gate.closedFor(appId, target.kind, () => target.kindRow);

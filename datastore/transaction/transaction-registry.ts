@@ -153,6 +153,14 @@ export class TransactionRegistry {
     await this.#end(nameOf(id), this.#find(appId, id));
   }
 
+  /** Ends all transactions of some apps. A commit that is not submitted yet fails with DS_TX_INVALID. */
+  async endOf(isOfThem: (appId: string) => boolean): Promise<void> {
+    for (const { appId, body } of this.#committing.values()) {
+      if (isOfThem(appId) && body.kind === 'read-write') this.#locks.release(body.transaction.owner);
+    }
+    await Promise.all([...this.#open].filter(([, { appId }]) => isOfThem(appId)).map(([name, open]) => this.#end(name, open)));
+  }
+
   #beginReadWrite(name: string, { concurrency = 'pessimistic' }: BeginOptions): ReadWriteTransaction {
     return new ReadWriteTransaction(this.#store, this.#locks, {
       isLocking: concurrency === 'pessimistic',

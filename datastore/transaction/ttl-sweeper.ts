@@ -88,6 +88,14 @@ export class TtlSweeper {
     await this.#running;
   }
 
+  /** What it remembers of rows is no longer so: they were wiped. */
+  forget(): void {
+    this.#passedOver.clear();
+    this.#pauses.clear();
+    this.#resumeAt.clear();
+    this.#behind = undefined;
+  }
+
   /** One round; one at a time. Never throws. */
   sweep(): Promise<void> {
     this.#running ??= this.#round().finally(() => {
