@@ -12,6 +12,7 @@ import { integrityRoutes } from './datastore-integrity-routes.ts';
 import { transferRoutes } from './datastore-transfer-routes.ts';
 import { datastoreRoutes } from './datastore-routes.ts';
 import { datastoreSettingsRoutes } from './datastore-settings-routes.ts';
+import { tokenRoutes } from './datastore-token-routes.ts';
 import { tabletRoutes } from './datastore-tablet-routes.ts';
 import { ttlRoutes } from './datastore-ttl-routes.ts';
 import { settingsRoutes } from './settings-routes.ts';
@@ -27,6 +28,7 @@ import {
   type AppsApi,
   type DatastoreApi,
   type DatastoreSettingsApi,
+  type DatastoreTokensApi,
   type DeployApi,
   type IndexesApi,
   type IntegrityApi,
@@ -59,6 +61,8 @@ export interface ConsoleApis {
   readonly indexes?: IndexesApi;
   /** Absent: there are no such routes. */
   readonly datastoreSettings?: DatastoreSettingsApi;
+  /** Absent: there are no such routes. */
+  readonly datastoreTokens?: DatastoreTokensApi;
   /** Absent: there are no such routes. */
   readonly integrity?: IntegrityApi;
   /** Absent: there are no such routes. */
@@ -100,6 +104,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     logs,
     datastore,
     datastoreSettings,
+    datastoreTokens,
     indexes,
     integrity,
     tablets,
@@ -141,6 +146,7 @@ export function createConsoleApp(apis: ConsoleApis, timers: Timers, log: Log, op
     datastoreRoutes(apps, datastore),
     ...(indexes ? [indexRoutes(apps, indexes)] : []),
     ...(datastoreSettings ? [datastoreSettingsRoutes(apps, datastoreSettings)] : []),
+    ...(datastoreTokens ? [tokenRoutes(datastoreTokens)] : []),
     ...(integrity ? [integrityRoutes(apps, integrity, timers)] : []),
     ...(transfer ? [transferRoutes(apps, transfer, timers)] : []),
     ...(tablets ? [tabletRoutes(apps, tablets)] : []),

@@ -27,6 +27,7 @@ import {
   type MemcacheStatsView,
 } from '../sdk/contract/admin/data.ts';
 import { type DatastoreSettingsChange, type DatastoreSettingsView } from '../sdk/contract/admin/datastore-settings.ts';
+import { type DatastoreTokenCreated, type DatastoreTokenRequest, type DatastoreTokenView } from '../sdk/contract/admin/datastore-tokens.ts';
 import { type RoleView } from '../sdk/contract/admin/health.ts';
 import { type IndexView } from '../sdk/contract/admin/indexes.ts';
 import { type CheckEvent, type CheckRequest } from '../sdk/contract/admin/integrity.ts';
@@ -127,6 +128,16 @@ export interface DatastoreSettingsApi {
   settings(appId: string): Promise<DatastoreSettingsView>;
   /** Takes effect for transactions that begin afterwards. */
   change(appId: string, change: DatastoreSettingsChange): Promise<DatastoreSettingsView>;
+}
+
+/** Who reaches an app's data from outside. Every call may throw APP_NOT_FOUND, RPC_UNAVAILABLE. */
+export interface DatastoreTokensApi {
+  /** Oldest first. */
+  list(appId: string): Promise<readonly DatastoreTokenView[]>;
+  /** Good at once. Throws DS_LIMIT. */
+  create(appId: string, request: DatastoreTokenRequest): Promise<DatastoreTokenCreated>;
+  /** No call is taken with it any more once this has resolved. Throws NOT_FOUND. */
+  delete(appId: string, id: string): Promise<void>;
 }
 
 /** Where data lies, of all apps. */

@@ -9,6 +9,7 @@ test('defaults are the documented ones', () => {
     consolePort: 8000,
     datastorePort: 8081,
     bind: '127.0.0.1',
+    datastoreAuth: false,
     domain: 'localhost',
     consoleHosts: [],
     trustedProxies: [],
@@ -53,6 +54,7 @@ test.each([
   [{ logRetention: '0d' }, {}, '--log-retention'],
   [{ logSize: '10k' }, {}, '--log-size is "10k"'],
   [{ logSize: '0m' }, {}, '--log-size'],
+  [{}, { APPENGINE_DATASTORE_AUTH: 'yes' }, 'APPENGINE_DATASTORE_AUTH is "yes"'],
 ])('%j with %j is refused by name', (flags, variables, words) => {
   expect(() => readServeConfig(flags, variables)).toThrow(
     expect.objectContaining({ code: 'USAGE', message: expect.stringContaining(words) }),
@@ -148,4 +150,15 @@ test('a store and --ephemeral contradict each other', () => {
   const store = 'postgres://u:S3cret@db/appengine';
   expect(() => readServeConfig({ store, ephemeral: true }, {})).toThrow(/--ephemeral keeps nothing, and --store/);
   expect(() => readServeConfig({ ephemeral: true }, { APPENGINE_STORE: store })).toThrow(/APPENGINE_STORE names a database/);
+});
+
+test('the datastore wants tokens when asked to, and always where other machines reach it', () => {
+  const wants = (flags: object, variables = {}): boolean => readServeConfig(flags, variables).datastoreAuth;
+  expect(wants({ datastoreAuth: true })).toBe(true);
+  for (const text of ['1', 'true']) expect(wants({}, { APPENGINE_DATASTORE_AUTH: text })).toBe(true);
+  for (const text of ['0', 'false', '']) expect(wants({}, { APPENGINE_DATASTORE_AUTH: text })).toBe(false);
+  for (const bind of ['127.0.0.1', '127.9.9.9', '::1', 'localhost']) expect(wants({ bind })).toBe(false);
+  for (const bind of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
+    expect([wants({ bind }), wants({ bind }, { APPENGINE_DATASTORE_AUTH: '0' })]).toEqual([true, true]);
+  }
 });

@@ -30,6 +30,8 @@ export interface ServeConfig {
   readonly datastorePort: number;
   /** Address that all three ports listen on. */
   readonly bind: string;
+  /** Whether clients of the datastore's port need a token: as asked for, and always where other machines reach it. */
+  readonly datastoreAuth: boolean;
   /** `port` serves HTTPS. */
   readonly tls?: CertificatePaths;
   /** App URLs are http://ID.DOMAIN:PORT/, with TLS https://. */
@@ -78,6 +80,7 @@ export interface ServeFlags {
   readonly consolePort?: string;
   readonly datastorePort?: string;
   readonly bind?: string;
+  readonly datastoreAuth?: boolean;
   readonly domain?: string;
   readonly consoleHost?: readonly string[];
   readonly trustedProxy?: readonly string[];
@@ -106,6 +109,7 @@ export interface ServeFlags {
 export const PORT_DEFAULT = 8080;
 export const CONSOLE_PORT_DEFAULT = 8000;
 export const DATASTORE_PORT_DEFAULT = 8081;
+export const DATASTORE_AUTH_VARIABLE = 'APPENGINE_DATASTORE_AUTH';
 /** These hold a password: they are not handed on. */
 export const SMTP_VARIABLE = 'APPENGINE_SMTP';
 export const STORE_VARIABLE = 'APPENGINE_STORE';
@@ -115,6 +119,11 @@ const DOMAIN_PATTERN = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0
 
 const LOOPBACK = /^(?:127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|localhost)$/;
 
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(bind: string): boolean {
+  return LOOPBACK.test(bind);
+}
+
 /** Throws USAGE naming the flag or variable, what it holds and what it wants. */
 export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<string, string | undefined>>): ServeConfig {
   const domain = flags.domain ?? 'localhost';
@@ -122,7 +131,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
   if (flags.role !== undefined && flags.role !== 'all') throw usage('--role', flags.role, '"all" (every role in one process)');
   const bind = flags.bind ?? '127.0.0.1';
   const devLogin = flags.devLogin ?? false;
-  if (devLogin && !LOOPBACK.test(bind)) {
+  if (devLogin && !isLoopback(bind)) {
     throw new PlatformError('USAGE', `--dev-login lets anybody in, so it goes with a loopback address alone, and --bind is "${bind}"`);
   }
   return {
@@ -131,6 +140,7 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
     consolePort: readPort('--console-port', flags.consolePort, 'APPENGINE_CONSOLE_PORT', variables, CONSOLE_PORT_DEFAULT),
     datastorePort: readPort('--datastore-port', flags.datastorePort, 'APPENGINE_DATASTORE_PORT', variables, DATASTORE_PORT_DEFAULT),
     bind,
+    datastoreAuth: (flags.datastoreAuth ?? readSwitch(DATASTORE_AUTH_VARIABLE, variables)) || !isLoopback(bind),
     domain,
     consoleHosts: (flags.consoleHost ?? []).map(consoleHost),
     trustedProxies: (flags.trustedProxy ?? []).map(proxyAddress),
@@ -252,6 +262,13 @@ function readPort(
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (!(port <= 65_535)) throw usage(flagText === undefined ? variable : flag, text, 'a port from 0 to 65535, 0 for a free one');
   return port;
+}
+
+function readSwitch(variable: string, variables: Readonly<Record<string, string | undefined>>): boolean {
+  const text = variables[variable] ?? '';
+  if (text === '' || text === '0' || text === 'false') return false;
+  if (text === '1' || text === 'true') return true;
+  throw usage(variable, text, '1 or 0');
 }
 
 function consoleHost(text: string): string {

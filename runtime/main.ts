@@ -105,6 +105,9 @@ function announce({ routerUrl, consoleUrl, datastoreAddress, dataDirectory, sign
     const { host, pathname } = new URL(config.storeUrl);
     process.stdout.write(`Datastore   in the database ${host}${pathname}\n`);
   }
+  if (config.datastoreAuth) {
+    process.stdout.write(`Datastore   clients of ${datastoreAddress} need a token: appengine datastore tokens create --app ID\n`);
+  }
   process.stdout.write(`Console     ${signInUrl}\n`);
   process.stdout.write(`ready router=${routerUrl} console=${consoleUrl} datastore=${datastoreAddress}\n`);
 }
@@ -118,6 +121,10 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
     .option('--console-port <port>', 'the admin API and the console (or APPENGINE_CONSOLE_PORT; default 8000)')
     .option('--datastore-port <port>', 'the public datastore API (or APPENGINE_DATASTORE_PORT; default 8081)')
     .option('--bind <address>', 'address of this machine to listen on (default 127.0.0.1)')
+    .option(
+      '--datastore-auth',
+      'clients of --datastore-port need a token (or APPENGINE_DATASTORE_AUTH=1; always, unless --bind is loopback)',
+    )
     .option('--domain <name>', 'apps are at http://ID.NAME:PORT/ (default localhost)')
     .option('--tls-cert <file>', 'serve apps by HTTPS and HTTP/2 at --port: PEM certificate with its chain (or APPENGINE_TLS_CERT)')
     .option('--tls-key <file>', 'its PEM key; both files are read again when they change (or APPENGINE_TLS_KEY)')
@@ -239,6 +246,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       runDirectory,
       ports,
       bind: config.bind,
+      datastoreAuth: config.datastoreAuth,
       domain: config.domain,
       ephemeral: config.ephemeral,
       logLevel: config.logLevel,

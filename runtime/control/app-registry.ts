@@ -8,6 +8,7 @@ import {
   type ControlChange,
   type ControlRecord,
   type ControlStore,
+  type DatastoreTokenRecord,
   type MigrationRecord,
   recordName,
   type VersionRecord,
@@ -24,6 +25,8 @@ import {
   settingsChanges,
   stagingChanges,
   stateOf,
+  tokenChanges,
+  tokenDeletionChanges,
   trafficChanges,
 } from './registry-state.ts';
 
@@ -130,6 +133,16 @@ export class AppRegistry {
 
   deleteVersion(appId: string, service: string, version: string): Promise<void> {
     return this.#change((state) => deletionChanges(state, appId, service, version));
+  }
+
+  /** Throws APP_NOT_FOUND, DS_LIMIT. */
+  addToken(record: DatastoreTokenRecord): Promise<void> {
+    return this.#change((state) => tokenChanges(state, record));
+  }
+
+  /** Throws APP_NOT_FOUND, NOT_FOUND. */
+  deleteToken(appId: string, id: string): Promise<void> {
+    return this.#change((state) => tokenDeletionChanges(state, appId, id));
   }
 
   #change(decide: (state: RegistryState) => readonly ControlChange[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { decodeRecord, encodeRecord } from './control-record.ts';
-import { versionRecord } from './sample-records.ts';
+import { tokenRecord, versionRecord } from './sample-records.ts';
 
 const handler = {
   url: '/x',
@@ -15,6 +15,14 @@ const handler = {
 it('keeps who may come to a handler', () => {
   const record = versionRecord('guestbook', 'default', 'v1', { handlers: [handler] });
   expect(decodeRecord(encodeRecord(record))).toEqual(record);
+});
+
+it('keeps what a datastore token may do, and refuses a right that it does not know', () => {
+  for (const record of [tokenRecord('a', 'h'), tokenRecord('a', 'h', { access: 'read-only', expiresAtMs: 5 })]) {
+    expect(decodeRecord(encodeRecord(record))).toEqual(record);
+  }
+  const bytes = Buffer.from(JSON.stringify({ form: 1, record: { ...tokenRecord('a', 'h'), access: 'admin' } }));
+  expect(() => decodeRecord(bytes)).toThrow(/access/);
 });
 
 it('reads records of releases that knew no log-in as open to anybody', () => {

@@ -144,6 +144,16 @@ const record: z.ZodType<ControlRecord> = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('cron'), appId: z.string(), jobs: z.array(cronJob), changedAtMs: z.number() }),
   z.object({ kind: z.literal('dispatch'), appId: z.string(), rules: z.array(dispatchRule), changedAtMs: z.number() }),
+  z.object({
+    kind: z.literal('datastore-token'),
+    appId: z.string(),
+    hash: z.string(),
+    id: z.string(),
+    name: z.string(),
+    access: z.enum(['read-write', 'read-only']),
+    createdAtMs: z.number(),
+    expiresAtMs: z.number().exactOptional(),
+  }),
 ]);
 
 const envelope = z.object({ form: z.literal(FORM), record });

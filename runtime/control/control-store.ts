@@ -1,8 +1,9 @@
 // What the control plane remembers, and the port through which it does: apps, versions, traffic, queues, cron jobs,
-// dispatch rules.
+// dispatch rules, datastore tokens.
 // Read next: app-registry.ts, the only reader and writer.
 import { type BucketRun, type ErrorPageSpec, type ShardBy } from '../../router/ports.ts';
 import { type CronJobDefinition } from '../../sdk/contract/cron-definition.ts';
+import { type DatastoreTokenAccess } from '../../sdk/contract/admin/datastore-tokens.ts';
 import { type DispatchRule } from '../../sdk/contract/dispatch-rule.ts';
 import { type QueueDefinition } from '../../sdk/contract/queue-definition.ts';
 import { type ManifestHandler, type Scaling } from '../../sdk/contract/app-manifest/manifest.ts';
@@ -124,7 +125,22 @@ export interface DispatchRecord {
   readonly changedAtMs: number;
 }
 
-export type ControlRecord = AppRecord | VersionRecord | TrafficRecord | QueuesRecord | CronRecord | DispatchRecord;
+/** What of a token is kept. Inserted and deleted here, never changed; the datastore role reads it by its hash. */
+export interface DatastoreTokenRecord {
+  readonly kind: 'datastore-token';
+  readonly appId: string;
+  /** Of the secret: datastore-token-secret.ts. */
+  readonly hash: string;
+  /** Names it to people. */
+  readonly id: string;
+  readonly name: string;
+  readonly access: DatastoreTokenAccess;
+  readonly createdAtMs: number;
+  /** Absent: it never expires. */
+  readonly expiresAtMs?: number;
+}
+
+export type ControlRecord = AppRecord | VersionRecord | TrafficRecord | QueuesRecord | CronRecord | DispatchRecord | DatastoreTokenRecord;
 
 /** What names a record: unique within its kind. */
 export function recordName(record: ControlRecord): string {
@@ -136,6 +152,8 @@ export function recordName(record: ControlRecord): string {
       return record.appId;
     case 'traffic':
       return `${record.appId}/${record.service}`;
+    case 'datastore-token':
+      return record.hash;
     case 'version':
       return `${record.appId}/${record.service}/${record.version}`;
   }

@@ -20,6 +20,7 @@ const KINDS = {
   queues: 'Queues',
   cron: 'Cron',
   dispatch: 'Dispatch',
+  'datastore-token': 'DatastoreToken',
 } as const satisfies Record<ControlRecord['kind'], string>;
 const RECORD = 'record';
 
@@ -65,13 +66,13 @@ export class DatastoreControlStore implements ControlStore {
   }
 }
 
+/** Of the record of that kind and `recordName`. */
+export function controlKey(kind: ControlRecord['kind'], name: string): Key {
+  return { projectId: '', databaseId: '', namespace: '', path: [{ kind: KINDS[kind], name }] };
+}
+
 function mutationOf({ op, record }: ControlChange): WireMutation {
-  const key: Key = {
-    projectId: '',
-    databaseId: '',
-    namespace: '',
-    path: [{ kind: KINDS[record.kind], name: recordName(record) }],
-  };
+  const key = controlKey(record.kind, recordName(record));
   if (op === 'delete') return { op, key: encodeKey(key) };
   const entity = encodeEntity({
     key,
@@ -83,7 +84,8 @@ function mutationOf({ op, record }: ControlChange): WireMutation {
   return { op: op === 'put' ? 'upsert' : 'insert', entity };
 }
 
-function recordOf(entity: Entity): ControlRecord {
+/** Throws DS_CORRUPT. */
+export function recordOf(entity: Entity): ControlRecord {
   const value = entity.properties[RECORD];
   if (value?.kind !== 'blob') throw new PlatformError('DS_CORRUPT', 'a control record without its content');
   return decodeRecord(value.value);

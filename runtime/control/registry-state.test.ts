@@ -11,10 +11,12 @@ import {
   shareOf,
   stagingChanges,
   stateOf,
+  tokenChanges,
+  tokenDeletionChanges,
   trafficChanges,
   versionIn,
 } from './registry-state.ts';
-import { appRecord, cronRecord, dispatchRecord, queuesRecord, trafficRecord, versionRecord } from './sample-records.ts';
+import { appRecord, cronRecord, dispatchRecord, queuesRecord, tokenRecord, trafficRecord, versionRecord } from './sample-records.ts';
 
 const stateWith = (...records: ControlRecord[]): RegistryState => stateOf([appRecord('a'), ...records]);
 const serving = (name: string, service = 'default') => versionRecord('a', service, name, { state: 'serving' });
@@ -95,6 +97,29 @@ describe('what belongs to the app as a whole', () => {
     expect(deletionChanges(state, 'a', 'default', 'v1').map(({ op, record }) => `${op} ${record.kind}`)).toEqual([
       ...['delete version', 'delete queues', 'delete cron', 'delete dispatch', 'delete app'],
     ]);
+  });
+});
+
+describe('datastore tokens', () => {
+  const mine = tokenRecord('a', 'h1');
+
+  it('belong to an app that is there, are deleted by their id, and go with the app', () => {
+    const state = stateWith(serving('v1'), mine, tokenRecord('a', 'h2'));
+    expect(state.get('a')?.datastoreTokens.map(({ hash }) => hash)).toEqual(['h1', 'h2']);
+    expect(tokenChanges(state, tokenRecord('a', 'h3'))).toEqual([{ op: 'insert', record: tokenRecord('a', 'h3') }]);
+    expect(() => tokenChanges(state, tokenRecord('b', 'h3'))).toThrow(/no such app/);
+    expect(tokenDeletionChanges(state, 'a', 'id-h1')).toEqual([{ op: 'delete', record: mine }]);
+    expect(() => tokenDeletionChanges(state, 'a', 'h1')).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
+    const gone = deletionChanges(state, 'a', 'default', 'v1').map(({ record }) => record.kind);
+    expect(gone).toEqual(['version', 'datastore-token', 'datastore-token', 'app']);
+  });
+
+  it('are so many at most', () => {
+    const tokens = Array.from({ length: LIMITS.datastoreTokensPerAppMax }, (_, index) => tokenRecord('a', `h${index}`));
+    expect(() => tokenChanges(stateWith(serving('v1'), ...tokens), tokenRecord('a', 'one more'))).toThrow(
+      expect.objectContaining({ code: 'DS_LIMIT' }),
+    );
+    expect(tokenChanges(stateWith(serving('v1'), ...tokens.slice(1)), tokenRecord('a', 'one more'))).toHaveLength(1);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type ControlChange,
   type ControlRecord,
   type CronRecord,
+  type DatastoreTokenRecord,
   type DispatchRecord,
   type MigrationRecord,
   type QueuesRecord,
@@ -37,6 +38,7 @@ export interface AppState {
   readonly cron?: CronRecord;
   /** Absent when the app never had a dispatch.yaml. */
   readonly dispatch?: DispatchRecord;
+  readonly datastoreTokens: readonly DatastoreTokenRecord[];
 }
 
 export type RegistryState = ReadonlyMap<string, AppState>;
@@ -52,15 +54,17 @@ export function stateOf(records: Iterable<ControlRecord>): RegistryState {
       queues?: QueuesRecord;
       cron?: CronRecord;
       dispatch?: DispatchRecord;
+      datastoreTokens: DatastoreTokenRecord[];
     }
   >();
-  for (const record of sorted) if (record.kind === 'app') apps.set(record.appId, { record, services: new Map() });
+  for (const record of sorted) if (record.kind === 'app') apps.set(record.appId, { record, services: new Map(), datastoreTokens: [] });
   for (const record of sorted) {
     const app = apps.get(record.appId);
     if (!app || record.kind === 'app') continue;
     if (record.kind === 'queues') app.queues = record;
     else if (record.kind === 'cron') app.cron = record;
     else if (record.kind === 'dispatch') app.dispatch = record;
+    else if (record.kind === 'datastore-token') app.datastoreTokens.push(record);
     if (record.kind !== 'version' && record.kind !== 'traffic') continue;
     const service = app.services.get(record.service) ?? { service: record.service, versions: new Map<string, VersionRecord>() };
     app.services.set(record.service, service);
@@ -154,6 +158,22 @@ export function settingsChanges(state: RegistryState, appId: string, settings: A
     changes.push({ op: 'put', record: { kind: 'cron', appId, jobs, changedAtMs: nowMs } });
   }
   return changes;
+}
+
+/** Throws APP_NOT_FOUND, DS_LIMIT. */
+export function tokenChanges(state: RegistryState, record: DatastoreTokenRecord): ControlChange[] {
+  const { length } = appIn(state, record.appId).datastoreTokens;
+  if (length >= LIMITS.datastoreTokensPerAppMax) {
+    throw new PlatformError('DS_LIMIT', `"${record.appId}" has ${length} datastore tokens, and may have no more`);
+  }
+  return [{ op: 'insert', record }];
+}
+
+/** Throws APP_NOT_FOUND, NOT_FOUND. */
+export function tokenDeletionChanges(state: RegistryState, appId: string, id: string): ControlChange[] {
+  const record = appIn(state, appId).datastoreTokens.find((token) => token.id === id);
+  if (!record) throw new PlatformError('NOT_FOUND', `the datastore token ${JSON.stringify(id.slice(0, 100))} of "${appId}"`);
+  return [{ op: 'delete', record }];
 }
 
 /** Throws APP_NOT_FOUND, VERSION_NOT_FOUND, INVALID_ARGUMENT. */
@@ -278,7 +298,8 @@ export function deletionChanges(state: RegistryState, appId: string, service: st
   const changes: ControlChange[] = [{ op: 'delete', record }];
   if (serviceState?.versions.size === 1 && serviceState.traffic) changes.push({ op: 'delete', record: serviceState.traffic });
   if (isLastOfApp) {
-    for (const settings of [app.queues, app.cron, app.dispatch, app.record]) if (settings) changes.push({ op: 'delete', record: settings });
+    const settings = [app.queues, app.cron, app.dispatch, ...app.datastoreTokens, app.record];
+    for (const each of settings) if (each) changes.push({ op: 'delete', record: each });
   }
   return changes;
 }

@@ -5,6 +5,7 @@ import { movedBuckets } from '../../router/bucket-runs.ts';
 import {
   type AppRecord,
   type CronRecord,
+  type DatastoreTokenRecord,
   type DispatchRecord,
   type QueuesRecord,
   type TrafficRecord,
@@ -43,6 +44,10 @@ export function cronRecord(appId: string): CronRecord {
     sinceMs: 1,
   };
   return { kind: 'cron', appId, jobs: [job], changedAtMs: 1 };
+}
+
+export function tokenRecord(appId: string, hash: string, changes: Partial<DatastoreTokenRecord> = {}): DatastoreTokenRecord {
+  return { kind: 'datastore-token', appId, hash, id: `id-${hash}`, name: 'ci', access: 'read-write', createdAtMs: 1, ...changes };
 }
 
 export function versionRecord(appId: string, service: string, version: string, changes: Partial<VersionRecord> = {}): VersionRecord {

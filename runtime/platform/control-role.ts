@@ -28,6 +28,7 @@ import { DeployRunner } from '../control/deploy-run.ts';
 import { Deployer } from '../control/deployer.ts';
 import { DataTransfer } from '../control/data-transfer.ts';
 import { DatastoreSettingsReader } from '../control/datastore-settings-reader.ts';
+import { DatastoreTokenDesk } from '../control/datastore-token-desk.ts';
 import { DatastoreViewer } from '../control/datastore-viewer.ts';
 import { IndexReader } from '../control/index-reader.ts';
 import { TabletReader } from '../control/tablet-reader.ts';
@@ -170,6 +171,7 @@ export async function startControl(settings: PlatformSettings, links: RoleLinks,
       datastore: new DatastoreViewer(datastore),
       indexes: new IndexReader(datastore),
       datastoreSettings: new DatastoreSettingsReader(datastore),
+      datastoreTokens: new DatastoreTokenDesk(registry, datastore, clock, random),
       tablets: new TabletReader(datastore),
       integrity: new IntegrityReader(datastore, clock, timers),
       transfer: new DataTransfer(datastore, timers),

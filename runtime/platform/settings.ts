@@ -21,6 +21,8 @@ export interface PlatformSettings {
   readonly paths: DataPaths;
   readonly runDirectory: string;
   readonly bind: string;
+  /** Whether clients of the datastore's port need a token. */
+  readonly datastoreAuth: boolean;
   readonly domain: string;
   readonly ephemeral: boolean;
   /** Whoever types an e-mail address has signed in; loopback only. */

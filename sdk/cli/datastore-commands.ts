@@ -9,6 +9,7 @@ import { cleanUpIndexes, createIndexes, listIndexes } from './datastore-indexes.
 import { exportDatastore, type ExportFlags } from './datastore-export.ts';
 import { importDatastore, type ImportFlags } from './datastore-import.ts';
 import { datastoreSettings, type SettingsFlags } from './datastore-settings.ts';
+import { createToken, type CreateTokenFlags, deleteToken, listTokens } from './datastore-tokens.ts';
 import { clearTtl, listTtl, setTtl } from './datastore-ttl.ts';
 
 export function datastoreCommands(program: Command, { command, asked }: CommandMaker): void {
@@ -43,6 +44,7 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .option('--namespace <name>', 'the namespace; the default one is empty', '')
     .action((flags: CommonFlags & { app: string; namespace: string }) => asked(flags, (context) => listKinds(flags, context)));
   indexCommands(datastore, { command, asked });
+  tokenCommands(datastore, { command, asked });
   const ttl = datastore.command('ttl').description('which entities are deleted by themselves, and when');
   command(ttl, 'list', 'list the TTL policies', ['datastore ttl list --app guestbook'])
     .requiredOption('--app <id>', 'the app')
@@ -124,6 +126,27 @@ export function datastoreCommands(program: Command, { command, asked }: CommandM
     .option('--skip-errors', 'go on behind lines that cannot be written, and keep them in a file beside the export')
     .option('--incomplete', 'import an export that was not finished')
     .action((directory: string, flags: CommonFlags & ImportFlags) => asked(flags, (context) => importDatastore(directory, flags, context)));
+}
+
+function tokenCommands(datastore: Command, { command, asked }: CommandMaker): void {
+  const tokens = datastore.command('tokens').description("who reaches an app's data through the public datastore API (--datastore-auth)");
+  command(tokens, 'create', 'make a token, which is shown once', [
+    'datastore tokens create --app guestbook --name "nightly report" --read-only',
+    'datastore tokens create --app guestbook --name ci --expires 90',
+    'datastore tokens create --app guestbook --json | jq -r .secret > token',
+  ])
+    .requiredOption('--app <id>', 'the app, whose data alone it opens')
+    .option('--name <text>', 'what it is for')
+    .option('--expires <days>', 'how long it is good (default: until it is deleted)')
+    .option('--read-only', 'it reads, and writes nothing')
+    .action((flags: CommonFlags & CreateTokenFlags) => asked(flags, (context) => createToken(flags, context)));
+  command(tokens, 'list', 'list the tokens, and when each was last used', ['datastore tokens list --app guestbook'])
+    .requiredOption('--app <id>', 'the app')
+    .action((flags: CommonFlags & { app: string }) => asked(flags, (context) => listTokens(flags.app, context)));
+  command(tokens, 'delete', 'delete a token: no call is taken with it any more', ['datastore tokens delete 5f0c2a9be1d4 --app guestbook'])
+    .argument('<id>', 'its id, as `datastore tokens list` shows it')
+    .requiredOption('--app <id>', 'the app')
+    .action((id: string, flags: CommonFlags & { app: string }) => asked(flags, (context) => deleteToken(id, flags.app, context)));
 }
 
 /** Alone it lists, as `indexes list` does. */

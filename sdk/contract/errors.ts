@@ -73,6 +73,10 @@ export const ERRORS = {
   DS_CLOSED: row(503, 'UNAVAILABLE', 'The store is closed or stopped after a failed write', 'It is reopened by itself; try again', true),
   DS_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'The datastore has too much to do', 'Try again after a pause, with fewer calls at once', true),
 
+  // The public datastore API
+  V1_UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The datastore wants a token', 'Make one with `appengine datastore tokens create --app ID`, and send it as `Authorization: Bearer TOKEN`'),
+  V1_PROJECT_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The project is out of reach', 'Use the project that the token is bound to, or a token of the other app'),
+
   // Routing and serving
   ROUTE_UNKNOWN_HOST: row(404, 'NOT_FOUND', 'No app answers at this host name', 'Check the host name, or deploy the app'),
   ROUTE_NOTHING_SERVING: row(404, 'NOT_FOUND', 'This app has no version that serves', 'Deploy a version, or move traffic to one'),

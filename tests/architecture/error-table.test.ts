@@ -25,7 +25,7 @@ test('every message says something of its own and every code is in the usual for
   const rows = Object.entries(ERRORS as Record<string, ErrorRow>);
   expect(new Set(rows.map(([, row]) => row.message)).size).toBe(rows.length);
   for (const [code, row] of rows) {
-    expect(code).toMatch(/^[A-Z][A-Z_]+$/);
+    expect(code).toMatch(/^[A-Z][A-Z0-9_]+$/);
     expect(row.httpStatus, code).toBeGreaterThanOrEqual(400);
     expect(row.mend, code).not.toMatch(/\.$/);
   }

@@ -5,7 +5,7 @@ import { Datastore } from '../../datastore/datastore.ts';
 import { MemoryStore } from '../../datastore/storage/memory-store.ts';
 import { type ControlRecord, type ControlStore, type VersionRecord } from '../../runtime/control/control-store.ts';
 import { DatastoreControlStore, SYSTEM_APP_ID } from '../../runtime/control/datastore-control-store.ts';
-import { cronRecord, dispatchRecord, queuesRecord } from '../../runtime/control/sample-records.ts';
+import { cronRecord, dispatchRecord, queuesRecord, tokenRecord } from '../../runtime/control/sample-records.ts';
 import { MemoryControlStore } from '../../runtime/control/memory-control-store.ts';
 import { type CommitRequest, type RunQueryRequest, type RunQueryResponse } from '../../sdk/contract/datastore-wire.ts';
 import { decodeEntityKey, decodeKey } from '../../sdk/contract/entity-proto.ts';
@@ -133,6 +133,8 @@ describe.each(stores)('%s', (_, create) => {
       queuesRecord('guestbook'),
       cronRecord('guestbook'),
       dispatchRecord('guestbook'),
+      tokenRecord('guestbook', 'a'.repeat(64), { expiresAtMs: 2 }),
+      tokenRecord('guestbook', 'b'.repeat(64)),
       version('v1'),
       version('v2'),
       version('v3'),

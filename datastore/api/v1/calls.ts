@@ -40,13 +40,18 @@ export class V1Calls {
   }
 
   /** The answer's bytes. Throws PlatformError alone; what is our own fault has been logged then. */
-  async run(method: V1Method, request: Buffer, { appOf }: V1Identity, { signal }: { readonly signal: AbortSignal }): Promise<Buffer> {
+  async run(
+    method: V1Method,
+    request: Buffer,
+    { appOf, isReadOnly = false }: V1Identity,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<Buffer> {
     if (this.#underWay >= this.#options.callsMax) {
       throw new PlatformError('RPC_OVERLOADED', `${this.#underWay} calls are at work on this port`);
     }
     this.#underWay++;
     try {
-      return await this.#service.call(method, request, { appOf, signal });
+      return await this.#service.call(method, request, { appOf, isReadOnly, signal });
     } catch (thrown) {
       throw this.#told(thrown, method);
     } finally {

@@ -19,6 +19,8 @@ export interface V1Identity {
    * the host that the server listens on.
    */
   readonly isProven: boolean;
+  /** As `V1Caller.isReadOnly`. */
+  readonly isReadOnly?: boolean;
 }
 
 /** Must be quick. Throws the PlatformError that the caller gets. */

@@ -22,6 +22,8 @@ export interface V1Caller {
    * what is no project id.
    */
   appOf(projectId: string): string;
+  /** Whether what writes, locks or takes ids is refused with V1_READ_ONLY. Absent: it is not. */
+  readonly isReadOnly?: boolean;
   /** Aborted when the caller went away or its deadline passed. */
   readonly signal: AbortSignal;
 }
