@@ -10,7 +10,7 @@ export interface PlatformFiles {
   readonly languagesDirectory: string;
 }
 
-const NODEJS_FILES = ['preload.cjs', 'egress.cjs', 'request-lines.cjs'];
+const NODEJS_FILES = ['preload.cjs', 'egress.cjs', 'datastore-connection.cjs', 'request-lines.cjs'];
 const FORWARDER_SCRIPT = 'forwarder.cjs';
 const FORWARDER = 'forwarder';
 

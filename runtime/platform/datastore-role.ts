@@ -1,4 +1,5 @@
 import { PublicDatastoreServer } from '../../datastore/api/public-server.ts';
+import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { datastoreAdminService, datastoreService } from '../../datastore/api/wire-service.ts';
 import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';
 import { LevelStore } from '../../datastore/storage/level-store.ts';
@@ -8,14 +9,16 @@ import { DATASTORE_SERVICE } from '../../sdk/contract/datastore-wire.ts';
 import { type Log } from '../../sdk/support/log.ts';
 import { CloseStack } from '../../sdk/support/close-stack.ts';
 import { CallPassage } from '../api/call-passage.ts';
+import { datastoreV1Listener } from '../api/instance-datastore.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
+import { V1CallGuard } from '../api/v1-call-guard.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
 import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
 import { SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
-import { DATASTORE_SOCKET, isPlatformApp } from '../host/instance.ts';
+import { DATASTORE_SOCKET, DATASTORE_V1_SOCKET, isPlatformApp } from '../host/instance.ts';
 import { CallMetrics } from '../observability/metrics/call-metrics.ts';
 import { metricsService } from '../observability/role-report.ts';
 import { type RoleLinks } from '../role-links.ts';
@@ -91,12 +94,22 @@ export async function startDatastore(
     const calls = new CallMetrics(clock);
     const passage = new CallPassage(quotas, meter, calls);
     const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], passage, timers);
-    const gateway = new InstanceGateway(new RpcInstanceHost(links.connect('host'), timers), log, {
-      socketName: DATASTORE_SOCKET,
-      listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
-    });
-    gateway.start();
-    closing.defer(() => gateway.close());
+    const v1 = new DatastoreV1Service(() => datastore, new V1CallGuard(passage, quotas, meter));
+    const host = new RpcInstanceHost(links.connect('host'), timers);
+    const gateways = [
+      new InstanceGateway(host, log, {
+        socketName: DATASTORE_SOCKET,
+        listenerOf: (instance, path) => wireListener(path, instance, table.servicesOf(instance), timers, log),
+      }),
+      new InstanceGateway(host, log, {
+        socketName: DATASTORE_V1_SOCKET,
+        listenerOf: (instance, path) => datastoreV1Listener(path, instance, v1, clock, timers, log),
+      }),
+    ];
+    for (const gateway of gateways) {
+      gateway.start();
+      closing.defer(() => gateway.close());
+    }
     const observed = metricsService({ release: settings.release, process: startProcessMetrics(world, closing), sources: [calls] });
     closing.defer(await links.offer('datastore', [datastoreAdminService(datastore), observed]));
     return { close: () => closing.close() };

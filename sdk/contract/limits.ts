@@ -120,6 +120,9 @@ export const LIMIT_ROWS = {
   v1SessionBytesMax: limit(64 * MiB, 'What one HTTP/2 connection keeps for a client that does not read; then it takes no calls'),
   v1BodyMs: limit(60_000, 'Time to send one request: as long as clients wait for an answer'),
   v1IdleMs: limit(600_000, 'A connection without calls is closed after this time; clients of gRPC keep theirs open, and open another when they need it'),
+  v1InstanceConnectionsMax: limit(32, 'Connections of one instance to its datastore-v1.sock; when it is reached, idle ones make room'),
+  v1InstanceHeldBytesMax: limit(32 * MiB, 'As v1HeldBytesMax, of one instance'),
+  v1InstanceSessionBytesMax: limit(32 * MiB, 'As v1SessionBytesMax, of one connection of an instance'),
   v1DrainMs: limit(5_000, 'How long calls under way may go on once the server closes'),
 
   // Router
