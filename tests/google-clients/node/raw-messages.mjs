@@ -254,10 +254,10 @@ describe('GQL', () => {
 
   it('aggregates', async () => {
     const { key } = await stored({ x: integer(5) });
-    const gqlQuery = { queryString: `SELECT COUNT(*) AS total, SUM(x) AS sum FROM ${key.path[0].kind}`, allowLiterals: true };
+    const gqlQuery = { queryString: `SELECT COUNT(*) AS total, SUM(x) AS points FROM ${key.path[0].kind}`, allowLiterals: true };
     const [{ batch }] = await rawClient.runAggregationQuery({ projectId, gqlQuery });
-    const { total, sum } = batch.aggregationResults[0].aggregateProperties;
-    assert.deepEqual([total.integerValue, sum.integerValue], ['1', '5']);
+    const { total, points } = batch.aggregationResults[0].aggregateProperties;
+    assert.deepEqual([total.integerValue, points.integerValue], ['1', '5']);
   });
 
   it('refuses literals, bad syntax and missing bindings', async () => {

@@ -3,16 +3,15 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { CODE, Datastore, PropertyFilter, datastore, found, projectId, uniqueName } from './client.mjs';
 
-/** Credentials that add nothing to a request: the client has no insecure ones for this transport. */
+/** Credentials that add nothing to a request: for this transport the client has no insecure ones. */
 const auth = {
-  getClient: async () => auth,
-  getProjectId: (callback) => (callback ? callback(null, projectId) : Promise.resolve(projectId)),
-  getRequestHeaders: async () => new Headers(),
+  getClient: () => Promise.resolve(auth),
+  getRequestHeaders: () => Promise.resolve({}),
+  fetch: (url, request) => fetch(url, request),
 };
 
 describe('the client over REST', () => {
-  const rest = new Datastore({ projectId, fallback: true, protocol: 'http', auth, authClient: auth });
-  rest.auth = auth;
+  const rest = new Datastore({ projectId, fallback: true, protocol: 'http', auth });
   after(async () => {
     for (const client of rest.clients_.values()) await client.close();
   });

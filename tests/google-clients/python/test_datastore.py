@@ -243,8 +243,10 @@ class QueriesTest(Case):
         query.count(alias="total").sum("rank", alias="sum").avg("rank", alias="avg")
         (results,) = list(query.fetch())
         self.assertEqual({result.alias: result.value for result in results}, {"total": 4, "sum": 10, "avg": 2.5})
-        (results,) = list(self.client.aggregation_query(base).add_aggregation(aggregation.CountAggregation(alias="n")).fetch(limit=3))
-        self.assertEqual(results[0].value, 3)
+        query = self.client.aggregation_query(base)
+        query.add_aggregation(aggregation.CountAggregation(alias="n"))
+        (results,) = list(query.fetch())
+        self.assertEqual(results[0].value, 4)
 
     def test_explain(self):
         query = self.client.query(kind=self.kind, explain_options=datastore.ExplainOptions(analyze=True))

@@ -107,8 +107,10 @@ class ModelsTest(Case):
         self.assertEqual([phone.number for phone in got.phones], ["1", "2"])
         self.assertEqual(Person.query(Person.address.city == "London").fetch(keys_only=True), [key])
         self.assertEqual(Person.query(Person.phones.number == "2").fetch(keys_only=True), [key])
-        self.assertEqual(Person.query(Person.phones == Phone(number="1", kind="home")).fetch(keys_only=True), [key])
-        self.assertEqual(Person.query(Person.phones == Phone(number="1", kind="work")).fetch(keys_only=True), [])
+        # Whether one and the same phone has both is what the client itself finds out, from whole entities.
+        whole = lambda phone: [person.key for person in Person.query(Person.phones == phone).fetch()]
+        self.assertEqual(whole(Phone(number="1", kind="home")), [key])
+        self.assertEqual(whole(Phone(number="1", kind="work")), [])
 
     def test_compressed_values_stay_compressed_in_the_store(self):
         Packed = model("Packed", data=ndb.BlobProperty(compressed=True))
