@@ -135,6 +135,7 @@ describe('a key', () => {
       /at most 6144 bytes/,
     ],
     ['a kind that only begins reserved', key('__K', 'a'), key('__K__', 'a'), 'DS_INVALID', /The kind "__K__" is reserved\./],
+    ['a name that only begins reserved', key('K', '__a'), key('K', '__a__'), 'DS_INVALID', /name "__a__" is reserved\./],
     ['a negative id', key('K', -5n), key('K', 0n), 'DS_INVALID', /Key id cannot be zero/],
     [
       'a namespace of 100',

@@ -13,7 +13,7 @@ export function isReserved(name: string): boolean {
   return name.startsWith('__') && RESERVED.test(name);
 }
 
-/** Throws DS_INVALID or DS_LIMIT with the rule that `key` breaks. A filter may name reserved kinds. */
+/** Throws DS_INVALID or DS_LIMIT with the rule that `key` breaks. A filter may name reserved kinds and names. */
 export function checkKey(key: Key, use: KeyUse): void {
   checkPartition(key.databaseId, key.namespace);
   const { path } = key;
@@ -22,7 +22,9 @@ export function checkKey(key: Key, use: KeyUse): void {
   let bytes = key.namespace.length;
   path.forEach((element, index) => {
     bytes += checkElement(element, index === path.length - 1 ? use : 'complete');
-    if (use !== 'filter' && isReserved(element.kind)) throw invalid(`The kind "${element.kind}" is reserved.`);
+    if (use === 'filter') return;
+    if (isReserved(element.kind)) throw invalid(`The kind "${element.kind}" is reserved.`);
+    if (element.name !== undefined && isReserved(element.name)) throw invalid(`The key path element name "${element.name}" is reserved.`);
   });
   if (bytes > LIMITS.keyBytesMax) throw over(`a key has at most ${LIMITS.keyBytesMax} bytes, this one ${bytes}`);
 }

@@ -274,7 +274,7 @@ function readArray(reader: ProtoReader, depth: number): ValueBody {
       continue;
     }
     const item = readValue(reader.message(), depth);
-    if (item.kind === 'array') throw new PlatformError('DS_INVALID', 'an array cannot hold another array directly');
+    if (item.kind === 'array') throw new PlatformError('DS_INVALID', 'list_value cannot contain a Value containing another list_value.');
     values.push(item);
   }
   return { kind: 'array', values };
