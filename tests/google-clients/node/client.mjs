@@ -12,12 +12,11 @@ if (!process.env.DATASTORE_EMULATOR_HOST)
 // The library would look for a metadata server of Google's otherwise, and warn that there is none.
 process.env.METADATA_SERVER_DETECTION ??= 'none';
 
-const packageName = process.env.DATASTORE_CLIENT ?? '@google-cloud/datastore';
-const { default: library } = await import(packageName);
+const otherClient = process.env.DATASTORE_CLIENT;
+const { default: library } = otherClient ? await import(otherClient) : await import('@google-cloud/datastore');
 export const { Datastore, PropertyFilter, and, or, AggregateField } = library;
 
 export const projectId = process.env.GOOGLE_CLOUD_PROJECT ?? process.env.DATASTORE_PROJECT_ID ?? 'client-tests';
-export const clientName = packageName;
 
 export const datastore = new Datastore({ projectId });
 
