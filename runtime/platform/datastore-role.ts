@@ -1,4 +1,3 @@
-import { PublicDatastoreServer } from '../../datastore/api/public-server.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { datastoreAdminService, datastoreService } from '../../datastore/api/wire-service.ts';
 import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';
@@ -12,6 +11,7 @@ import { CallPassage } from '../api/call-passage.ts';
 import { datastoreV1Listener } from '../api/instance-datastore.ts';
 import { InstanceGateway, wireListener } from '../api/instance-gateway.ts';
 import { type ApiService, ServiceTable } from '../api/service-table.ts';
+import { TokenAccess } from '../api/token-access.ts';
 import { type QuotaGate, type UsageMeter } from '../api/usage-meter.ts';
 import { V1CallGuard } from '../api/v1-call-guard.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
@@ -23,6 +23,7 @@ import { CallMetrics } from '../observability/metrics/call-metrics.ts';
 import { metricsService } from '../observability/role-report.ts';
 import { type RoleLinks } from '../role-links.ts';
 import { type DevIndexes } from '../config.ts';
+import { startDatastorePort } from './datastore-port.ts';
 import { DevIndexFile } from './dev-index-file.ts';
 import { startMetering } from './metering.ts';
 import { startProcessMetrics } from './process-metrics.ts';
@@ -66,8 +67,12 @@ export async function startDatastore(
     const control = links.connect('control');
     const { meter, quotas } = startMetering('datastore', control, world, closing);
     const store = await openStore(settings, world);
-    const datastore = new Datastore(store, clock, timers, random, log, {
-      onWrote: chargeWrites(meter),
+    const charge = chargeWrites(meter);
+    const datastore: Datastore = new Datastore(store, clock, timers, random, log, {
+      onWrote: (appId, rows) => {
+        charge(appId, rows);
+        if (appId === SYSTEM_APP_ID) tokens.recordsChanged();
+      },
       ...(settings.ephemeral || settings.store !== undefined ? {} : { storeDirectory: settings.paths.store }),
       // Its rows of tasks and usage change all the time, and nobody asks how they were.
       keepsHistory: (appId) => !isPlatformApp(appId),
@@ -77,15 +82,13 @@ export async function startDatastore(
         onFailed();
       },
     });
+    const tokens = new TokenAccess(datastore, clock, log);
     await datastore.start();
     closing.defer(() => datastore.close());
     // Its only writer is the control role: should that be killed within a transaction, its successor must not wait for locks.
     if (datastore.settings.of(SYSTEM_APP_ID).concurrency !== 'optimistic') {
       await datastore.settings.change(SYSTEM_APP_ID, (chosen) => ({ ...chosen, concurrency: 'optimistic' }));
     }
-    const publicServer = new PublicDatastoreServer();
-    await publicServer.start({ host: settings.bind, port: settings.ports.datastore });
-    closing.defer(() => publicServer.close());
     const stored = new StoredDataMeter(() => datastore.storedBytes(), meter, clock, timers);
     stored.start();
     closing.defer(() => {
@@ -93,8 +96,9 @@ export async function startDatastore(
     });
     const calls = new CallMetrics(clock);
     const passage = new CallPassage(quotas, meter, calls);
-    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], passage, timers);
     const v1 = new DatastoreV1Service(() => datastore, new V1CallGuard(passage, quotas, meter));
+    await startDatastorePort(settings, v1, tokens, world, closing);
+    const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], passage, timers);
     const host = new RpcInstanceHost(links.connect('host'), timers);
     const gateways = [
       new InstanceGateway(host, log, {

@@ -22,6 +22,9 @@ export interface HttpFrontOptions {
   readonly surface: V1Surface;
 }
 
+/** The port opens once the datastore has started, so whoever reaches it may use it. */
+const HEALTH_PATHS = new Set(['/', '/healthz', '/readyz']);
+
 export class HttpFront {
   readonly #server: Server;
   readonly #clock: Clock;
@@ -61,7 +64,8 @@ export class HttpFront {
     });
     if (this.#isEnding) response.setHeader('connection', 'close');
     request.resume();
-    response.writeHead(request.url === '/' ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
-    response.end(request.url === '/' ? 'Ok\n' : 'Not Found\n');
+    const isHealth = HEALTH_PATHS.has(request.url ?? '');
+    response.writeHead(isHealth ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
+    response.end(isHealth ? 'Ok\n' : 'Not Found\n');
   }
 }
