@@ -58,12 +58,18 @@ export class DataDirectory {
   }
 
   /**
-   * Makes the directory where it is missing, and takes its lock. A lock left by a process that is gone is taken over, and
-   * the run directory that it left is removed. Throws DATA_DIR_HELD naming who holds it.
+   * Makes the directory where it is missing, with those of its `parts` that are wanted (default all), and takes its lock. A lock left
+   * by a process that is gone is taken over, and the run directory that it left is removed. Throws DATA_DIR_HELD naming who holds it.
    */
-  static open(root: string, clock: Clock, random: Random): DataDirectory {
+  static open(
+    root: string,
+    clock: Clock,
+    random: Random,
+    { parts }: { readonly parts?: readonly (keyof DataPaths)[] } = {},
+  ): DataDirectory {
     const paths = pathsOf(resolve(root));
-    for (const path of Object.values<string>({ ...paths })) mkdirSync(path, { recursive: true, mode: 0o700 });
+    const wanted = parts ? [paths.root, ...parts.map((part) => paths[part])] : Object.values<string>({ ...paths });
+    for (const path of wanted) mkdirSync(path, { recursive: true, mode: 0o700 });
     const record: LockRecord = {
       pid: process.pid,
       identity: processIdentity(process.pid) ?? '',

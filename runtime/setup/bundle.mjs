@@ -31,6 +31,18 @@ await build({
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
 });
 
+// The emulator apart: what it shares with the platform would come in larger pieces, and it must be there at once.
+await build({
+  ...common,
+  entryPoints: { command: 'sdk/cli/emulator-entry.ts', datastore: 'runtime/platform/datastore-emulator.ts' },
+  outdir: join(dist, 'emulator'),
+  format: 'esm',
+  splitting: true,
+  sourcemap: true,
+  external: ['level', 'classic-level'],
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+});
+
 const app = {
   ...common,
   entryPoints: ['sdk/index.ts'],

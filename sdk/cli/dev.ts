@@ -1,7 +1,7 @@
 // `appengine dev`: a platform of its own in this process, an app on it, and a new version of it with each change of its
 // directory.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
 import { type Command } from 'commander';
 import { type VersionView } from '../contract/admin/admin.ts';
 import { APP_YAML } from '../contract/app-manifest/app-yaml.ts';
@@ -12,6 +12,7 @@ import { AdminClient } from './admin-client.ts';
 import { realDirectory } from './app-directory.ts';
 import { type CommandContext, type CommandWorld, type ServedPlatform } from './command-context.ts';
 import { type DeployOutcome, runDeploy } from './deploy.ts';
+import { keepOutOfGit } from './data-ignored.ts';
 import { followLog } from './dev-log.ts';
 import { createProgress, silentProgress } from './progress.ts';
 import { readSourceTree, SourceWatch } from './source-tree.ts';
@@ -57,7 +58,7 @@ async function develop(directory: string, flags: DevFlags, world: CommandWorld):
   await readFile(join(root, APP_YAML)).catch((cause: unknown) => {
     throw new PlatformError('MANIFEST_MISSING', `looked in ${root}`, { cause });
   });
-  if (flags.dataDir === undefined && flags.ephemeral !== true) await keepOutOfGit(root);
+  if (flags.dataDir === undefined && flags.ephemeral !== true) await keepOutOfGit(dataDirectory);
 
   const over = new AbortController();
   const end = (): void => {
@@ -214,13 +215,6 @@ function dataDirectoryOf(root: string, { dataDir }: DevFlags, { workingDirectory
     );
   }
   return directory;
-}
-
-/** The data holds credentials, and lies where the app's own repository is. */
-async function keepOutOfGit(root: string): Promise<void> {
-  const directory = join(root, dirname(DATA_DIRECTORY));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx' }).catch(() => undefined);
 }
 
 function serveFlags(

@@ -7,9 +7,8 @@ import { openBrowser } from './browser.ts';
 import { type ServePlatform } from './command-context.ts';
 import { runCommandLine } from './main.ts';
 import { TerminalPasswordSource } from './password-source.ts';
-import { type OutputStream, Terminal } from './terminal.ts';
-
-const COLUMNS_DEFAULT = 80;
+import { streamOf } from './process-stream.ts';
+import { Terminal } from './terminal.ts';
 
 /** Resolves with the exit code. */
 export async function runInProcess(words: readonly string[], release: string, serve: ServePlatform): Promise<number> {
@@ -39,18 +38,6 @@ export async function runInProcess(words: readonly string[], release: string, se
   } finally {
     letGo();
   }
-}
-
-function streamOf(target: NodeJS.WriteStream & { readonly fd: number }): OutputStream {
-  return {
-    write: (text) => {
-      target.write(text);
-    },
-    isTerminal: isatty(target.fd),
-    get columns() {
-      return target.columns || COLUMNS_DEFAULT;
-    },
-  };
 }
 
 async function askLine(question: string): Promise<string> {

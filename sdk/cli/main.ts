@@ -1,5 +1,5 @@
 // The `appengine` command: reads its words, asks the admin API, prints. It starts no processes and reads no data.
-// `serve` and `doctor` are not here: bin/appengine.mjs hands these words to the runtime.
+// `serve`, `doctor` and `emulator` are not here: bin/appengine.mjs hands these words on.
 // Read next: deploy.ts, listings.ts, log-commands.ts.
 import { Command, CommanderError } from 'commander';
 import { PlatformError, toPlatformError } from '../contract/errors.ts';
@@ -158,6 +158,7 @@ function buildProgram(world: CommandWorld, release: string): Command {
   // Their words are read by the runtime; here they stand for `appengine --help`.
   for (const [name, purpose] of [
     ['serve', 'run the platform'],
+    ['emulator', "run the datastore alone, for Google's clients in development and tests"],
     ['doctor', 'say what of this machine works for it, and how to mend what does not'],
   ] as const) {
     program

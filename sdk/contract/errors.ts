@@ -198,6 +198,7 @@ export const ERRORS = {
   STORE_REFUSED: row(500, 'FAILED_PRECONDITION', 'The database server refuses access', 'Correct user, password, database or sslmode in --store or APPENGINE_STORE; the user must be able to create tables'),
   STORE_FORMAT: row(500, 'FAILED_PRECONDITION', 'The database was written by another release', 'Serve it with the release that wrote it, or name another database with --store'),
   TLS_CERTIFICATE_INVALID: row(400, 'FAILED_PRECONDITION', 'The certificate or its key cannot be used', 'Name a PEM certificate and the PEM key that belongs to it, both readable by this user'),
+  COMMAND_NOT_STARTED: row(400, 'FAILED_PRECONDITION', 'The command could not be started', 'Check its name, that it is there, and that it may be run'),
   PORT_BUSY: row(409, 'FAILED_PRECONDITION', 'The port is in use', 'Stop what holds it, or choose another with the flag that the details name'),
 } as const satisfies Record<string, ErrorRow>;
 
