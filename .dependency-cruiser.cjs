@@ -104,6 +104,7 @@ module.exports = {
     only('only-storage-imports-pg', ['^datastore/storage/'], 'node_modules/(pg|pg-[a-z-]+|@types/pg)/'),
     only('only-router-imports-http-proxy', ['^router/'], 'node_modules/(http-proxy)/'),
     only('only-gql-imports-nearley', ['^gql/'], 'node_modules/(nearley|moo)/'),
+    only('only-the-datastore-api-imports-grpc', ['^datastore/api/v1/'], 'node_modules/(@grpc|@bufbuild)/'),
     only('only-wire-imports-msgpackr', ['^sdk/contract/wire/'], 'node_modules/msgpackr/'),
     only(
       'only-web-imports-react',

@@ -5,7 +5,7 @@ import { PlatformError, type ErrorCode } from '../sdk/contract/errors.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
 import { type Clock, type Timers } from '../sdk/support/clock.ts';
 import { type Load } from './load-caps.ts';
-import { closeAfterReading, lingerOnClose } from './lingering-close.ts';
+import { closeAfterReading, lingerOnClose } from '../sdk/support/lingering-close.ts';
 
 /** A request under way, as far as its connection cares. */
 export interface ConnectionRequest {

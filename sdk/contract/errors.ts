@@ -71,6 +71,10 @@ export const ERRORS = {
   EXPORT_UNUSABLE: row(400, 'INVALID_ARGUMENT', 'The export cannot be used', 'Export again into an empty directory, or take another copy of this one'),
   IMPORT_LINE_REFUSED: row(400, 'INVALID_ARGUMENT', 'A line cannot be imported', 'Correct it, or leave such lines out with --skip-errors; the same command goes on where it stopped'),
   DS_CLOSED: row(503, 'UNAVAILABLE', 'The store is closed or stopped after a failed write', 'It is reopened by itself; try again', true),
+  V1_REQUEST_TOO_LARGE: row(413, 'RESOURCE_EXHAUSTED', 'The request is larger than the limit', 'Send less in one call'),
+  V1_MEDIA_TYPE: row(415, 'INVALID_ARGUMENT', 'This form of a request is not known', 'Send application/x-protobuf or application/json, plain or in gzip'),
+  V1_WEB_PAGE_REFUSED: row(403, 'PERMISSION_DENIED', 'What a web page may have sent is refused', 'Ask from a program, at the address that the port listens on; with a token any name of it will do'),
+  V1_SURFACE_REFUSED: row(403, 'PERMISSION_DENIED', 'This server may not be reset or stopped by a request', 'Start it with --ephemeral or --allow-reset to allow that'),
   DS_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'The datastore has too much to do', 'Try again after a pause, with fewer calls at once', true),
 
   // The public datastore API

@@ -30,6 +30,11 @@ export class V1Connection {
     this.#idleMs = options.idleMs;
   }
 
+  /** Under way. */
+  get calls(): number {
+    return this.#calls;
+  }
+
   /** Since when it has no call under way. */
   get idleSinceMs(): number | undefined {
     return this.#calls === 0 ? this.#idleSinceMs : undefined;

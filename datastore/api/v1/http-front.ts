@@ -1,19 +1,30 @@
-// HTTP/1 before the calls: Node's own server, which is handed connections. First what any client may ask, then the methods.
-// Read next: calls.ts.
+// HTTP/1 before the calls: Node's own server, which is handed connections. A request is routed, then it is decided who asks, then its body is
+// read; the answer has the form of the request.
+// Read next: http-route.ts, http-origin.ts and http-body.ts for these steps; calls.ts.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, type Socket } from 'node:net';
-import { LIMITS } from '../../../sdk/contract/limits.ts';
+import { Socket } from 'node:net';
+import { type Duplex } from 'node:stream';
+import { closeAfterReading } from '../../../sdk/support/lingering-close.ts';
+import { assertNever } from '../../../sdk/support/assert.ts';
 import { type Clock, type Timers } from '../../../sdk/support/clock.ts';
-import { type Log } from '../../../sdk/support/log.ts';
+import { PlatformError, toPlatformError } from '../../../sdk/contract/errors.ts';
+import { LIMITS } from '../../../sdk/contract/limits.ts';
 import { type V1Calls } from './calls.ts';
 import { type V1Connection } from './connection.ts';
+import { readBody } from './http-body.ts';
+import { pageSign } from './http-origin.ts';
+import { HttpReply, refusalBytes } from './http-reply.ts';
+import { routeOf, type Route } from './http-route.ts';
 import { HttpSession } from './http-session.ts';
+import { type V1Identity } from './identity.ts';
 import { type V1PortLimits } from './port-limits.ts';
+import { withProject } from './project-field.ts';
 
-/** What an emulator does besides the API. */
+/** What an emulator does besides the API. What is absent is refused with words that name the flags. */
 export interface V1Surface {
-  /** Throws PlatformError. Absent: refused with words that name the flags. */
+  /** Forgets all data. Throws PlatformError. */
   readonly reset?: () => Promise<void>;
+  /** Called once the answer has gone out. */
   readonly shutdown?: () => void;
 }
 
@@ -22,50 +33,152 @@ export interface HttpFrontOptions {
   readonly surface: V1Surface;
 }
 
-/** The port opens once the datastore has started, so whoever reaches it may use it. */
-const HEALTH_PATHS = new Set(['/', '/healthz', '/readyz']);
+type CallRoute = Extract<Route, { readonly kind: 'call' }>;
 
 export class HttpFront {
-  readonly #server: Server;
+  readonly #calls: V1Calls;
   readonly #clock: Clock;
-  readonly #sessions = new WeakMap<Socket, { readonly connection: V1Connection; readonly session: HttpSession }>();
+  readonly #timers: Timers;
+  readonly #limits: V1PortLimits;
+  readonly #surface: V1Surface;
+  readonly #server: Server;
+  readonly #sessions = new WeakMap<Socket, HttpSession>();
+  #listenHost = '';
   #isEnding = false;
 
-  constructor(_calls: V1Calls, clock: Clock, _timers: Timers, _log: Log, _options: HttpFrontOptions) {
+  constructor(calls: V1Calls, clock: Clock, timers: Timers, { limits, surface }: HttpFrontOptions) {
+    this.#calls = calls;
     this.#clock = clock;
-    this.#server = createServer(
-      { insecureHTTPParser: false, maxHeaderSize: LIMITS.requestHeaderBytesMax, keepAliveTimeout: 0, noDelay: true },
-      (request, response) => {
-        this.#serve(request, response);
-      },
-    );
+    this.#timers = timers;
+    this.#limits = limits;
+    this.#surface = surface;
+    // Times are the sessions' business: Node's own count only for servers that listen themselves.
+    const server = createServer({
+      insecureHTTPParser: false,
+      requireHostHeader: false,
+      maxHeaderSize: LIMITS.requestHeaderBytesMax,
+      keepAliveTimeout: 0,
+    });
+    server.maxHeadersCount = LIMITS.requestHeadersMax;
+    server.on('request', (request, response) => void this.#serve(request, response));
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      this.#refuseMalformed(error, socket);
+    });
+    this.#server = server;
   }
 
-  listens(_host: string, _address: AddressInfo): void {}
+  /** The host that the server listens on, as it was told. */
+  listens(host: string): void {
+    this.#listenHost = host;
+  }
 
   take(connection: V1Connection): void {
     const session = new HttpSession(connection, this.#clock.monotonicMs());
     connection.begin(session);
-    this.#sessions.set(connection.socket, { connection, session });
+    this.#sessions.set(connection.socket, session);
     this.#server.emit('connection', connection.socket);
     connection.socket.resume();
   }
 
+  /** From now on each answer is the last of its connection. */
   end(): void {
     this.#isEnding = true;
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    const known = this.#sessions.get(request.socket);
-    known?.connection.opened();
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const session = this.#sessions.get(request.socket);
+    if (!session) {
+      request.socket.destroy();
+      return;
+    }
+    const reply = new HttpReply(request, response, this.#timers);
+    session.opened();
     response.once('close', () => {
-      known?.session.answered();
-      known?.connection.answered(this.#clock.monotonicMs());
+      session.answered(this.#clock.monotonicMs());
     });
-    if (this.#isEnding) response.setHeader('connection', 'close');
-    request.resume();
-    const isHealth = HEALTH_PATHS.has(request.url ?? '');
-    response.writeHead(isHealth ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
-    response.end(isHealth ? 'Ok\n' : 'Not Found\n');
+    if (this.#isEnding) reply.isLast = true;
+    try {
+      await this.#answer(request, reply, session);
+    } catch (thrown) {
+      reply.refuse(toPlatformError(thrown));
+    }
+  }
+
+  async #answer(request: IncomingMessage, reply: HttpReply, session: HttpSession): Promise<void> {
+    const route = routeOf(request.method ?? '', request.url ?? '');
+    const { headers, socket } = request;
+    const { connection } = session;
+    if (connection.calls > this.#limits.callsPerConnectionMax) throw new PlatformError('RPC_OVERLOADED', 'too many requests are pipelined');
+    const identify = (): Promise<V1Identity> => this.#calls.identify({ authorization: headers.authorization, isLocal: connection.isLocal });
+    const sign = pageSign(headers, { listen: this.#listenHost, local: socket.localAddress ?? '' });
+    // A unix socket, which no page reaches, has no address; whoever made it says that its callers are proven.
+    if (sign !== undefined && !(await identify()).isProven) throw new PlatformError('V1_WEB_PAGE_REFUSED', sign);
+    switch (route.kind) {
+      case 'health':
+        reply.text(200, 'Ok\n');
+        return;
+      case 'not-found':
+        reply.text(404, 'Not Found\n');
+        return;
+      case 'not-allowed':
+        reply.response.setHeader('allow', route.allow);
+        throw new PlatformError('ROUTE_METHOD_NOT_ALLOWED');
+      case 'reset':
+        this.#allow('reset', await identify(), connection);
+        await this.#surface.reset?.();
+        reply.text(200, 'Reset\n');
+        return;
+      case 'shutdown':
+        this.#allow('shutdown', await identify(), connection);
+        reply.isLast = true;
+        reply.response.once('close', () => this.#surface.shutdown?.());
+        reply.text(200, 'Shutting down\n');
+        return;
+      case 'call':
+        await this.#call(route, request, reply, await identify());
+        return;
+      default:
+        assertNever(route);
+    }
+  }
+
+  /** Node's parser could not read it, and reads no more of this connection. */
+  #refuseMalformed({ code }: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!(socket instanceof Socket) || socket.destroyed) return;
+    const isTooLong = code === 'HPE_HEADER_OVERFLOW';
+    socket.write(refusalBytes(new PlatformError(isTooLong ? 'ROUTE_HEADERS_TOO_LARGE' : 'ROUTE_BAD_REQUEST')));
+    closeAfterReading(socket, this.#timers);
+  }
+
+  #allow(what: keyof V1Surface, identity: V1Identity, connection: V1Connection): void {
+    if (!connection.isLocal) throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} is answered on this machine alone`);
+    if (identity.isOperator !== true)
+      throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} is not for who may reach only some apps`);
+    if (!this.#surface[what]) throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what}`);
+  }
+
+  async #call(route: CallRoute, request: IncomingMessage, reply: HttpReply, identity: V1Identity): Promise<void> {
+    const { method, projectId, enumAsInteger } = route;
+    const isJson = reply.form === 'json';
+    if (reply.form === undefined) {
+      const shown = JSON.stringify((request.headers['content-type'] ?? '').slice(0, 100));
+      throw new PlatformError('V1_MEDIA_TYPE', `Content-Type ${shown}; want application/x-protobuf or application/json`);
+    }
+    const gone = new AbortController();
+    reply.response.once('close', () => {
+      if (!reply.response.writableFinished) gone.abort(new PlatformError('CANCELLED'));
+    });
+    const { requestBytesMax, jsonBytesMax, bodyMs } = this.#limits;
+    const body = await readBody(request, this.#calls, this.#timers, { bytesMax: isJson ? jsonBytesMax : requestBytesMax, ms: bodyMs });
+    try {
+      const json = isJson ? await import('./json-messages.ts') : undefined;
+      const message = json ? json.requestOfJson(method, body.bytes, projectId) : withProject(body.bytes, projectId);
+      if (message.length > requestBytesMax)
+        throw new PlatformError('V1_REQUEST_TOO_LARGE', `at most ${requestBytesMax} bytes as a message`);
+      const answer = await this.#calls.run(method, message, identity, { signal: gone.signal });
+      reply.message(json ? Buffer.from(json.jsonOfAnswer(method, answer, { enumAsInteger })) : answer);
+    } finally {
+      body.release();
+    }
   }
 }

@@ -21,6 +21,8 @@ export interface V1Identity {
   readonly isProven: boolean;
   /** As `V1Caller.isReadOnly`. */
   readonly isReadOnly?: boolean;
+  /** Whether it may reset and stop the server, whoever's data there is. Absent: it may not. */
+  readonly isOperator?: boolean;
 }
 
 /** Must be quick. Throws the PlatformError that the caller gets. */
@@ -46,6 +48,7 @@ const OPEN: V1Identity = {
     return projectId;
   },
   isProven: false,
+  isOperator: true,
 };
 
 /** Every app to everybody who reaches the port: for loopback, in development. A project is the app of that id. */

@@ -50,7 +50,7 @@ export class DatastoreV1Server {
     this.#timers = timers;
     this.#limits = { ...V1_PORT_LIMITS, ...options.limits };
     this.#calls = new V1Calls(service, log, { ...this.#limits, authenticate: options.authenticate });
-    this.#http = new HttpFront(this.#calls, clock, timers, log, { limits: this.#limits, surface: options.surface ?? {} });
+    this.#http = new HttpFront(this.#calls, clock, timers, { limits: this.#limits, surface: options.surface ?? {} });
   }
 
   /** Calls at work. */
@@ -82,7 +82,7 @@ export class DatastoreV1Server {
     const address = server.address();
     if (address === null || typeof address === 'string') return { port: listen.port };
     this.#isAllLocal = isLoopback(address.address);
-    this.#http.listens(listen.host, address);
+    this.#http.listens(listen.host);
     return { port: address.port };
   }
 

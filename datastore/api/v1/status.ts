@@ -1,5 +1,5 @@
 // Errors as the public API says them: a canonical code and a text. The one place that turns a PlatformError into it.
-import { type GrpcCode, type PlatformError } from '../../../sdk/contract/errors.ts';
+import { type ErrorCode, type GrpcCode, type PlatformError } from '../../../sdk/contract/errors.ts';
 import { ProtoWriter } from '../../../sdk/contract/protobuf.ts';
 
 /** Numbers of google.rpc.Code, and the HTTP status that the API gives each (reference, section 1.4). */
@@ -19,6 +19,15 @@ const CODES: Readonly<Record<GrpcCode, { readonly number: number; readonly httpS
   UNAUTHENTICATED: { number: 16, httpStatus: 401 },
 };
 
+/** What is wrong with a request as HTTP has it: their own status says more than that of their canonical code. */
+const OF_HTTP: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ROUTE_HEADERS_TOO_LARGE',
+  'ROUTE_METHOD_NOT_ALLOWED',
+  'ROUTE_REQUEST_TIMEOUT',
+  'V1_MEDIA_TYPE',
+  'V1_REQUEST_TOO_LARGE',
+]);
+
 export interface V1Status {
   readonly name: GrpcCode;
   /** Of google.rpc.Code. */
@@ -29,9 +38,14 @@ export interface V1Status {
 
 /** What a client is told. Of a failure of ours it is told no more than that. */
 export function statusOf(error: PlatformError): V1Status {
-  const { grpc, message } = error.row;
-  const { number: code, httpStatus } = CODES[grpc];
-  return { name: grpc, code, httpStatus, message: grpc === 'INTERNAL' ? message : error.message.toWellFormed() };
+  const { grpc, message, httpStatus } = error.row;
+  const { number: code, httpStatus: canonical } = CODES[grpc];
+  return {
+    name: grpc,
+    code,
+    httpStatus: OF_HTTP.has(error.code) ? httpStatus : canonical,
+    message: grpc === 'INTERNAL' ? message : error.message.toWellFormed(),
+  };
 }
 
 /** A serialized google.rpc.Status: code 1, message 2. */

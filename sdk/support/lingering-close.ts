@@ -1,5 +1,6 @@
+// Closing a connection after its last answer, when its client still sends.
 import { type Socket } from 'node:net';
-import { type Timers } from '../sdk/support/clock.ts';
+import { type Timers } from './clock.ts';
 
 /** How long a client may go on sending after its connection's last answer. */
 const LINGER_MS = 2_000;
