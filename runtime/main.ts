@@ -10,6 +10,7 @@ import { type ErrorCode, PlatformError, toPlatformError } from '../sdk/contract/
 import { systemClock, systemRandom, systemTimers } from '../sdk/support/clock.ts';
 import { CloseStack } from '../sdk/support/close-stack.ts';
 import {
+  isLoopback,
   LOG_LEVELS,
   type LogLevelChoice,
   readServeConfig,
@@ -34,6 +35,8 @@ const SETTINGS_VARIABLE = 'APPENGINE_ROLE_SETTINGS';
 const CHILD_ROLES = ['datastore', 'control', 'router'] as const;
 const DEV_LOGIN_WARNING =
   'Anybody who reaches this server signs in to its apps as anybody, without a password (--dev-login). For development alone.';
+const CLEAR_TOKENS_WARNING =
+  "Clients of the datastore's port send their tokens over the network in clear text. Give --tls-cert and --tls-key, or bind to a loopback address.";
 /** Failures that somebody has to mend: told at the first start, which they end. Later ones are tried again in any case. */
 const NO_USE_IN_TRYING: readonly ErrorCode[] = [
   'PORT_BUSY',
@@ -238,7 +241,8 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
   };
   const host = await startHost(hostSettings, links, world);
   closing.defer(() => host.close());
-  const warnings = [...host.warnings, ...(config.devLogin ? [DEV_LOGIN_WARNING] : [])];
+  const sendsClearTokens = !isLoopback(config.bind) && !config.tls;
+  const warnings = [...host.warnings, ...(config.devLogin ? [DEV_LOGIN_WARNING] : []), ...(sendsClearTokens ? [CLEAR_TOKENS_WARNING] : [])];
   for (const warning of warnings) process.stderr.write(`\n  *** ${warning}\n`);
   const settings: RoleSettings = {
     ...{

@@ -15,10 +15,13 @@ import { type Authenticate } from './identity.ts';
 import { isLoopback } from './loopback.ts';
 import { V1_PORT_LIMITS, type V1PortLimits } from './port-limits.ts';
 import { type V1Service } from './port.ts';
+import { isAdmitted, TLS_WANTED, TlsFront, type V1Certificates } from './tls-front.ts';
 
 export interface DatastoreV1Options {
   /** Who calls: `openToAll`, or what the access to this port needs. */
   readonly authenticate: Authenticate;
+  /** Present: TLS as well, and from other machines nothing else. */
+  readonly certificates?: V1Certificates;
   /** What the emulator's surface does; what is absent is refused. */
   readonly surface?: V1Surface;
   /** By default those of sdk/contract/limits.ts. */
@@ -40,6 +43,8 @@ export class DatastoreV1Server {
   readonly #http: HttpFront;
   readonly #connections = new Set<V1Connection>();
   #grpc: Promise<GrpcFront> | undefined;
+  readonly #certificates: V1Certificates | undefined;
+  #tls: TlsFront | undefined;
   #isAllLocal = true;
   #server: Server | undefined;
   #cancelSweep: Cancel | undefined;
@@ -48,6 +53,7 @@ export class DatastoreV1Server {
   constructor(service: V1Service, clock: Clock, timers: Timers, log: Log, options: DatastoreV1Options) {
     this.#clock = clock;
     this.#timers = timers;
+    this.#certificates = options.certificates;
     this.#limits = { ...V1_PORT_LIMITS, ...options.limits };
     this.#calls = new V1Calls(service, log, { ...this.#limits, authenticate: options.authenticate });
     this.#http = new HttpFront(this.#calls, clock, timers, { limits: this.#limits, surface: options.surface ?? {} });
@@ -62,8 +68,16 @@ export class DatastoreV1Server {
     return this.#connections.size;
   }
 
-  /** Listens, and returns the port (0 for a path). Throws PORT_BUSY. */
+  /** Listens, and returns the port (0 for a path). Throws PORT_BUSY, and what the certificates' load throws. */
   async start(listen: V1Listen): Promise<{ readonly port: number }> {
+    if (this.#certificates) {
+      this.#tls = await TlsFront.open(this.#certificates, (socket, connection) => {
+        // It goes on as another; the one before has no more to say.
+        this.#connections.delete(connection);
+        socket.on('error', () => undefined);
+        this.#open(socket, { isLocal: connection.isLocal, isSecure: true });
+      });
+    }
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => {
       this.#accept(socket);
     });
@@ -101,6 +115,7 @@ export class DatastoreV1Server {
     await this.#drained();
     for (const { socket } of this.#connections) socket.destroy();
     (await this.#grpc)?.close();
+    this.#tls?.close();
     this.#cancelSweep?.();
     await isStopped;
   }
@@ -123,7 +138,11 @@ export class DatastoreV1Server {
       socket.destroy();
       return;
     }
-    const isLocal = this.#isAllLocal || isLoopback(socket.remoteAddress ?? '');
+    this.#open(socket, { isLocal: this.#isAllLocal || isLoopback(socket.remoteAddress ?? ''), isSecure: false });
+  }
+
+  /** A connection that has been admitted, or what is in one of TLS. */
+  #open(socket: Socket, { isLocal, isSecure }: { readonly isLocal: boolean; readonly isSecure: boolean }): void {
     const connection = new V1Connection(socket, this.#clock.monotonicMs(), { isLocal, idleMs: this.#limits.idleMs });
     this.#connections.add(connection);
     // A server that nobody speaks to has no timer.
@@ -137,11 +156,11 @@ export class DatastoreV1Server {
       this.#cancelSweep = undefined;
       this.#onEmpty?.();
     });
-    this.#sniff(connection);
+    this.#sniff(connection, { isSecure });
   }
 
   /** Reads until the protocol is clear, then gives the bytes back to the socket, for whoever speaks it. */
-  #sniff(connection: V1Connection): void {
+  #sniff(connection: V1Connection, { isSecure }: { readonly isSecure: boolean }): void {
     const { socket } = connection;
     let bytes: Buffer = Buffer.alloc(0);
     const onEnd = (): void => {
@@ -155,7 +174,11 @@ export class DatastoreV1Server {
       socket.off('end', onEnd);
       socket.pause();
       socket.unshift(bytes);
-      if (protocol === 'http1') this.#http.take(connection);
+      if (!isSecure && !isAdmitted(protocol, { hasTls: this.#tls !== undefined, isLocal: connection.isLocal })) {
+        socket.end(protocol === 'http1' ? TLS_WANTED : '');
+        socket.destroySoon();
+      } else if (protocol === 'tls' && this.#tls && !isSecure) this.#tls.take(connection);
+      else if (protocol !== 'http2') this.#http.take(connection);
       else void this.#takeGrpc(connection);
     };
     socket.on('data', onData);
