@@ -336,6 +336,8 @@ describe('datastore', () => {
       expect(namesOf(second.answer).slice(0, 2)).toEqual(['newest', 'g24']);
       expect(second.answer.more).toBe('after-limit');
       expect(second.answer.plan).toEqual({
+        durationMs: 0,
+        indexesUsed: [{ scope: 'Includes ancestors', properties: '(date DESC, __name__ ASC)' }],
         scans: ['index Greeting(ancestor, date desc), forward: below Guestbook:"main"'],
         indexRowsRead: 10,
         entitiesRead: 10,

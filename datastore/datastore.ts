@@ -2,7 +2,7 @@
 // what they do is theirs.
 // Must not know any wire beyond the data model, nor who is calling: `scope` says whose data a call is about.
 // Read next: FORMAT.md for what is on disk, transaction/committer.ts for writes, reads.ts and query/normal-query.ts for reads.
-import { type AllocateIdsResponse, type LookupResponse } from '../sdk/contract/datastore-wire.ts';
+import { type AllocateIdsResponse } from '../sdk/contract/datastore-wire.ts';
 import { decodeKey, encodeKey } from '../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type IndexDefinition } from '../sdk/contract/index-definition.ts';
@@ -26,15 +26,8 @@ import { Exporter } from './integrity/exporter.ts';
 import { FileChecker } from './integrity/file-checker.ts';
 import { Repairer } from './integrity/repairer.ts';
 import { AutoIndexes } from './query/auto-indexes.ts';
-import {
-  type AggregationAnswer,
-  type PartitionName,
-  patienceOf,
-  type QueryAnswer,
-  type QueryOptions,
-  type ReadOptions,
-  Reads,
-} from './reads.ts';
+import { type AggregationAnswer, type LookupAnswer, type QueryAnswer } from './read-answer.ts';
+import { type PartitionName, patienceOf, type QueryOptions, type ReadOptions, Reads } from './reads.ts';
 import { SettingsCatalog } from './settings/settings-catalog.ts';
 import { type Store } from './storage/port.ts';
 import { isOfApp } from './tablet/app-bytes.ts';
@@ -46,6 +39,7 @@ import { HistoricReads } from './transaction/historic-reads.ts';
 import { IdAllocator } from './transaction/id-allocator.ts';
 import { LockTable } from './transaction/lock-table.ts';
 import { type CommitOutcome, type Mutation } from './transaction/mutation.ts';
+import { PresentReads } from './transaction/present-reads.ts';
 import { ResetGate } from './transaction/reset-gate.ts';
 import { Resetter } from './transaction/resetter.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
@@ -157,7 +151,7 @@ export class Datastore {
     });
     this.#ids = new IdAllocator(store);
     this.#locks = new LockTable(clock, timers);
-    this.#transactions = new TransactionRegistry(store, this.#locks, clock, timers, random);
+    this.#transactions = new TransactionRegistry(store, this.#versions, this.#locks, clock, timers, random);
     this.#history = new History(store, clock, options);
     this.#past = new HistoricReads(store, clock, this.#history, this.#catalog, this.#versions);
     this.#reads = new Reads({
@@ -166,6 +160,7 @@ export class Datastore {
       catalog: this.#catalog,
       autoIndexes: new AutoIndexes(this.#catalog, this.#indexWork, timers, options.recordIndexes),
       transactions: this.#transactions,
+      present: new PresentReads(store, this.#versions, this.#locks),
       past: this.#past,
       tabletServer: this.tabletServer,
       gate: this.#gate,
@@ -264,7 +259,7 @@ export class Datastore {
   }
 
   /** As Reads.lookup. */
-  lookup(scope: DatastoreScope, keys: readonly Uint8Array[], options?: ReadOptions): Promise<LookupResponse> {
+  lookup(scope: DatastoreScope, keys: readonly Uint8Array[], options?: ReadOptions): Promise<LookupAnswer> {
     return this.#reads.lookup(scope, keys, options);
   }
 

@@ -10,7 +10,7 @@ import { type Filter, type PropertyOperator, type Query } from '../sdk/contract/
 import { MemoryLog } from '../sdk/support/log.ts';
 import { SeededRandom, VirtualTime } from '../sdk/support/virtual-time.ts';
 import { Datastore, type DatastoreOptions } from './datastore.ts';
-import { type QueryAnswer } from './reads.ts';
+import { type QueryAnswer } from './read-answer.ts';
 import { MemoryStore } from './storage/memory-store.ts';
 import { type Store } from './storage/port.ts';
 

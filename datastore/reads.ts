@@ -1,34 +1,35 @@
 // Everything that reads entities for others: by key, by query, as numbers, as lists of names. Each from a transaction, from an
 // earlier time, or from a state of its own.
 // Must not write, and leaves it to query/ what a query means and reads.
-import { type LookupResponse, type QueryPlanView, type QueryResult, type StoredEntity } from '../sdk/contract/datastore-wire.ts';
-import { decodeKey, encodeKey } from '../sdk/contract/entity-proto.ts';
+import { decodeKey } from '../sdk/contract/entity-proto.ts';
 import { PlatformError } from '../sdk/contract/errors.ts';
 import { type Key } from '../sdk/contract/key.ts';
 import { LIMITS } from '../sdk/contract/limits.ts';
-import { type AggregationQuery, type MoreResults, type Query } from '../sdk/contract/query.ts';
+import { type AggregationQuery, type Query } from '../sdk/contract/query.ts';
 import { type Clock } from '../sdk/support/clock.ts';
-import { decodeEntityRow } from './codec/entity-row.ts';
+import { decodeEntityRow, type EntityRow } from './codec/entity-row.ts';
 import { checkKey, checkPartition } from './codec/key-check.ts';
-import { answeredEntity, answeredKey, type DatastoreScope, ownKey, ownQuery } from './codec/own-key.ts';
+import { type DatastoreScope, ownKey, ownQuery } from './codec/own-key.ts';
 import { entityRowKey, partitionOf, pathBytes } from './codec/row-key.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { type IndexCatalog } from './index/index-catalog.ts';
-import { type AggregateValue, aggregatedProperties, runAggregations } from './query/aggregator.ts';
+import { aggregatedProperties, runAggregations } from './query/aggregator.ts';
 import { type AutoIndexes } from './query/auto-indexes.ts';
-import { cursorBehind, cursorHeader, decodeCursor, encodeCursor } from './query/cursor.ts';
-import { runBatch, type Window } from './query/executor.ts';
-import { Meter, type Reading } from './query/hit-source.ts';
+import { cursorHeader, decodeCursor } from './query/cursor.ts';
+import { type ResultBatch, runBatch, type Window } from './query/executor.ts';
+import { Meter, NOWHERE, type Reading } from './query/hit-source.ts';
 import { KindLayout } from './query/kind-layout.ts';
 import { listKinds, listNamespaces } from './query/listing.ts';
 import { normalize } from './query/normal-query.ts';
-import { planLines } from './query/plan-text.ts';
+import { indexesUsed, planLines } from './query/plan-text.ts';
 import { type QueryPlan } from './query/plan.ts';
 import { planQuery } from './query/planner.ts';
-import { type Store, type StoreReader } from './storage/port.ts';
+import { type AggregationAnswer, batchAnswer, type LookupAnswer, LookupAnswers, type PlanView, type QueryAnswer } from './read-answer.ts';
+import { type Store, type StoreReader, type StoreSnapshot } from './storage/port.ts';
 import { type TabletServer } from './tablet/tablet-server.ts';
 import { type HistoricReads } from './transaction/historic-reads.ts';
 import { type Patience } from './transaction/lock.ts';
+import { type PresentReads } from './transaction/present-reads.ts';
 import { type ResetGate } from './transaction/reset-gate.ts';
 import { type TransactionRegistry } from './transaction/transaction-registry.ts';
 
@@ -38,27 +39,13 @@ export interface ReadOptions {
   readonly readTime?: bigint;
   /** Ends the wait for locks. */
   readonly signal?: AbortSignal;
+  /** Spares finding out which time the state is of: `readTime` of the answer is 0n then. */
+  readonly untimed?: true;
 }
 
 export interface QueryOptions extends ReadOptions {
-  /** Whether to return the plan beside the results. */
-  readonly explain?: boolean;
-}
-
-export interface QueryAnswer {
-  readonly resultKind: 'full' | 'projection' | 'key-only';
-  readonly results: readonly QueryResult[];
-  readonly skipped: number;
-  readonly endCursor: Buffer;
-  readonly more: MoreResults;
-  /** What was asked, bound. */
-  readonly query: Query;
-  readonly plan?: QueryPlanView;
-}
-
-export interface AggregationAnswer {
-  readonly values: readonly AggregateValue[];
-  readonly plan?: QueryPlanView;
+  /** Whether to return the plan beside the results; `plan-only`: the plan alone, without reading anything. */
+  readonly explain?: boolean | 'plan-only';
 }
 
 export interface PartitionName {
@@ -67,6 +54,9 @@ export interface PartitionName {
 }
 
 const LOOKUP_CHUNK_KEYS = 100;
+/** The read time of those who do not want to know. */
+const UNTIMED = 0n;
+const UNTIMED_READ: ReadOptions = { untimed: true };
 
 /** What reads are made of. */
 export interface ReadParts {
@@ -75,6 +65,7 @@ export interface ReadParts {
   readonly catalog: IndexCatalog;
   readonly autoIndexes: AutoIndexes;
   readonly transactions: TransactionRegistry;
+  readonly present: PresentReads;
   readonly past: HistoricReads;
   readonly tabletServer: TabletServer;
   readonly gate: ResetGate;
@@ -93,32 +84,43 @@ export class Reads {
   /**
    * Entities by complete Key messages, each key answered once. Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_TX_INVALID.
    */
-  async lookup(scope: DatastoreScope, keys: readonly Uint8Array[], options: ReadOptions = {}): Promise<LookupResponse> {
+  async lookup(scope: DatastoreScope, keys: readonly Uint8Array[], options: ReadOptions = {}): Promise<LookupAnswer> {
     if (keys.length > LIMITS.lookupKeysMax) {
       throw new PlatformError('DS_LIMIT', `a lookup has at most ${LIMITS.lookupKeysMax} keys, this one ${keys.length}`);
     }
     const wanted = distinctKeys(keys.map((bytes) => wantedKey(bytes, scope)));
-    return this.#reading(scope.appId, options, wanted.length > 1, async (reader) => {
-      const found: StoredEntity[] = [];
-      const missing: Uint8Array[] = [];
-      let bytes = 0;
+    const [only] = wanted;
+    const answer = only && wanted.length === 1 ? await this.#lookupOne(scope, only, options) : undefined;
+    if (answer) return answer;
+    return this.#reading(scope.appId, options, async (reader, time) => {
+      const answers = new LookupAnswers(scope);
       let at = 0;
-      while (at < wanted.length && bytes <= LIMITS.queryBatchBytesMax) {
+      while (at < wanted.length && answers.bytes <= LIMITS.queryBatchBytesMax) {
         const chunk = wanted.slice(at, at + LOOKUP_CHUNK_KEYS);
-        const [only] = chunk;
-        const rows = chunk.length === 1 && only ? [await reader.get(only.rowKey)] : await reader.getMany(chunk.map(({ rowKey }) => rowKey));
+        const [first] = chunk;
+        const rows =
+          chunk.length === 1 && first ? [await reader.get(first.rowKey)] : await reader.getMany(chunk.map(({ rowKey }) => rowKey));
         for (const [index, { rowKey, key }] of chunk.entries()) {
           this.#parts.tabletServer.map.read(rowKey, 1);
           const row = rows[index];
-          if (row) {
-            const { message, version } = decodeEntityRow(row);
-            found.push({ entity: answeredEntity(message, scope), version });
-            bytes += message.length;
-          } else missing.push(encodeKey(answeredKey(key, scope)));
+          answers.add(key, row && decodeEntityRow(row));
         }
         at += chunk.length;
       }
-      return { found, missing, deferred: wanted.slice(at).map(({ key }) => encodeKey(answeredKey(key, scope))) };
+      return answers.take(await time(), wanted.slice(at));
+    });
+  }
+
+  /** Of now, and without a snapshot: one read cannot see two states. Undefined where that does not do. */
+  async #lookupOne(scope: DatastoreScope, { key, rowKey }: WantedKey, options: ReadOptions): Promise<LookupAnswer | undefined> {
+    const { transaction, readTime, untimed } = options;
+    if (transaction || readTime !== undefined) return undefined;
+    const { store, present, tabletServer } = this.#parts;
+    return this.#admitted(scope.appId, async () => {
+      const read = untimed ? { row: await entityIn(store, rowKey), readTime: UNTIMED } : await present.get(rowKey);
+      if (!read) return undefined;
+      tabletServer.map.read(rowKey, 1);
+      return new LookupAnswers(scope).add(key, read.row).take(read.readTime);
     });
   }
 
@@ -130,26 +132,23 @@ export class Reads {
   async #runQuery(scope: DatastoreScope, asked: Query, options: QueryOptions): Promise<QueryAnswer> {
     const { appId } = scope;
     for (let closed = this.#closedFor(appId); closed; closed = this.#closedFor(appId)) await closed;
+    const startMs = this.#parts.clock.monotonicMs();
     const query = ownQuery(asked, scope);
     const plan = planQuery(normalize(query, appId), this.#indexesOf(appId, options), this.#readTimeOf(appId, options));
     const header = cursorHeader(query, appId);
     const window = windowOf(query, header);
     const meter = new Meter(LIMITS.queryBatchRowsMax);
-    return this.#reading(appId, options, true, async (reader) => {
+    const about = { resultKind: plan.query.resultKind, query: asked };
+    const explained = (): { readonly plan?: PlanView } =>
+      options.explain ? { plan: planView(plan, query, meter, this.#parts.clock.monotonicMs() - startMs) } : {};
+    if (options.explain === 'plan-only') {
+      checkReadTime(options);
+      const nothing: ResultBatch = { results: [], skipped: 0, reached: window.from ?? NOWHERE, more: 'not-finished' };
+      return { ...about, ...batchAnswer(nothing, header, scope), ...explained(), readTime: UNTIMED };
+    }
+    return this.#reading(appId, options, async (reader, time) => {
       const batch = await runBatch(plan, window, this.#readingOf(reader, meter));
-      return {
-        resultKind: plan.query.resultKind,
-        results: batch.results.map(({ entity, version, position }) => ({
-          entity: answeredEntity(entity, scope),
-          version,
-          cursor: cursorBehind(header, position),
-        })),
-        skipped: batch.skipped,
-        endCursor: encodeCursor(header, batch.reached),
-        more: batch.more,
-        query: asked,
-        ...(options.explain ? { plan: planView(plan, query, meter) } : {}),
-      };
+      return { ...about, ...batchAnswer(batch, header, scope), ...explained(), readTime: await time() };
     });
   }
 
@@ -169,13 +168,19 @@ export class Reads {
     );
     const window = windowOf(nested, cursorHeader(nested, appId));
     const meter = new Meter(Infinity);
-    const endMs = this.#parts.clock.monotonicMs() + LIMITS.aggregationMs;
-    return this.#reading(appId, options, true, async (reader) => {
+    const startMs = this.#parts.clock.monotonicMs();
+    const explained = (): { readonly plan?: PlanView } =>
+      options.explain ? { plan: planView(plan, nested, meter, this.#parts.clock.monotonicMs() - startMs) } : {};
+    if (options.explain === 'plan-only') {
+      checkReadTime(options);
+      return { values: [], ...explained(), readTime: UNTIMED };
+    }
+    return this.#reading(appId, options, async (reader, time) => {
       const values = await runAggregations(plan, query, window, this.#readingOf(reader, meter), () => {
-        if (this.#parts.clock.monotonicMs() > endMs)
+        if (this.#parts.clock.monotonicMs() > startMs + LIMITS.aggregationMs)
           throw new PlatformError('DEADLINE_EXCEEDED', `an aggregation has ${LIMITS.aggregationMs} ms`);
       });
-      return { values, ...(options.explain ? { plan: planView(plan, nested, meter) } : {}) };
+      return { values, ...explained(), readTime: await time() };
     });
   }
 
@@ -183,7 +188,7 @@ export class Reads {
   async listKinds({ appId }: DatastoreScope, { databaseId, namespace }: PartitionName): Promise<readonly string[]> {
     checkPartition(databaseId, namespace);
     const partition = partitionOf(appId, databaseId, namespace);
-    return this.#reading(appId, {}, true, async (reader) => {
+    return this.#reading(appId, UNTIMED_READ, async (reader) => {
       const meter = new Meter(Infinity);
       const kinds = await listKinds(reader, partition, LIMITS.kindsListedMax, meter);
       this.#parts.tabletServer.map.read(partition.kinds, meter.indexRows);
@@ -194,7 +199,7 @@ export class Reads {
   /** The first `namespacesListedMax` namespaces that have entities, likewise. */
   async listNamespaces({ appId }: DatastoreScope, { databaseId }: Pick<PartitionName, 'databaseId'>): Promise<readonly string[]> {
     checkPartition(databaseId, '');
-    return this.#reading(appId, {}, true, async (reader) => {
+    return this.#reading(appId, UNTIMED_READ, async (reader) => {
       const meter = new Meter(Infinity);
       const namespaces = await listNamespaces(reader, appId, databaseId, LIMITS.namespacesListedMax, meter);
       this.#parts.tabletServer.map.read(partitionOf(appId, databaseId, '').kinds, meter.indexRows);
@@ -202,29 +207,35 @@ export class Reads {
     });
   }
 
-  /** Reads from the transaction, from a snapshot of its own, or (where one read cannot see two states) from the store. */
-  async #reading<T>(
-    appId: string,
-    { transaction, readTime, ...options }: ReadOptions,
-    needsSnapshot: boolean,
-    read: (reader: StoreReader) => Promise<T>,
-  ): Promise<T> {
-    if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
+  /** Waits while the app is wiped, and has a wipe wait for the read. */
+  async #admitted<T>(appId: string, read: () => Promise<T>): Promise<T> {
     this.#parts.onCall();
     for (let closed = this.#closedFor(appId); closed; closed = this.#closedFor(appId)) await closed;
     const end = this.#parts.gate.readBegins();
     try {
-      if (transaction) return await read(this.#parts.transactions.reader(appId, transaction, patienceOf(options)));
-      if (!needsSnapshot && readTime === undefined) return await read(this.#parts.store);
-      const snapshot = readTime === undefined ? this.#parts.store.snapshot() : await this.#parts.past.open(appId, readTime);
-      try {
-        return await read(snapshot);
-      } finally {
-        await snapshot.close();
-      }
+      return await read();
     } finally {
       end();
     }
+  }
+
+  /** Reads from the transaction, or from a snapshot of its own. */
+  async #reading<T>(appId: string, options: ReadOptions, read: Read<T>): Promise<T> {
+    checkReadTime(options);
+    return this.#admitted(appId, () => this.#from(appId, options, read));
+  }
+
+  async #from<T>(appId: string, options: ReadOptions, read: Read<T>): Promise<T> {
+    const { transaction, readTime, untimed } = options;
+    if (transaction) {
+      const { transactions } = this.#parts;
+      const reader = transactions.reader(appId, transaction, patienceOf(options));
+      return read(reader, () => (untimed ? UNTIMED : transactions.snapshotTime(appId, transaction)));
+    }
+    if (readTime !== undefined) return closing(await this.#parts.past.open(appId, readTime), (snapshot) => read(snapshot, () => readTime));
+    if (untimed) return closing(this.#parts.store.snapshot(), (snapshot) => read(snapshot, () => UNTIMED));
+    const { snapshot, moment } = await this.#parts.present.open(appId);
+    return closing(snapshot, () => read(snapshot, () => moment.readTime((key) => snapshot.get(key))));
   }
 
   /** What to wait for while the app is wiped: before a plan is made, since it names indexes. */
@@ -258,6 +269,9 @@ export function patienceOf({ signal }: ReadOptions): Patience {
   return signal ? { signal } : {};
 }
 
+/** `time`, once the reader has been read, is when its state was that of now. */
+type Read<T> = (reader: StoreReader, time: () => bigint | Promise<bigint>) => Promise<T>;
+
 interface WantedKey {
   readonly key: Key;
   readonly rowKey: Buffer;
@@ -267,6 +281,11 @@ function wantedKey(bytes: Uint8Array, scope: DatastoreScope): WantedKey {
   const key = ownKey(decodeKey(bytes), scope);
   checkKey(key, 'filter');
   return { key, rowKey: entityRowKey(partitionOf(key.projectId, key.databaseId, key.namespace), pathBytes(key.path)) };
+}
+
+async function entityIn(reader: StoreReader, rowKey: Buffer): Promise<EntityRow | undefined> {
+  const row = await reader.get(rowKey);
+  return row && decodeEntityRow(row);
 }
 
 function distinctKeys(keys: readonly WantedKey[]): readonly WantedKey[] {
@@ -283,6 +302,21 @@ function windowOf(query: Query, header: Buffer): Window {
   };
 }
 
-function planView(plan: QueryPlan, { filter }: Query, meter: Meter): QueryPlanView {
-  return { scans: planLines(plan, filter), indexRowsRead: meter.indexRows, entitiesRead: meter.entities };
+function planView(plan: QueryPlan, { filter }: Query, meter: Meter, durationMs: number): PlanView {
+  return {
+    ...{ scans: planLines(plan, filter), indexRowsRead: meter.indexRows, entitiesRead: meter.entities },
+    ...{ indexesUsed: indexesUsed(plan), durationMs },
+  };
+}
+
+function checkReadTime({ transaction, readTime }: ReadOptions): void {
+  if (transaction && readTime !== undefined) throw new PlatformError('DS_INVALID', 'a read time cannot be combined with a transaction');
+}
+
+async function closing<T>(snapshot: StoreSnapshot, read: (snapshot: StoreSnapshot) => Promise<T>): Promise<T> {
+  try {
+    return await read(snapshot);
+  } finally {
+    await snapshot.close();
+  }
 }

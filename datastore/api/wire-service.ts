@@ -4,6 +4,7 @@ import {
   type BindGqlResponse,
   type CommitResponse,
   DATASTORE_SERVICE,
+  type LookupResponse,
   queryFromWire,
   queryToWire,
   type RunAggregationResponse,
@@ -16,7 +17,7 @@ import { type z } from 'zod';
 import { type BoundStatement, type GqlArgument } from '../../gql/bind.ts';
 import { type Datastore, type GqlRequest } from '../datastore.ts';
 import { type DatastoreScope } from '../codec/own-key.ts';
-import { type AggregationAnswer, type QueryAnswer } from '../reads.ts';
+import { type AggregationAnswer, type LookupAnswer, type PlanView, type QueryAnswer } from '../read-answer.ts';
 import { type CommitOutcome } from '../transaction/mutation.ts';
 import { indexMethods } from './index-methods.ts';
 import { integrityMethods } from './integrity-methods.ts';
@@ -76,15 +77,15 @@ export function datastoreAdminService(datastore: Datastore): Service {
 /** Each method as a function of whose data and what payload. */
 function calls(datastore: Datastore) {
   return {
-    lookup: (scope: DatastoreScope, { keys, ...options }: Payload<'lookup'>, { signal }: CallContext) =>
-      datastore.lookup(scope, keys, { ...options, signal }),
+    lookup: async (scope: DatastoreScope, { keys, ...options }: Payload<'lookup'>, { signal }: CallContext) =>
+      lookupResponse(await datastore.lookup(scope, keys, { ...options, signal, untimed: true })),
 
     runQuery: async (
       scope: DatastoreScope,
       { query, gql, ...rest }: Payload<'runQuery'>,
       { signal }: CallContext,
     ): Promise<RunQueryResponse> => {
-      const options = { ...rest, signal };
+      const options = { ...rest, signal, untimed: true } as const;
       if (query && !gql) return queryResponse(await datastore.runQuery(scope, queryFromWire(query), options));
       const bound = datastore.bindGql(scope, gqlRequest(onlyGql(query, gql)));
       if (bound.kind === 'query') return queryResponse(await datastore.runQuery(scope, bound.query, options));
@@ -96,7 +97,7 @@ function calls(datastore: Datastore) {
       { query, gql, ...rest }: Payload<'runAggregation'>,
       { signal }: CallContext,
     ): Promise<RunAggregationResponse> => {
-      const options = { ...rest, signal };
+      const options = { ...rest, signal, untimed: true } as const;
       if (query && !gql) {
         return aggregationResponse(await datastore.runAggregation(scope, { ...query, nested: queryFromWire(query.nested) }, options));
       }
@@ -140,8 +141,24 @@ function gqlRequest({ text, databaseId, namespace, named, positional }: GqlPaylo
   };
 }
 
-function queryResponse({ query, ...answer }: QueryAnswer): RunQueryResponse {
-  return { ...answer, query: queryToWire(query) };
+/** Of what reads answer, instances are sent what their protocol has. */
+function lookupResponse({ found, missing, deferred }: LookupAnswer): LookupResponse {
+  return { found: found.map(({ entity, version }) => ({ entity, version })), missing, deferred };
+}
+
+function queryResponse({ resultKind, results, skipped, endCursor, more, query, plan }: QueryAnswer): RunQueryResponse {
+  return {
+    resultKind,
+    results: results.map(({ entity, version, cursor }) => ({ entity, version, cursor })),
+    ...{ skipped, endCursor, more, query: queryToWire(query) },
+    ...planResponse(plan),
+  };
+}
+
+function planResponse(plan: PlanView | undefined): Pick<RunQueryResponse, 'plan'> {
+  if (!plan) return {};
+  const { scans, indexRowsRead, entitiesRead } = plan;
+  return { plan: { scans, indexRowsRead, entitiesRead } };
 }
 
 function commitResponse({ results, commitTimeMicros }: CommitOutcome): CommitResponse {
@@ -153,6 +170,6 @@ function boundResponse(bound: BoundStatement): BindGqlResponse {
   return { kind: 'aggregation', query: { ...bound.query, nested: queryToWire(bound.query.nested) } };
 }
 
-function aggregationResponse({ values, ...answer }: AggregationAnswer): RunAggregationResponse {
-  return { ...answer, values: values.map(({ alias, value }) => ({ alias, value: encodeValue(value) })) };
+function aggregationResponse({ values, plan }: AggregationAnswer): RunAggregationResponse {
+  return { values: values.map(({ alias, value }) => ({ alias, value: encodeValue(value) })), ...planResponse(plan) };
 }

@@ -24,11 +24,16 @@ export interface Window {
 
 export interface PositionedEntity extends StoredEntity {
   readonly position: Buffer;
+  /** Absent where an index alone was read, and of metadata. */
+  readonly createdMicros?: bigint;
+  readonly updatedMicros?: bigint;
 }
 
 export interface ResultBatch {
   readonly results: readonly PositionedEntity[];
   readonly skipped: number;
+  /** Right behind the last one that was skipped, if any was. */
+  readonly skippedTo?: Buffer;
   /** Where the next batch begins. */
   readonly reached: Buffer;
   readonly more: MoreResults;
@@ -55,9 +60,10 @@ async function collect(plan: QueryPlan, window: Window, scan: ResultScan, readin
   const resultsMax = Math.min(limit, LIMITS.queryBatchResultsMax);
   const results: PositionedEntity[] = [];
   let skipped = 0;
+  let skippedTo: Buffer | undefined;
   let bytes = 0;
   let reached = from;
-  const end = (more: MoreResults): ResultBatch => ({ results, skipped, reached, more });
+  const end = (more: MoreResults): ResultBatch => ({ results, skipped, ...(skippedTo ? { skippedTo } : {}), reached, more });
   for (;;) {
     const toSkip = window.offset - skipped;
     if (toSkip === 0 && results.length >= limit) return end('after-limit');
@@ -67,7 +73,7 @@ async function collect(plan: QueryPlan, window: Window, scan: ResultScan, readin
     const skip = batch.accepted.slice(0, toSkip);
     skipped += skip.length;
     const lastSkipped = skip.at(-1);
-    if (lastSkipped) reached = keyAfter(lastSkipped.position);
+    if (lastSkipped) reached = skippedTo = keyAfter(lastSkipped.position);
     const chosen = batch.accepted.slice(skip.length, skip.length + resultsMax - results.length);
     for (const result of await toResults(plan, chosen, scan)) {
       bytes += result.entity.length;
@@ -88,9 +94,13 @@ async function toResults(plan: QueryPlan, chosen: readonly Candidate[], scan: Re
   const { partition, resultKind, projection } = plan.query;
   if (resultKind === 'full') {
     const rows = await scan.load(chosen);
-    return chosen.map((candidate, at) => {
+    return chosen.map(({ position }, at) => {
       const row = rows[at];
-      return { entity: row?.message ?? NOWHERE, version: row?.version ?? 0n, position: candidate.position };
+      if (!row) return { entity: NOWHERE, version: 0n, position };
+      const { message: entity, version, createdMicros, updatedMicros } = row;
+      // What no commit has written: metadata.
+      if (version === 0n) return { entity, version, position };
+      return { entity, version, createdMicros, updatedMicros, position };
     });
   }
   return chosen.map((candidate) => {

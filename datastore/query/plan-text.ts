@@ -19,6 +19,28 @@ export function planLines(plan: QueryPlan, filter: Filter | undefined): readonly
   return plan.branches.flatMap((branch, at) => writer.branch(branch, plan.branches.length > 1 ? `branch ${at + 1}: ` : ''));
 }
 
+/** An index that a query reads, in the words of the public API's query plans. */
+export interface UsedIndex {
+  readonly scope: 'Collection group' | 'Includes ancestors';
+  /** `(date DESC, __name__ ASC)`: the key is called `__name__` there. */
+  readonly properties: string;
+}
+
+/** Each index once, in the order of the scans. */
+export function indexesUsed({ branches }: QueryPlan): readonly UsedIndex[] {
+  const used = branches.flatMap(({ scans, disjunct }) => scans.map((scan) => usedIndex(scan, disjunct.ancestor !== undefined)));
+  return [...new Map(used.map((one) => [`${one.scope} ${one.properties}`, one])).values()];
+}
+
+function usedIndex({ indexed, bounds, belowAncestor }: ScanPlan, hasAncestor: boolean): UsedIndex {
+  const columns = [...indexed, { property: KEY, direction: 'asc' }].map(
+    ({ property, direction }) => `${property === KEY ? '__name__' : property} ${direction.toUpperCase()}`,
+  );
+  // Rows in key order lie below the ancestor by themselves.
+  const isWithin = belowAncestor || (bounds === 'keys' && hasAncestor);
+  return { scope: isWithin ? 'Includes ancestors' : 'Collection group', properties: `(${columns.join(', ')})` };
+}
+
 class PlanWriter {
   readonly #plan: QueryPlan;
   readonly #times: ReadonlySet<bigint>;

@@ -24,6 +24,8 @@ export interface ScanPlan {
   readonly hasFlags: boolean;
   /** For people: the index and how it is read. */
   readonly label: string;
+  /** What the rows are ordered by before their keys, as the scan reads them; a property index read in runs is a descending one. */
+  readonly indexed: readonly Order[];
   /** Values that all rows of the scan have, by property. */
   readonly fixes: readonly (readonly [property: string, value: Buffer])[];
   /** What the range bounds: a column, or the keys. */

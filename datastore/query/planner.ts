@@ -41,7 +41,7 @@ export function planQuery(query: NormalQuery, indexes: readonly CompositeIndex[]
   throw new NeedIndexError(wanted.map((disjunct) => idealIndex(query, disjunct, layout)));
 }
 
-const KEYS = { fixes: [], bounds: 'keys', belowAncestor: false } as const;
+const KEYS = { indexed: [], fixes: [], bounds: 'keys', belowAncestor: false } as const;
 
 function metadataPlan(query: NormalQuery, kind: MetadataKind): QueryPlan {
   const prefix = metadataPrefix(kind, query.partition);
@@ -151,22 +151,23 @@ function keyScans(query: NormalQuery, disjunct: Disjunct, indexes: readonly Comp
   const { partition, entityKind, keyDirection } = query;
   const kind = keyDirection === 'asc' ? 'forward' : 'backward';
   const range = pathRange(disjunct);
-  const scan = (prefix: Buffer, name: string, hasFlags: boolean, fixes: ScanPlan['fixes'] = []): ScanPlan => ({
+  const scan = (prefix: Buffer, name: string, hasFlags: boolean, of: Pick<ScanPlan, 'indexed' | 'fixes'> = KEYS): ScanPlan => ({
     ...KEYS,
-    ...{ kind, prefix, range, hasFlags, label: `${name}, ${kind}`, fixes },
+    ...{ kind, prefix, range, hasFlags, label: `${name}, ${kind}`, indexed: of.indexed, fixes: of.fixes },
   });
   if (entityKind === undefined) return [{ ...scan(partition.entities, 'entities by key', false), kindRows: true }];
   if (disjunct.equalities.size === 0) return [{ ...scan(kindPrefix(partition, entityKind), `kind ${entityKind}`, false), kindRows: true }];
   const perfect = perfectIndex(disjunct, indexes);
   if (perfect) {
     const { prefix, fixes } = compositeScanPrefix(query, disjunct, perfect, (property) => disjunct.equalities.get(property)?.[0]);
-    return [scan(prefix, `index ${describeIndex(perfect.definition)}`, true, fixes)];
+    return [scan(prefix, `index ${describeIndex(perfect.definition)}`, true, { indexed: ordersOf(perfect.definition), fixes })];
   }
   return [...disjunct.equalities].flatMap(([property, values]) =>
     values.map((value) =>
-      scan(Buffer.concat([propertyPrefix(partition, entityKind, property), value]), `property ${entityKind}.${property}`, true, [
-        [property, value],
-      ]),
+      scan(Buffer.concat([propertyPrefix(partition, entityKind, property), value]), `property ${entityKind}.${property}`, true, {
+        indexed: [{ property, direction: 'asc' }],
+        fixes: [[property, value]],
+      }),
     ),
   );
 }
@@ -213,6 +214,7 @@ function columnScans(
           range,
           hasFlags: true,
           label: `property ${entityKind}.${first.property}, ${kind}`,
+          indexed: [{ property: first.property, direction: kind === 'runs' ? 'desc' : 'asc' }],
           fixes: [],
           bounds: 'column',
           belowAncestor: false,
@@ -261,7 +263,7 @@ function compositeScans(
     const belowAncestor = best.definition.ancestor;
     if (belowAncestor) needsAncestor = false;
     const label = `index ${describeIndex(best.definition)}, ${kind}`;
-    scans.push({ kind, prefix, range, hasFlags: true, label, fixes, bounds: 'column', belowAncestor });
+    scans.push({ kind, prefix, range, hasFlags: true, label, indexed: ordersOf(best.definition), fixes, bounds: 'column', belowAncestor });
   }
   return scans;
 }

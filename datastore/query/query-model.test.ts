@@ -7,7 +7,7 @@ import { PlatformError } from '../../sdk/contract/errors.ts';
 import { decodeEntity } from '../../sdk/contract/entity-proto.ts';
 import { type Filter, type Order, type PropertyFilter, type PropertyOperator, type Query } from '../../sdk/contract/query.ts';
 import { type Datastore } from '../datastore.ts';
-import { type QueryAnswer } from '../reads.ts';
+import { type QueryAnswer } from '../read-answer.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
 import { pathBytes } from '../codec/row-key.ts';
 import { complement, writeValue } from '../codec/value-code.ts';

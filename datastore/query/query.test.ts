@@ -3,7 +3,7 @@ import { decodeEntity } from '../../sdk/contract/entity-proto.ts';
 import { type Value } from '../../sdk/contract/entity.ts';
 import { type AggregationQuery, type Order, type Query } from '../../sdk/contract/query.ts';
 import { type Datastore } from '../datastore.ts';
-import { type QueryAnswer } from '../reads.ts';
+import { type QueryAnswer } from '../read-answer.ts';
 import { and, APP, definitionsIn, key, namesOf, openDatastore, type Plain, query, value, where, withIndexes, write } from '../fixture.ts';
 
 const code = (name: string): unknown => expect.objectContaining({ code: name });

@@ -28,6 +28,7 @@ interface Submission {
   readonly reads: ReadSet;
   readonly writes: readonly Write[];
   readonly bytes: number;
+  readonly onWriting: ((batch: number) => void) | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -49,6 +50,7 @@ export class GroupCommit {
   /** Open transactions, oldest first; ended ones leave when they reach the front. */
   #starts: Start[] = [];
   #submitted = 0;
+  #batches = 0;
   /** Members of the window that was written last, while the queue has not run empty. */
   #lastWindow = 0;
   #durable = 0;
@@ -86,14 +88,14 @@ export class GroupCommit {
     if (ended > 0) this.#starts.splice(0, ended);
   }
 
-  /** Resolves when durable. Throws DS_TX_CONFLICT, DS_OVERLOADED or DS_CLOSED. */
-  submit(start: Start, reads: ReadSet, writes: readonly Write[], bytes: number): Promise<void> {
+  /** Resolves when durable. `onWriting` is told the number of its batch before that is written. Throws DS_TX_CONFLICT, DS_OVERLOADED or DS_CLOSED. */
+  submit(start: Start, reads: ReadSet, writes: readonly Write[], bytes: number, onWriting?: (batch: number) => void): Promise<void> {
     if (this.#state !== 'open' || start.ended) return Promise.reject(this.#refusal());
     if (this.#queue.length >= LIMITS.storeCommitsQueuedMax) {
       return Promise.reject(new PlatformError('DS_OVERLOADED', `${this.#queue.length} commits wait`));
     }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ startSequence: start.sequence, reads, writes, bytes, resolve, reject });
+      this.#queue.push({ startSequence: start.sequence, reads, writes, bytes, onWriting, resolve, reject });
       this.#pumping ??= turnOver().then(() => this.#pump());
     });
   }
@@ -134,6 +136,7 @@ export class GroupCommit {
     const window: Submission[] = [];
     let bytes = 0;
     let taken = 0;
+    this.#batches++;
     const membersMax = Math.max(WHOLE_WINDOW_MAX, Math.ceil((this.#queue.length + this.#lastWindow) / 2));
     for (const submission of this.#queue) {
       if (taken > 0 && (taken >= membersMax || bytes + submission.bytes > LIMITS.storeBatchBytesMax)) break;
@@ -148,6 +151,7 @@ export class GroupCommit {
         submission.writes.map((write) => write.key),
       );
       bytes += submission.bytes;
+      submission.onWriting?.(this.#batches);
       window.push(submission);
     }
     this.#queue = this.#queue.slice(taken);

@@ -45,6 +45,11 @@ export class OptimisticTransaction implements StoreTransaction {
     return this.#reads.watch(this.#snapshot.scan(range, options), range, options);
   }
 
+  peek(key: Buffer): Promise<Buffer | undefined> {
+    this.#assertOpen();
+    return this.#snapshot.get(key);
+  }
+
   put(key: Buffer, value: Buffer): void {
     this.#write(key, value);
   }
@@ -53,13 +58,13 @@ export class OptimisticTransaction implements StoreTransaction {
     this.#write(key, undefined);
   }
 
-  async commit(): Promise<void> {
+  async commit(onWriting?: (batch: number) => void): Promise<void> {
     this.#assertOpen();
     this.#state = 'committing';
     try {
       // Serialisable without a check: it reads one state and changes nothing.
       if (this.#writes.length === 0) return;
-      await this.#commits.submit(this.#start, this.#reads, this.#writes, this.#bytes);
+      await this.#commits.submit(this.#start, this.#reads, this.#writes, this.#bytes, onWriting);
     } finally {
       this.#end();
     }

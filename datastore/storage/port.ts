@@ -61,6 +61,8 @@ export interface StoreSnapshot extends StoreReader {
 export interface StoreTransaction extends StoreReader {
   /** As StoreSnapshot.pinned. Resolves at once when reads see the latest state. */
   pinned(): Promise<void>;
+  /** As `get`, of the state that reads see, without that the commit depends on it. */
+  peek(key: Buffer): Promise<Buffer | undefined>;
   /** Buffers a write; the last write of a key wins. The caller must not change `key` or `value` afterwards. */
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
@@ -68,8 +70,10 @@ export interface StoreTransaction extends StoreReader {
    * Applies all writes or none, and resolves when they are durable. Transactions take effect in the order of their
    * `commit` calls. Ends the transaction either way. Throws DS_TX_CONFLICT, DS_LIMIT, DS_OVERLOADED, or DS_CLOSED: after
    * a failed write the store takes no more writes until it is started again, and the outcome of that one is unknown.
+   * `onWriting` is called when the writes are about to be written, with a number that others have whose writes appear at the same
+   * moment: until then no reader sees them.
    */
-  commit(): Promise<void>;
+  commit(onWriting?: (batch: number) => void): Promise<void>;
   /** Gives up what is not committed, twice without harm. */
   close(): Promise<void>;
 }

@@ -181,7 +181,7 @@ export class Committer {
   async #submit(transaction: StoreTransaction, appId: string, version: bigint, changes: readonly RowChange[]): Promise<void> {
     const end = this.#underWay.begin();
     try {
-      await this.#versions.follow(version, transaction.commit());
+      await this.#versions.follow({ appId, version, changes }, (onWriting) => transaction.commit(onWriting));
       this.#onWrote(appId, changes);
     } finally {
       end();

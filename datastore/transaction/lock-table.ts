@@ -63,6 +63,11 @@ export class LockTable {
     return this.#locks.size;
   }
 
+  /** Whether somebody commits, or is about to, what is so named. */
+  isExclusive(name: string): boolean {
+    return this.#locks.get(name)?.mode === 'exclusive';
+  }
+
   /** Whether any owner has locked a range. */
   get hasRanges(): boolean {
     return !this.#ranges.isEmpty;

@@ -7,12 +7,15 @@ import { type Store, type StoreReader, type StoreTransaction } from '../storage/
 import { type LockOwner, type Patience } from './lock.ts';
 import { type LockTable } from './lock-table.ts';
 import { LockingReader } from './locking-reader.ts';
+import { type ReadMoment } from './read-moment.ts';
 
 export interface ReadWriteOptions {
   /** Whether reads take locks. */
   readonly isLocking: boolean;
   /** Told each time somebody begins to wait for what it has locked. */
   readonly onBlocking: () => void;
+  /** The moment of a state that is taken in the same turn. */
+  readonly moment: () => ReadMoment;
 }
 
 export class ReadWriteTransaction {
@@ -20,20 +23,36 @@ export class ReadWriteTransaction {
   readonly #store: Store;
   readonly #locks: LockTable;
   readonly #isLocking: boolean;
+  readonly #nextMoment: () => ReadMoment;
   #transaction: StoreTransaction;
+  #moment: ReadMoment;
   #hasRead = false;
 
-  constructor(store: Store, locks: LockTable, { isLocking, onBlocking }: ReadWriteOptions) {
+  constructor(store: Store, locks: LockTable, { isLocking, onBlocking, moment }: ReadWriteOptions) {
     this.#store = store;
     this.#locks = locks;
     this.#isLocking = isLocking;
     this.owner = locks.owner({ givesWay: false, onBlocking });
+    this.#nextMoment = moment;
     this.#transaction = store.begin();
+    this.#moment = moment();
   }
 
   /** As StoreTransaction.pinned. */
-  pinned(): Promise<void> {
-    return this.#transaction.pinned();
+  async pinned(): Promise<void> {
+    const moment = this.#moment;
+    try {
+      await this.#transaction.pinned();
+    } finally {
+      moment.fix();
+    }
+  }
+
+  /** The time of the state that its reads see, once it has read. Throws what reads throw. */
+  async readTime(): Promise<bigint> {
+    await this.pinned();
+    const transaction = this.#transaction;
+    return this.#moment.readTime((key) => transaction.peek(key));
   }
 
   /** Reads for one call. `onRefused` is told when a lock is refused, which ends the transaction. */
@@ -46,7 +65,12 @@ export class ReadWriteTransaction {
   toRead({ hasWaited = false } = {}): StoreTransaction {
     // It may have ended between the grant of the lock and now, and would then be opened once more for nobody to close.
     if (this.owner.hasEnded) throw new PlatformError('DS_TX_INVALID');
-    if (hasWaited && !this.#hasRead) this.#beginAnew('snapshot');
+    if (hasWaited && !this.#hasRead) {
+      this.#beginAnew('snapshot');
+      this.#moment = this.#nextMoment();
+      // Who reads it next learns of a failure.
+      void this.pinned().catch(() => undefined);
+    }
     this.#hasRead = true;
     return this.#transaction;
   }

@@ -10,7 +10,9 @@ import { type CompositeIndex } from '../index/composite-index.ts';
 import { type Store, type StoreReader, type StoreSnapshot } from '../storage/port.ts';
 import { type Patience } from './lock.ts';
 import { type LockTable } from './lock-table.ts';
+import { type ReadMoment } from './read-moment.ts';
 import { ReadWriteTransaction } from './read-write-transaction.ts';
+import { type VersionClock } from './version-clock.ts';
 
 const ID_BYTES = 16;
 const SWEEP_EVERY_MS = 5_000;
@@ -19,7 +21,8 @@ interface OpenTransaction {
   readonly appId: string;
   readonly body:
     | { readonly kind: 'read-write'; readonly transaction: ReadWriteTransaction }
-    | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime?: bigint };
+    | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime: bigint }
+    | { readonly kind: 'read-only'; readonly snapshot: StoreSnapshot; readonly readTime?: undefined; readonly moment: ReadMoment };
   /** What its queries can use: in an index that was built since, what it reads is not whole. */
   indexes: readonly CompositeIndex[];
   readonly startedMs: number;
@@ -41,6 +44,7 @@ export type Taken = OpenTransaction['body'];
 
 export class TransactionRegistry {
   readonly #store: Store;
+  readonly #versions: VersionClock;
   readonly #locks: LockTable;
   readonly #clock: Clock;
   readonly #timers: Timers;
@@ -50,8 +54,9 @@ export class TransactionRegistry {
   readonly #openOfApp = new Map<string, number>();
   #cancel: Cancel = () => undefined;
 
-  constructor(store: Store, locks: LockTable, clock: Clock, timers: Timers, random: Random) {
+  constructor(store: Store, versions: VersionClock, locks: LockTable, clock: Clock, timers: Timers, random: Random) {
     this.#store = store;
+    this.#versions = versions;
     this.#locks = locks;
     this.#clock = clock;
     this.#timers = timers;
@@ -86,13 +91,14 @@ export class TransactionRegistry {
     const id = this.#random.bytes(ID_BYTES);
     const nowMs = this.#clock.monotonicMs();
     const body: Taken = options.readOnly
-      ? { kind: 'read-only', ...(options.past ?? { snapshot: this.#store.snapshot() }) }
-      : { kind: 'read-write', transaction: this.#beginReadWrite(nameOf(id), options) };
+      ? { kind: 'read-only', ...(options.past ?? { snapshot: this.#store.snapshot(), moment: this.#versions.moment(appId) }) }
+      : { kind: 'read-write', transaction: this.#beginReadWrite(appId, nameOf(id), options) };
     const open: OpenTransaction = { appId, body, indexes: indexes(), startedMs: nowMs, usedMs: nowMs, isWatched: false };
     this.#open.set(nameOf(id), open);
     this.#openOfApp.set(appId, count + 1);
     try {
       await (body.kind === 'read-only' ? body.snapshot : body.transaction).pinned();
+      if (body.kind === 'read-only' && body.readTime === undefined) body.moment.fix();
       // One that was deleted before what is read was fixed may be gone there.
       const known = new Set(indexes());
       open.indexes = open.indexes.filter((index) => known.has(index));
@@ -112,6 +118,13 @@ export class TransactionRegistry {
   readTime(appId: string, id: Uint8Array): bigint | undefined {
     const { body } = this.#find(appId, id);
     return body.kind === 'read-only' ? body.readTime : undefined;
+  }
+
+  /** The time of the state that it reads, once it has read. Throws DS_TX_INVALID. */
+  async snapshotTime(appId: string, id: Uint8Array): Promise<bigint> {
+    const { body } = this.#find(appId, id);
+    if (body.kind === 'read-write') return body.transaction.readTime();
+    return body.readTime ?? body.moment.readTime((key) => body.snapshot.get(key));
   }
 
   /**
@@ -161,12 +174,13 @@ export class TransactionRegistry {
     await Promise.all([...this.#open].filter(([, { appId }]) => isOfThem(appId)).map(([name, open]) => this.#end(name, open)));
   }
 
-  #beginReadWrite(name: string, { concurrency = 'pessimistic' }: BeginOptions): ReadWriteTransaction {
+  #beginReadWrite(appId: string, name: string, { concurrency = 'pessimistic' }: BeginOptions): ReadWriteTransaction {
     return new ReadWriteTransaction(this.#store, this.#locks, {
       isLocking: concurrency === 'pessimistic',
       onBlocking: () => {
         this.#watch(name);
       },
+      moment: () => this.#versions.moment(appId),
     });
   }
 
@@ -219,6 +233,7 @@ export class TransactionRegistry {
 }
 
 async function end({ body }: OpenTransaction): Promise<void> {
+  if (body.kind === 'read-only' && body.readTime === undefined) body.moment.fix();
   await (body.kind === 'read-only' ? body.snapshot : body.transaction).close();
 }
 

@@ -10,6 +10,7 @@ import { type Clock } from '../../sdk/support/clock.ts';
 import { decodeBound, encodeBound } from '../codec/bound-row.ts';
 import { VERSION_BOUND_KEY } from '../codec/row-key.ts';
 import { type Store } from '../storage/port.ts';
+import { type CommitUnderWay, ReadMoment } from './read-moment.ts';
 
 /** How far the bound runs ahead. After a crash versions go on from it, so at most this far ahead of the clock. */
 const AHEAD_MICROS = 1_000_000n;
@@ -19,8 +20,12 @@ export class VersionClock {
   readonly #store: Store;
   readonly #clock: Clock;
   #last = 0n;
+  #given = 0;
   #bound = 0n;
-  readonly #underWay = new Map<bigint, Promise<void>>();
+  /** In the order of their versions. */
+  readonly #underWay = new Map<bigint, { readonly commit: CommitUnderWay; readonly done: Promise<void> }>();
+  /** Of snapshots whose state is not fixed yet. */
+  readonly #moments = new Map<ReadMoment, string>();
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -43,6 +48,11 @@ export class VersionClock {
     return this.#last;
   }
 
+  /** How many versions have been given out. */
+  get given(): number {
+    return this.#given;
+  }
+
   /**
    * The version of a commit. Submit that commit in the same turn: commits take effect in the order of their submission, so
    * a raised bound, submitted here, is on disk no later than the versions below it.
@@ -50,18 +60,43 @@ export class VersionClock {
   next(): bigint {
     const nowMicros = BigInt(this.#clock.nowMs()) * MICROS_PER_MS;
     this.#last = nowMicros > this.#last ? nowMicros : this.#last + 1n;
+    this.#given++;
     if (this.#last > this.#bound) this.#raiseBound().catch(() => undefined);
     return this.#last;
   }
 
-  /** Waits for the commit that was given `version`. */
-  async follow(version: bigint, commit: Promise<void>): Promise<void> {
-    this.#underWay.set(version, commit);
+  /** Has `submit` submit the commit that was given the version last, in the same turn, and waits for it. */
+  async follow(commit: CommitUnderWay, submit: (onWriting: (batch: number) => void) => Promise<void>): Promise<void> {
+    const done = submit((batch) => {
+      commit.batch = batch;
+    });
+    this.#underWay.set(commit.version, { commit, done });
+    for (const [moment, appId] of this.#moments) if (appId === commit.appId) moment.note(commit);
     try {
-      await commit;
+      await done;
     } finally {
-      this.#underWay.delete(version);
+      this.#underWay.delete(commit.version);
     }
+  }
+
+  /** The time of a state that holds all commits so far; what comes later is behind it, as long as no crash and a clock set back meet. */
+  present(): bigint {
+    const nowMicros = BigInt(this.#clock.nowMs()) * MICROS_PER_MS;
+    if (nowMicros > this.#last) this.#last = nowMicros;
+    return this.#last;
+  }
+
+  /** Of a snapshot of the app's data that is taken in this turn. Must be fixed in the end. */
+  moment(appId: string): ReadMoment {
+    const underWay: CommitUnderWay[] = [];
+    for (const { commit } of this.#underWay.values()) if (commit.appId === appId) underWay.push(commit);
+    const moment = new ReadMoment(
+      underWay,
+      () => this.present(),
+      () => this.#moments.delete(moment),
+    );
+    this.#moments.set(moment, appId);
+    return moment;
   }
 
   /** Resolves when no commit with a version up to `version` is under way; none will come any more, after a restart neither. */
@@ -69,7 +104,7 @@ export class VersionClock {
     if (version > this.#last) this.#last = version;
     if (version > this.#bound) await this.#raiseBound();
     const awaited = [...this.#underWay].filter(([one]) => one <= version);
-    await Promise.allSettled(awaited.map(([, commit]) => commit));
+    await Promise.allSettled(awaited.map(([, { done }]) => done));
   }
 
   async #raiseBound(): Promise<void> {

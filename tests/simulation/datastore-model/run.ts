@@ -2,7 +2,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { definitionsIn, APP } from '../../../datastore/fixture.ts';
 import { Datastore } from '../../../datastore/datastore.ts';
-import { type QueryAnswer, type ReadOptions } from '../../../datastore/reads.ts';
+import { type QueryAnswer } from '../../../datastore/read-answer.ts';
+import { type ReadOptions } from '../../../datastore/reads.ts';
 import { type Store } from '../../../datastore/storage/port.ts';
 import { type WireMutation } from '../../../sdk/contract/datastore-wire.ts';
 import { decodeEntity, decodeKey, encodeEntity, encodeKey } from '../../../sdk/contract/entity-proto.ts';
