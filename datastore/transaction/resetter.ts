@@ -70,7 +70,7 @@ export class Resetter {
       const { history, versions } = this.#memory;
       const version = versions.next();
       for (const appId of appIds) history.forgetApp(transaction, appId, version);
-      return { follow: (commit) => versions.follow(version, commit) };
+      return { follow: (commit) => versions.follow({ appId: '', version, changes: [] }, () => commit) };
     };
   }
 }

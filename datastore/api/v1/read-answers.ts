@@ -3,7 +3,7 @@ import { type LookupResponse, type QueryResult, type StoredEntity } from '../../
 import { encodeValue } from '../../../sdk/contract/entity-proto.ts';
 import { type ProtoWriter } from '../../../sdk/contract/protobuf.ts';
 import { type AggregationQuery, type MoreResults, type Query } from '../../../sdk/contract/query.ts';
-import { type AggregationAnswer, type QueryAnswer } from '../../reads.ts';
+import { type AggregationAnswer, type QueryAnswer } from '../../read-answer.ts';
 import { answer } from './answer.ts';
 import { writeAggregationQuery, writeQuery } from './query-writer.ts';
 
