@@ -149,7 +149,8 @@ describe('with a certificate', () => {
     opened.push(outer);
     await once(outer, 'secureConnect');
     outer.on('error', () => undefined);
-    outer.write(Buffer.from([0x16, 3, 1, 0, 4, 1, 2, 3, 4]));
+    const inner = connectTls({ socket: outer, servername: 'localhost', ca: certificate.cert });
+    await expect(once(inner, 'secureConnect')).rejects.toThrow();
     await closed(outer);
     expect(await call(secure())).toBe('hello');
   });
@@ -161,7 +162,8 @@ describe('with a certificate', () => {
     half.write(Buffer.from([0x16]));
     const whole = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: certificate.cert });
     opened.push(whole);
-    await once(whole, 'secureConnect');
+    whole.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await once(whole, 'data');
     await expect.poll(() => server.connectionsOpen).toBe(2);
     await server.close();
     expect(server.connectionsOpen).toBe(0);
