@@ -80,6 +80,7 @@ export const ERRORS = {
   // The public datastore API
   V1_UNAUTHENTICATED: row(401, 'UNAUTHENTICATED', 'The datastore wants a token', 'Make one with `appengine datastore tokens create --app ID`, and send it as `Authorization: Bearer TOKEN`'),
   V1_PROJECT_FORBIDDEN: row(403, 'PERMISSION_DENIED', 'The project is out of reach', 'Use the project that the token is bound to, or a token of the other app'),
+  V1_READ_ONLY: row(403, 'PERMISSION_DENIED', 'This token only reads', 'Use a token that was made without --read-only'),
 
   // Routing and serving
   ROUTE_UNKNOWN_HOST: row(404, 'NOT_FOUND', 'No app answers at this host name', 'Check the host name, or deploy the app'),

@@ -7,6 +7,7 @@ import { checkPartition } from '../../codec/key-check.ts';
 import { type Datastore } from '../../datastore.ts';
 import { type Call } from './call.ts';
 import { type CallGuard, type V1Caller, type V1Method, type V1Service } from './port.ts';
+import { checkReadsOnly, type Doing } from './read-only.ts';
 import { lookup, runAggregationQuery, runQuery } from './read-methods.ts';
 import {
   type Addressed,
@@ -62,7 +63,7 @@ export class DatastoreV1Service implements V1Service {
     }
   }
 
-  #run<R extends Addressed>(
+  #run<R extends Addressed & Doing>(
     method: V1Method,
     request: R,
     caller: V1Caller,
@@ -71,6 +72,7 @@ export class DatastoreV1Service implements V1Service {
     const { projectId, databaseId } = request;
     checkPartition(databaseId, '');
     const appId = caller.appOf(projectId);
+    if (caller.isReadOnly === true) checkReadsOnly(method, request);
     const guard = this.#guard;
     const call: Call = {
       datastore: this.#datastore(),
