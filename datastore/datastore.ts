@@ -81,6 +81,8 @@ export interface GqlRequest extends GqlArguments {
   readonly text: string;
   readonly databaseId: string;
   readonly namespace: string;
+  /** As of BindContext. */
+  readonly allowLiterals?: boolean;
 }
 
 export type IndexView = Omit<CompositeIndex, 'progress' | 'since'>;
@@ -287,7 +289,8 @@ export class Datastore {
   bindGql(scope: DatastoreScope, request: GqlRequest): BoundStatement {
     const { projectId = scope.appId } = scope;
     const databaseId = ownDatabase(request.databaseId, scope.databaseId);
-    return bindGql(this.#gql.parse(request.text), request, { projectId, databaseId, namespace: request.namespace });
+    const { text, namespace, allowLiterals = true } = request;
+    return bindGql(this.#gql.parse(text), request, { projectId, databaseId, namespace, allowLiterals });
   }
 
   /** Binds a GQL statement and runs it. Throws what `bindGql`, `runQuery` and `runAggregation` throw. */

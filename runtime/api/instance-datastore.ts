@@ -14,7 +14,7 @@ import { type InstanceListener, SOCKET_MODE } from './instance-gateway.ts';
 const INSTANCE_LIMITS = {
   connectionsMax: LIMITS.v1InstanceConnectionsMax,
   heldBytesMax: LIMITS.v1InstanceHeldBytesMax,
-  unreadBytesMax: LIMITS.v1InstanceUnreadBytesMax,
+  sessionBytesMax: LIMITS.v1InstanceSessionBytesMax,
 };
 
 /** Listens at `path`; until somebody connects it costs a socket. */

@@ -17,6 +17,7 @@ import { statusOf } from './status.ts';
 
 /** Client libraries refuse trailers of more than 8 KiB. */
 const MESSAGE_BYTES_MAX = 4 * 1024;
+const MEBIBYTE = 1024 * 1024;
 
 type UnaryCall = grpc.ServerUnaryCall<Buffer, Buffer>;
 
@@ -43,8 +44,7 @@ export class GrpcFront {
       'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': limits.requestBytesMax,
       'grpc.max_concurrent_streams': limits.callsPerConnectionMax,
-      // Over it, calls of a client that reads would be refused; calls.ts lets them wait.
-      'grpc-node.max_session_memory': Number.MAX_SAFE_INTEGER,
+      'grpc-node.max_session_memory': Math.ceil(limits.sessionBytesMax / MEBIBYTE),
     });
     for (const method of V1_METHODS) {
       const serve: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) => void this.#serve(method, call, answer);

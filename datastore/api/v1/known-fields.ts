@@ -59,10 +59,10 @@ function check(reader: ProtoReader, name: ShapeName, depth: number, isInArray: b
       reader.skip();
       continue;
     }
+    const nested = reader.message();
     if (expected === 'ArrayValue' && isInArray) {
       throw invalid('list_value cannot contain a Value containing another list_value.');
     }
-    const isArray = name === 'ArrayValue';
-    check(reader.message(), expected, depth + (expected === 'Entity' ? 1 : 0), isArray);
+    check(nested, expected, depth + (expected === 'Entity' ? 1 : 0), name === 'ArrayValue');
   }
 }

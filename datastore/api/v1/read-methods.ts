@@ -1,43 +1,45 @@
 // Lookup, RunQuery, RunAggregationQuery: from requests that have been read to answers.
 import { type AggregationQuery, type Query } from '../../../sdk/contract/query.ts';
 import { type ReadOptions } from '../../reads.ts';
+import { begin } from './begin.ts';
 import { type Call } from './call.ts';
 import { partitionWithin } from './partition-id.ts';
 import { aggregationAnswer, type AnswerContext, lookupAnswer, queryAnswer } from './read-answers.ts';
 import { type Consistency } from './read-options.ts';
-import { invalid, unsupported } from './request-fields.ts';
+import { invalid } from './request-fields.ts';
+import { transactionOf } from './transaction-id.ts';
 import { type LookupRequest, type QueryRequest, type RunQueryRequest } from './requests.ts';
 import { type GqlQuery } from './gql-reader.ts';
 
 export function lookup(call: Call, { keys, consistency, mask }: LookupRequest): Promise<Buffer> {
-  if (mask) throw unsupported('property_mask');
   const { datastore, scope, guard } = call;
   return reading(call, consistency, async (options, context) => {
     const response = await datastore.lookup(scope, keys, options);
     guard?.entitiesRead(scope.appId, response.found.length + response.missing.length);
-    return lookupAnswer(response, context);
+    return lookupAnswer(response, context, mask);
   });
 }
 
 export function runQuery(call: Call, request: RunQueryRequest): Promise<Buffer> {
   const { datastore, scope, guard } = call;
-  if (request.mask) throw unsupported('property_mask');
-  if (request.explain) throw unsupported('explain_options');
+  const { explain, mask } = request;
   const { query, parsed } = queryOf(call, request);
+  if (mask && query.projection) throw invalid('property_mask is not for a query with a projection');
   return reading(call, request.consistency, async (options, context) => {
-    const batch = await datastore.runQuery(scope, query, options);
+    const batch = await datastore.runQuery(scope, query, { ...options, explain });
     guard?.entitiesRead(scope.appId, batch.results.length + batch.skipped);
-    return queryAnswer(batch, context, parsed);
+    return queryAnswer(batch, context, { explain, ...(parsed && { parsed }), ...(mask && { mask }) });
   });
 }
 
 export function runAggregationQuery(call: Call, request: QueryRequest<AggregationQuery>): Promise<Buffer> {
   const { datastore, scope } = call;
-  if (request.explain) throw unsupported('explain_options');
+  const { explain } = request;
   const { query, parsed } = aggregationOf(call, request);
-  return reading(call, request.consistency, async (options, context) =>
-    aggregationAnswer(await datastore.runAggregation(scope, query, options), context, parsed),
-  );
+  return reading(call, request.consistency, async (options, context) => {
+    const result = await datastore.runAggregation(scope, query, { ...options, explain });
+    return aggregationAnswer(result, context, { explain, ...(parsed && { parsed }) });
+  });
 }
 
 /** What is asked, and again if it was a statement: its answer says what that came to. */
@@ -74,19 +76,19 @@ async function reading(
 ): Promise<Buffer> {
   switch (consistency.kind) {
     case 'newest':
-      return read({ signal }, {});
+      return read({ signal }, { isEventual: consistency.isEventual });
     case 'transaction':
-      return read({ signal, transaction: consistency.id }, {});
+      return read({ signal, transaction: transactionOf(consistency.id, scope.databaseId) }, { isEventual: false });
     case 'read-time':
-      return read({ signal, readTime: consistency.micros }, {});
+      return read({ signal, readTime: consistency.micros }, { isEventual: false });
     case 'new-transaction': {
-      const { kind, ...rest } = consistency.options;
-      const begun = await datastore.beginTransaction(scope, { readOnly: kind === 'read-only', ...rest });
+      const id = await begin(datastore, scope, consistency.options);
+      const transaction = transactionOf(id, scope.databaseId);
       try {
-        return await read({ signal, transaction: begun }, { begun });
+        return await read({ signal, transaction }, { begun: id, isEventual: false });
       } catch (error) {
         // A read may have ended it.
-        await datastore.rollback(scope, begun).catch(() => undefined);
+        await datastore.rollback(scope, transaction).catch(() => undefined);
         throw error;
       }
     }

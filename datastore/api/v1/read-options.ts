@@ -1,10 +1,11 @@
 // ReadOptions and TransactionOptions of requests.
 import { ProtoReader } from '../../../sdk/contract/protobuf.ts';
-import { another, enumValue, invalid, type Parts, unknownField, whole } from './request-fields.ts';
+import { another, enumValue, type Parts, unknownField, whole } from './request-fields.ts';
 import { readMicros } from './timestamp.ts';
 
 export type TransactionOptions =
-  | { readonly kind: 'read-write' }
+  /** `previous`: the transaction that is tried again. */
+  | { readonly kind: 'read-write'; readonly previous?: Buffer }
   /** `readTime` in microseconds: its reads see the state of then. */
   | { readonly kind: 'read-only'; readonly readTime?: bigint };
 
@@ -18,7 +19,6 @@ export type Consistency =
 const NEWEST: Consistency = { kind: 'newest', isEventual: false };
 /** READ_CONSISTENCY_UNSPECIFIED, STRONG, EVENTUAL. What is strong is also eventual. */
 const IS_EVENTUAL: Readonly<Record<number, boolean>> = { 0: false, 1: false, 2: true };
-const TRANSACTION_ID_BYTES = 16;
 
 /** Of the options that exclude one another the last counts, as protobuf has it. */
 export function readReadOptions(bytes: Buffer | undefined): Consistency {
@@ -67,8 +67,7 @@ export function readTransactionOptions(bytes: Buffer | undefined, path: string):
   }
   const message = whole(parts);
   if (chosen === 2 && message) return readReadOnly(message, `${path}.read_only`);
-  if (message) checkReadWrite(message, `${path}.read_write`);
-  return { kind: 'read-write' };
+  return message ? readReadWrite(message) : { kind: 'read-write' };
 }
 
 function readReadOnly(bytes: Buffer, path: string): TransactionOptions {
@@ -82,12 +81,12 @@ function readReadOnly(bytes: Buffer, path: string): TransactionOptions {
   return readTime ? { kind: 'read-only', readTime: readMicros(readTime, `${path}.read_time`) } : { kind: 'read-only' };
 }
 
-/** The transaction that is tried again: a hint to be patient with it, which the order of waiting for locks already is. */
-function checkReadWrite(bytes: Buffer, path: string): void {
+function readReadWrite(bytes: Buffer): TransactionOptions {
   const reader = new ProtoReader(bytes);
+  let previous: Buffer | undefined;
   while (reader.next()) {
     if (reader.field !== 1) throw unknownField('TransactionOptions.ReadWrite', reader.field);
-    const { length } = reader.bytes();
-    if (length > 0 && length !== TRANSACTION_ID_BYTES) throw invalid(`${path}.previous_transaction is no transaction of this datastore`);
+    previous = reader.bytes();
   }
+  return previous && previous.length > 0 ? { kind: 'read-write', previous } : { kind: 'read-write' };
 }

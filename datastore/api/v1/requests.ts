@@ -3,9 +3,10 @@
 // Must not decide what a request means beyond its form. Read next: v1-service.ts.
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
-import { type WireMutation as Mutation } from '../../../sdk/contract/datastore-wire.ts';
 import { ProtoReader } from '../../../sdk/contract/protobuf.ts';
 import { type AggregationQuery, type Query } from '../../../sdk/contract/query.ts';
+import { type PropertyPath } from '../../codec/property-path.ts';
+import { type Mutation } from '../../transaction/mutation.ts';
 import { type GqlQuery, readGqlQuery } from './gql-reader.ts';
 import { known } from './known-fields.ts';
 import { readPropertyMask } from './mask-reader.ts';
@@ -25,8 +26,8 @@ export interface Addressed {
 export interface LookupRequest extends Addressed {
   readonly consistency: Consistency;
   readonly keys: readonly Buffer[];
-  /** Paths of the properties to return; absent for all. */
-  readonly mask?: readonly string[];
+  /** The properties to answer; absent for all. */
+  readonly mask?: readonly PropertyPath[];
 }
 
 /** What is asked; its databases and namespaces are those of the partition, whatever the query says. */
@@ -40,7 +41,7 @@ export interface QueryRequest<Q> extends Addressed {
 }
 
 export interface RunQueryRequest extends QueryRequest<Query> {
-  readonly mask?: readonly string[];
+  readonly mask?: readonly PropertyPath[];
 }
 
 export interface CommitRequest extends Addressed {
@@ -153,6 +154,8 @@ function readQueryRequest(bytes: Buffer, numbers: QueryNumbers): QueryParts {
     else throw unknownField(numbers.message, field);
   }
   const message = whole(source);
+  if (message && message.length > LIMITS.queryBytesMax)
+    throw new PlatformError('DS_LIMIT', `a query has at most ${LIMITS.queryBytesMax} bytes`);
   return {
     ...addressed(address),
     partition: readPartitionId(whole(partition)),
@@ -264,7 +267,7 @@ function addressed({ projectId, databaseId }: Address): Addressed {
 
 function maskOf(parts: Parts): Pick<LookupRequest, 'mask'> {
   const bytes = whole(parts);
-  return bytes ? { mask: readPropertyMask(bytes, 'property_mask') } : {};
+  return bytes ? { mask: readPropertyMask(bytes) } : {};
 }
 
 function readExplainOptions(bytes: Buffer | undefined): QueryRequest<never>['explain'] {

@@ -1,6 +1,7 @@
 // Errors as the public API says them: a canonical code and a text. The one place that turns a PlatformError into it.
 import { type ErrorCode, type GrpcCode, type PlatformError } from '../../../sdk/contract/errors.ts';
 import { ProtoWriter } from '../../../sdk/contract/protobuf.ts';
+import { statusText } from './status-text.ts';
 
 /** Numbers of google.rpc.Code, and the HTTP status that the API gives each (reference, section 1.4). */
 const CODES: Readonly<Record<GrpcCode, { readonly number: number; readonly httpStatus: number }>> = {
@@ -38,13 +39,13 @@ export interface V1Status {
 
 /** What a client is told. Of a failure of ours it is told no more than that. */
 export function statusOf(error: PlatformError): V1Status {
-  const { grpc, message, httpStatus } = error.row;
+  const { grpc, httpStatus } = error.row;
   const { number: code, httpStatus: canonical } = CODES[grpc];
   return {
     name: grpc,
     code,
     httpStatus: OF_HTTP.has(error.code) ? httpStatus : canonical,
-    message: grpc === 'INTERNAL' ? message : error.message.toWellFormed(),
+    message: statusText(error).toWellFormed(),
   };
 }
 

@@ -1,6 +1,7 @@
 // The answers of the methods that do not read.
-import { type CommitResponse, type MutationResult } from '../../../sdk/contract/datastore-wire.ts';
+import { encodeValue } from '../../../sdk/contract/entity-proto.ts';
 import { type ProtoWriter } from '../../../sdk/contract/protobuf.ts';
+import { type CommitOutcome, type CommitResult } from '../../transaction/mutation.ts';
 import { answer } from './answer.ts';
 import { writeMicros } from './timestamp.ts';
 
@@ -18,14 +19,20 @@ export function keysAnswer(keys: readonly Uint8Array[]): Buffer {
 }
 
 /** The time of a commit is told when all of it was one transaction. */
-export function commitAnswer({ results, commitTimeMicros }: CommitResponse, isTransactional: boolean): Buffer {
+export function commitAnswer({ results, indexUpdates, commitTimeMicros }: CommitOutcome, isTransactional: boolean): Buffer {
   return answer((writer) => {
     for (const result of results) writer.messageField(3, () => writeResult(writer, result));
+    if (indexUpdates > 0) writer.smallField(4, indexUpdates);
     if (isTransactional) writeMicros(writer, 8, commitTimeMicros);
   });
 }
 
-function writeResult(writer: ProtoWriter, { key, version }: MutationResult): void {
+function writeResult(writer: ProtoWriter, result: CommitResult): void {
+  const { key, version, createdMicros, updatedMicros, isConflict, transformResults = [] } = result;
   if (key) writer.bytesField(3, key);
   writer.varintField(4, version);
+  if (isConflict) writer.smallField(5, 1);
+  if (updatedMicros !== undefined) writeMicros(writer, 6, updatedMicros);
+  if (createdMicros !== undefined) writeMicros(writer, 7, createdMicros);
+  for (const value of transformResults) writer.bytesField(8, encodeValue(value));
 }

@@ -1,34 +1,41 @@
 // BeginTransaction, Commit, Rollback, AllocateIds, ReserveIds: from requests that have been read to answers.
+import { begin, checkPrevious } from './begin.ts';
 import { type Call } from './call.ts';
 import { type TransactionOptions } from './read-options.ts';
 import { invalid, unsupported } from './request-fields.ts';
 import { type CommitRequest, type KeysRequest } from './requests.ts';
+import { transactionOf } from './transaction-id.ts';
 import { commitAnswer, EMPTY_ANSWER, keysAnswer, transactionAnswer } from './write-answers.ts';
 
 export async function beginTransaction({ datastore, scope }: Call, { options }: { readonly options: TransactionOptions }): Promise<Buffer> {
-  const { kind, ...rest } = options;
-  return transactionAnswer(await datastore.beginTransaction(scope, { readOnly: kind === 'read-only', ...rest }));
+  return transactionAnswer(await begin(datastore, scope, options));
 }
 
 export async function commit({ datastore, scope, signal, guard }: Call, request: CommitRequest): Promise<Buffer> {
   checkMode(request);
   const { mutations, transaction, mode } = request;
   if (guard && mutations.some(({ op }) => op !== 'delete')) guard.checkGrowth(scope.appId);
-  const response = await datastore.commit(scope, mutations, { signal, ...(transaction && { transaction }) });
-  return commitAnswer(response, mode === 'transactional');
+  const atomic = mode === 'transactional';
+  const outcome = await datastore.commit(scope, mutations, {
+    signal,
+    atomic,
+    ...(transaction && { transaction: transactionOf(transaction, scope.databaseId) }),
+  });
+  return commitAnswer(outcome, atomic);
 }
 
-function checkMode({ mode, transaction, singleUse }: CommitRequest): void {
+/** `single_use_transaction` is the commit itself, which is all there is to it. */
+function checkMode({ mode, transaction, singleUse, databaseId }: CommitRequest): void {
   if (mode === 'non-transactional') {
     if (transaction || singleUse) throw invalid('Non-transactional commit cannot specify a transaction.');
     return;
   }
   if (!transaction && !singleUse) throw invalid('Transactional commit requires a transaction.');
-  if (singleUse?.kind === 'read-only') throw invalid('single_use_transaction must be read_write');
+  if (singleUse) checkReadWrite(singleUse, databaseId);
 }
 
 export async function rollback({ datastore, scope }: Call, { transaction }: { readonly transaction: Buffer }): Promise<Buffer> {
-  await datastore.rollback(scope, transaction);
+  await datastore.rollback(scope, transactionOf(transaction, scope.databaseId));
   return EMPTY_ANSWER;
 }
 
@@ -38,4 +45,9 @@ export async function allocateIds({ datastore, scope }: Call, { keys }: KeysRequ
 
 export function reserveIds(): Promise<Buffer> {
   return Promise.reject(unsupported('ReserveIds'));
+}
+
+function checkReadWrite(options: TransactionOptions, databaseId: string): void {
+  if (options.kind === 'read-only') throw invalid('single_use_transaction must be read_write');
+  checkPrevious(options, databaseId);
 }
