@@ -62,7 +62,7 @@ export const startDatastoreEmulator: StartEmulator = async (options, warn) => {
 
 /** For `--exec`. */
 export const startCommand = (...[command, variables]: Parameters<typeof startAttachedCommand>): ReturnType<typeof startAttachedCommand> =>
-  startAttachedCommand(command, variables, { environment: process.env, isTerminal: isatty(0) });
+  startAttachedCommand(command, variables, { environment: process.env, isTerminal: isatty(0), timers: systemTimers });
 
 async function start(options: EmulatorOptions, warn: (line: string) => void, closing: CloseStack): Promise<RunningEmulator> {
   const log = new WarningLog(warn);
