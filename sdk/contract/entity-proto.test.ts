@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeEntity, decodeEntityKey, decodeKey, decodeValue, encodeEntity, encodeKey, encodeValue } from './entity-proto.ts';
+import { decodeEntity, decodeEntityKey, decodeKey, decodeSentEntity, decodeValue, encodeEntity, encodeKey, encodeValue } from './entity-proto.ts';
 import { type Entity, type Value, type ValueBody } from './entity.ts';
 import { type Key, type PathElement } from './key.ts';
 import { LIMITS } from './limits.ts';
@@ -133,4 +133,10 @@ test('entities nest as deep as the limit and no deeper', () => {
     depth === 0 ? { kind: 'null' } : { kind: 'entity', value: { properties: { a: nested(depth - 1) } } };
   expect(() => decodeValue(encodeValue(nested(LIMITS.entityDepthMax)))).not.toThrow();
   expect(() => encodeValue(nested(LIMITS.entityDepthMax + 1))).toThrow(expect.objectContaining({ code: 'DS_LIMIT' }));
+});
+
+test('digits of a timestamp beyond the microsecond are cut, and it is told that they were there', () => {
+  const finer = decodeSentEntity(Buffer.from('0a0712050a014b10011a0e0a016112095207080110959aef3a', 'hex'));
+  expect(finer).toMatchObject({ isExact: false, entity: { properties: { a: { kind: 'timestamp', micros: 1_123_456n } } } });
+  expect(decodeSentEntity(Buffer.from('0a0712050a014b10011a0e0a0161120952070801108094ef3a', 'hex')).isExact).toBe(true);
 });

@@ -12,6 +12,8 @@ const NANOS_PER_MICRO = 1_000;
 
 /** One for all messages: none is begun within another. */
 const messages = new ProtoWriter();
+/** Whether a timestamp that was read lost digits; one for all likewise. */
+let wasTimeCut = false;
 
 /** The Entity message. Throws DS_INVALID for strings that UTF-8 cannot carry, DS_LIMIT for too deep nesting. */
 export function encodeEntity(entity: Entity): Buffer {
@@ -24,6 +26,16 @@ export function decodeEntity(bytes: Uint8Array): Entity {
   const { key, properties } = readEntity(new ProtoReader(bytes), 0);
   if (!key) throw new PlatformError('DS_INVALID', 'an entity needs a key');
   return { key, properties };
+}
+
+/**
+ * Likewise of an entity that is to be stored. `isExact`: the bytes say no more than the entity does. They do where a timestamp is
+ * finer than the microseconds that are kept.
+ */
+export function decodeSentEntity(bytes: Uint8Array): { readonly entity: Entity; readonly isExact: boolean } {
+  wasTimeCut = false;
+  const entity = decodeEntity(bytes);
+  return { entity, isExact: !wasTimeCut };
 }
 
 /** Only the key of an Entity message. */
@@ -299,6 +311,7 @@ function readTimestamp(reader: ProtoReader): bigint {
     else if (reader.field === 2) nanos = reader.small();
     else reader.skip();
   }
+  if (nanos % NANOS_PER_MICRO !== 0) wasTimeCut = true;
   return seconds * MICROS_PER_SECOND + BigInt(Math.trunc(nanos / NANOS_PER_MICRO));
 }
 
