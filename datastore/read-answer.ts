@@ -3,12 +3,13 @@
 import { type QueryPlanView, type QueryResult, type StoredEntity } from '../sdk/contract/datastore-wire.ts';
 import { encodeKey } from '../sdk/contract/entity-proto.ts';
 import { type Key } from '../sdk/contract/key.ts';
+import { LIMITS } from '../sdk/contract/limits.ts';
 import { type MoreResults, type Query } from '../sdk/contract/query.ts';
 import { type EntityRow } from './codec/entity-row.ts';
 import { answeredEntity, answeredKey, type DatastoreScope } from './codec/own-key.ts';
 import { type AggregateValue } from './query/aggregator.ts';
 import { cursorBehind, encodeCursor } from './query/cursor.ts';
-import { type PositionedEntity, type ResultBatch } from './query/executor.ts';
+import { type PositionedEntity, RESULT_EXTRA_BYTES, type ResultBatch } from './query/executor.ts';
 import { type UsedIndex } from './query/plan-text.ts';
 
 /** When an entity was inserted and last written, in microseconds. */
@@ -63,22 +64,22 @@ export class LookupAnswers {
   readonly #scope: DatastoreScope;
   readonly #found: FoundEntity[] = [];
   readonly #missing: Uint8Array[] = [];
-  /** Of the entities so far. */
-  bytes = 0;
+  #bytes = 0;
 
   constructor(scope: DatastoreScope) {
     this.#scope = scope;
   }
 
-  add(key: Key, row: EntityRow | undefined): this {
-    if (!row) {
-      this.#missing.push(this.#message(key));
-      return this;
-    }
-    const { message, version, createdMicros, updatedMicros } = row;
-    this.#found.push({ entity: answeredEntity(message, this.#scope), version, createdMicros, updatedMicros });
-    this.bytes += message.length;
-    return this;
+  /** False, and nothing is added, when the answer would be too large. The first always fits. */
+  add(key: Key, row: EntityRow | undefined): boolean {
+    const message = row ? answeredEntity(row.message, this.#scope) : this.#message(key);
+    const bytes = this.#bytes + message.length + RESULT_EXTRA_BYTES;
+    if (this.#bytes > 0 && bytes > LIMITS.queryBatchBytesMax) return false;
+    this.#bytes = bytes;
+    if (row)
+      this.#found.push({ entity: message, version: row.version, createdMicros: row.createdMicros, updatedMicros: row.updatedMicros });
+    else this.#missing.push(message);
+    return true;
   }
 
   take(readTime: bigint, deferred: readonly { readonly key: Key }[] = []): LookupAnswer {

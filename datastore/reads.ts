@@ -53,7 +53,8 @@ export interface PartitionName {
   readonly namespace: string;
 }
 
-const LOOKUP_CHUNK_KEYS = 100;
+/** Rows read at once: few until it shows that they are small, since those that do not fit into the answer are read again. */
+const LOOKUP_CHUNK_KEYS = { first: 25, next: 100 };
 /** The read time of those who do not want to know. */
 const UNTIMED = 0n;
 const UNTIMED_READ: ReadOptions = { untimed: true };
@@ -95,17 +96,18 @@ export class Reads {
     return this.#reading(scope.appId, options, async (reader, time) => {
       const answers = new LookupAnswers(scope);
       let at = 0;
-      while (at < wanted.length && answers.bytes <= LIMITS.queryBatchBytesMax) {
-        const chunk = wanted.slice(at, at + LOOKUP_CHUNK_KEYS);
+      for (let isFull = false; at < wanted.length && !isFull;) {
+        const chunk = wanted.slice(at, at + (at === 0 ? LOOKUP_CHUNK_KEYS.first : LOOKUP_CHUNK_KEYS.next));
         const [first] = chunk;
         const rows =
           chunk.length === 1 && first ? [await reader.get(first.rowKey)] : await reader.getMany(chunk.map(({ rowKey }) => rowKey));
         for (const [index, { rowKey, key }] of chunk.entries()) {
           this.#parts.tabletServer.map.read(rowKey, 1);
           const row = rows[index];
-          answers.add(key, row && decodeEntityRow(row));
+          isFull = !answers.add(key, row && decodeEntityRow(row));
+          if (isFull) break;
+          at++;
         }
-        at += chunk.length;
       }
       return answers.take(await time(), wanted.slice(at));
     });
@@ -120,7 +122,9 @@ export class Reads {
       const read = untimed ? { row: await entityIn(store, rowKey), readTime: UNTIMED } : await present.get(rowKey);
       if (!read) return undefined;
       tabletServer.map.read(rowKey, 1);
-      return new LookupAnswers(scope).add(key, read.row).take(read.readTime);
+      const answers = new LookupAnswers(scope);
+      answers.add(key, read.row);
+      return answers.take(read.readTime);
     });
   }
 

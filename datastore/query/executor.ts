@@ -39,6 +39,9 @@ export interface ResultBatch {
   readonly more: MoreResults;
 }
 
+/** Of a result in an answer, at most, beside its entity and the position in its cursor: version, times, and what frames them. */
+export const RESULT_EXTRA_BYTES = 96;
+
 /** Index rows asked for at once; results of a small limit are not read ahead of. */
 const CHUNK_MAX = 512;
 
@@ -76,7 +79,7 @@ async function collect(plan: QueryPlan, window: Window, scan: ResultScan, readin
     if (lastSkipped) reached = skippedTo = keyAfter(lastSkipped.position);
     const chosen = batch.accepted.slice(skip.length, skip.length + resultsMax - results.length);
     for (const result of await toResults(plan, chosen, scan)) {
-      bytes += result.entity.length;
+      bytes += result.entity.length + result.position.length + RESULT_EXTRA_BYTES;
       if (results.length > 0 && bytes > LIMITS.queryBatchBytesMax) return end('not-finished');
       results.push(result);
       reached = keyAfter(result.position);

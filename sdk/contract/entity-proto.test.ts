@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeEntity, decodeEntityKey, decodeKey, decodeSentEntity, decodeValue, encodeEntity, encodeKey, encodeValue } from './entity-proto.ts';
+import {
+  decodeEntity,
+  decodeEntityKey,
+  decodeKey,
+  decodeSentEntity,
+  decodeValue,
+  encodeEntity,
+  encodeKey,
+  encodeValue,
+} from './entity-proto.ts';
 import { type Entity, type Value, type ValueBody } from './entity.ts';
 import { type Key, type PathElement } from './key.ts';
 import { LIMITS } from './limits.ts';

@@ -66,7 +66,7 @@ export const LIMIT_ROWS = {
   queryDisjunctionsMax: limit(30, 'App Engine: branches after expanding IN and OR'),
   queryAggregationsMax: limit(5, 'App Engine: aggregations of one query'),
   queryBatchResultsMax: limit(300, 'App Engine: results of one batch; the client asks for the next'),
-  queryBatchBytesMax: limit(4 * MiB, 'Bytes of one batch of results'),
+  queryBatchBytesMax: limit(4 * MiB - 64 * KiB, 'Bytes of the results in one answer; a client of gRPC takes messages of 4 MiB unless it is told otherwise, and Google\'s in Python is not'),
   queryBatchRowsMax: limit(20_000, 'Index rows read for one batch; a sparse join goes on in the next'),
   aggregationMs: limit(60_000, 'App Engine: one aggregation query'),
   readTimeWindowMs: limit(3_600_000, 'App Engine: reads at an earlier time go back one hour'),

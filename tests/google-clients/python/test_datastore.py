@@ -1,4 +1,8 @@
-"""google-cloud-datastore, over gRPC, or over HTTP where GOOGLE_CLOUD_DISABLE_GRPC is set."""
+"""google-cloud-datastore, over gRPC, or over HTTP where GOOGLE_CLOUD_DISABLE_GRPC is set.
+
+Over HTTP it makes exceptions from the status: Conflict where it is Aborted over gRPC, BadRequest for InvalidArgument. The
+former are the latter's base classes.
+"""
 
 import datetime
 import os
@@ -115,9 +119,9 @@ class EntitiesTest(Case):
         text = "x" * 500_000
         self.put(kind, "sample", exclude=("text",), text=text, short="x")
         self.assertEqual(self.client.get(self.client.key(kind, "sample"))["text"], text)
-        with self.assertRaisesRegex(exceptions.InvalidArgument, "longer than 1500 bytes"):
+        with self.assertRaisesRegex(exceptions.BadRequest, "longer than 1500 bytes"):
             self.put(kind, "other", text="x" * 1501)
-        with self.assertRaises(exceptions.InvalidArgument):
+        with self.assertRaises(exceptions.BadRequest):
             self.put(kind, "other", exclude=("a", "b"), a="x" * 600_000, b="x" * 600_000)
 
     def test_many_large_entities_come_in_several_answers(self):
@@ -132,7 +136,7 @@ class EntitiesTest(Case):
             for name in ("a", "b"):
                 batch.put(datastore.Entity(self.client.key(kind, name)))
         self.assertEqual(self.names(self.client.query(kind=kind).fetch()), ["a", "b"])
-        with self.assertRaisesRegex(exceptions.InvalidArgument, "reserved"):
+        with self.assertRaisesRegex(exceptions.BadRequest, "reserved"):
             self.put("__mine__", "a")
 
     def test_reads_the_past(self):
@@ -313,7 +317,7 @@ class TransactionsTest(Case):
             transaction.put(entity)
             outside = datastore.Entity(key)
             outside["balance"] = 3
-            with self.assertRaises(exceptions.Aborted):
+            with self.assertRaises(exceptions.Conflict):
                 other.put(outside)
         self.assertEqual(self.client.get(key)["balance"], 2)
 
@@ -330,7 +334,7 @@ class TransactionsTest(Case):
                         entity["balance"] += 1
                         client.put(entity)
                     return
-                except exceptions.Aborted:
+                except exceptions.Conflict:
                     continue
             failures.append("never committed")
 
