@@ -14,7 +14,7 @@ import { type InstanceListener, SOCKET_MODE } from './instance-gateway.ts';
 const INSTANCE_LIMITS = {
   connectionsMax: LIMITS.v1InstanceConnectionsMax,
   heldBytesMax: LIMITS.v1InstanceHeldBytesMax,
-  sessionBytesMax: LIMITS.v1InstanceSessionBytesMax,
+  unreadBytesMax: LIMITS.v1InstanceUnreadBytesMax,
 };
 
 /** Listens at `path`; until somebody connects it costs a socket. */

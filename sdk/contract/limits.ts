@@ -120,12 +120,13 @@ export const LIMIT_ROWS = {
   v1CallsMax: limit(1_000, 'Calls at work on one server; more is RESOURCE_EXHAUSTED'),
   v1CallsPerConnectionMax: limit(250, 'Calls under way on one HTTP/2 connection; client libraries wait, or open another'),
   v1HeldBytesMax: limit(128 * MiB, 'Requests of one server that are half received or at work; more is RESOURCE_EXHAUSTED'),
-  v1SessionBytesMax: limit(64 * MiB, 'What one HTTP/2 connection keeps for a client that does not read; then it takes no calls'),
-  v1BodyMs: limit(60_000, 'Time to send one request: as long as clients wait for an answer'),
+  v1UnreadBytesMax: limit(128 * MiB, 'Answers of one server that clients have not read; beyond, further reads wait until they have'),
+  v1AnswerBytesReserved: limit(1 * MiB, 'Room among them that a read takes while it is at work: most answers are smaller, and few can be larger'),
+  v1BodyMs: limit(60_000, 'Time to send one request, and to read its answer: as long as clients wait for one'),
   v1IdleMs: limit(600_000, 'A connection without calls is closed after this time; clients of gRPC keep theirs open, and open another when they need it'),
   v1InstanceConnectionsMax: limit(32, 'Connections of one instance to its datastore-v1.sock; when it is reached, idle ones make room'),
   v1InstanceHeldBytesMax: limit(32 * MiB, 'As v1HeldBytesMax, of one instance'),
-  v1InstanceSessionBytesMax: limit(32 * MiB, 'As v1SessionBytesMax, of one connection of an instance'),
+  v1InstanceUnreadBytesMax: limit(32 * MiB, 'As v1UnreadBytesMax, of one instance'),
   v1DrainMs: limit(5_000, 'How long calls under way may go on once the server closes'),
 
   // Router

@@ -17,7 +17,6 @@ import { statusOf } from './status.ts';
 
 /** Client libraries refuse trailers of more than 8 KiB. */
 const MESSAGE_BYTES_MAX = 4 * 1024;
-const MEBIBYTE = 1024 * 1024;
 
 type UnaryCall = grpc.ServerUnaryCall<Buffer, Buffer>;
 
@@ -44,7 +43,8 @@ export class GrpcFront {
       'grpc.enable_channelz': 0,
       'grpc.max_receive_message_length': limits.requestBytesMax,
       'grpc.max_concurrent_streams': limits.callsPerConnectionMax,
-      'grpc-node.max_session_memory': Math.ceil(limits.sessionBytesMax / MEBIBYTE),
+      // Over it, calls of a client that reads would be refused; calls.ts lets them wait.
+      'grpc-node.max_session_memory': Number.MAX_SAFE_INTEGER,
     });
     for (const method of V1_METHODS) {
       const serve: grpc.handleUnaryCall<Buffer, Buffer> = (call, answer) => void this.#serve(method, call, answer);

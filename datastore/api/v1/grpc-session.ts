@@ -23,6 +23,8 @@ export class GrpcSession implements Conversation {
   #controlFrames: FrameBudget;
   /** Those whose request has not come whole, and since when. */
   readonly #arriving = new Map<ServerHttp2Stream, number>();
+  /** Those whose answer waits to be read, and since when. */
+  readonly #answering = new Map<ServerHttp2Stream, number>();
   #streams = 0;
   #refusedCounted = 1;
   #isAsked = false;
@@ -60,9 +62,11 @@ export class GrpcSession implements Conversation {
    */
   sweep(nowMs: number): void {
     if (this.#session.destroyed) return;
-    for (const [stream, sinceMs] of this.#arriving) {
-      if (nowMs - sinceMs <= this.#limits.bodyMs) break;
-      stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
+    for (const slow of [this.#arriving, this.#answering]) {
+      for (const [stream, sinceMs] of slow) {
+        if (nowMs - sinceMs <= this.#limits.bodyMs) break;
+        stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
+      }
     }
     // Heads over the limits are refused before a stream is made of them, which nobody is told either.
     const refused = (this.#session.state.lastProcStreamID ?? 0) / 2 - this.#streams;
@@ -84,6 +88,17 @@ export class GrpcSession implements Conversation {
     this.#connection.opened();
     this.#arriving.set(stream, this.#clock.monotonicMs());
     let held = 0;
+    let unread = 0;
+    // The library writes an answer as soon as it has it, whether anybody reads or not.
+    const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean;
+    stream.write = (chunk: unknown, ...rest: readonly unknown[]): boolean => {
+      if (chunk instanceof Uint8Array) {
+        if (unread === 0) this.#answering.set(stream, this.#clock.monotonicMs());
+        unread += chunk.length;
+        this.#calls.answered(chunk.length);
+      }
+      return write(chunk, ...rest);
+    };
     stream.on('data', (chunk: Buffer) => {
       if (this.#calls.hold(chunk.length)) held += chunk.length;
       else stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -94,6 +109,8 @@ export class GrpcSession implements Conversation {
     stream.once('close', () => {
       this.#arriving.delete(stream);
       this.#calls.release(held);
+      this.#answering.delete(stream);
+      this.#calls.read(unread);
       const nowMs = this.#clock.monotonicMs();
       if (stream.rstCode !== NGHTTP2_NO_ERROR || stream.aborted) this.#count(this.#resets);
       // Clients measure a connection by pings while they receive; who calls may ping.

@@ -12,8 +12,8 @@ export interface V1PortLimits {
   readonly callsPerConnectionMax: number;
   /** Requests half received or at work, all together. */
   readonly heldBytesMax: number;
-  /** What one HTTP/2 connection keeps in memory for its client to read. */
-  readonly sessionBytesMax: number;
+  /** Answers that clients have not read, all together. */
+  readonly unreadBytesMax: number;
   readonly bodyMs: number;
   readonly idleMs: number;
   readonly drainMs: number;
@@ -26,7 +26,7 @@ export const V1_PORT_LIMITS: V1PortLimits = Object.freeze({
   callsMax: LIMITS.v1CallsMax,
   callsPerConnectionMax: LIMITS.v1CallsPerConnectionMax,
   heldBytesMax: LIMITS.v1HeldBytesMax,
-  sessionBytesMax: LIMITS.v1SessionBytesMax,
+  unreadBytesMax: LIMITS.v1UnreadBytesMax,
   bodyMs: LIMITS.v1BodyMs,
   idleMs: LIMITS.v1IdleMs,
   drainMs: LIMITS.v1DrainMs,

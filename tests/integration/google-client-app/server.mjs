@@ -120,6 +120,13 @@ const routes = {
       .slice(2)
       .map((line) => line.split(':')[0].trim())
       .filter(Boolean),
+  '/visible': ({ path }) => {
+    try {
+      return readdirSync(path);
+    } catch ({ code }) {
+      return code;
+    }
+  },
   '/sockets': () => readdirSync(process.env.APPENGINE_SOCKETS).sort(),
 };
 
