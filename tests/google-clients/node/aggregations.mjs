@@ -41,7 +41,7 @@ describe('aggregations', () => {
     };
     assert.equal(await upTo(3), '3');
     assert.equal(await upTo(300), '5');
-    await assertRefused(upTo(0), CODE.INVALID_ARGUMENT, /./);
+    await assertRefused(upTo(-1), CODE.INVALID_ARGUMENT, /./);
   });
 
   it('sums and averages numbers only', async () => {
