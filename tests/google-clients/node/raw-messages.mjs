@@ -242,7 +242,9 @@ describe('GQL', () => {
   it('runs a statement with bindings, and answers what it was read as', async () => {
     const { key } = await stored({ x: integer(5) });
     const kind = key.path[0].kind;
-    const named = await gql(`SELECT * FROM ${kind} WHERE x > @least LIMIT @most`, { namedBindings: { least: { value: integer(4) } } });
+    const named = await gql(`SELECT * FROM ${kind} WHERE x > @least LIMIT @most`, {
+      namedBindings: { least: { value: integer(4) }, most: { value: integer(1) } },
+    });
     assert.equal(named.batch.entityResults.length, 1);
     assert.equal(named.query.kind[0].name, kind);
     assert.equal(named.query.limit.value, 1);
