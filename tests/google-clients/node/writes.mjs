@@ -139,6 +139,17 @@ describe('writes', () => {
     assert.equal((await datastore.get(fresh))[0].a, 1);
   });
 
+  it('does many calls at once', async () => {
+    const kind = uniqueName('Task');
+    const keys = Array.from({ length: 200 }, (_, index) => datastore.key([kind, index + 1]));
+    await Promise.all(keys.map((key) => datastore.save({ key, data: { id: key.id } })));
+    const entities = await Promise.all(keys.map(async (key) => (await datastore.get(key))[0]));
+    assert.deepEqual(
+      entities.map((entity) => entity.id),
+      keys.map((key) => key.id),
+    );
+  });
+
   it('transforms properties where they are', { skip: major < 10 && 'this version of the client has no transforms' }, async () => {
     const key = datastore.key([uniqueName('Task'), 'sample']);
     const data = { count: 5, least: 5, most: 5, list: ['a', 'b'], touched: null };
@@ -185,6 +196,17 @@ describe('large entities', () => {
       /too big|larger|longer|exceeded/i,
     );
     assert.equal((await datastore.get(key))[0], undefined);
+  });
+
+  it('refuses a commit of more than 10 MiB, and writes none of it', async () => {
+    const kind = uniqueName('Large');
+    const entities = Array.from({ length: 11 }, (_, index) => ({
+      key: datastore.key([kind, index + 1]),
+      data: { data: bytes(1_000_000) },
+      excludeFromIndexes: ['data'],
+    }));
+    await assert.rejects(datastore.save(entities), (error) => [CODE.INVALID_ARGUMENT, CODE.RESOURCE_EXHAUSTED].includes(error.code));
+    assert.deepEqual(await found(datastore.createQuery(kind)), []);
   });
 
   it('reads many large ones with one call, and more with the next where an answer would be too large', async () => {
