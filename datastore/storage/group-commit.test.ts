@@ -81,6 +81,26 @@ describe('group commit', () => {
     await commit;
   });
 
+  it('tells each member the number of its batch before that is written, and refused ones nothing', async () => {
+    const { disk, commits } = opened();
+    const [one, two] = [commits.begin(), commits.begin()];
+    const told: string[] = [];
+    const submit = (name: string, start: typeof one, set = NO_READS): Promise<void> =>
+      commits.submit(start, set, [put(name)], 1, (batch) => told.push(`${name} ${batch} ${disk.batches.length}`));
+    const first = [submit('a', one), submit('b', one)];
+    const refused = expect(submit('c', two, reads('a'))).rejects.toMatchObject({ code: 'DS_TX_CONFLICT' });
+    expect(told).toEqual([]);
+    await turn();
+    expect(told).toEqual(['a 1 0', 'b 1 0']);
+    disk.batches[0]?.finish();
+    await Promise.all([...first, refused]);
+    const second = submit('d', commits.begin());
+    await turn();
+    expect(told).toEqual(['a 1 0', 'b 1 0', 'd 2 1']);
+    disk.batches[1]?.finish();
+    await second;
+  });
+
   it('checks members of one window against each other in order', async () => {
     const { disk, commits } = opened();
     const [one, two] = [commits.begin(), commits.begin()];

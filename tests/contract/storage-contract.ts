@@ -238,6 +238,17 @@ export function storageContract(name: string, open: () => Promise<StoreUnderTest
         expect(await textsOf(store)).toEqual(['a=blind']);
       });
 
+      it('spare what was only peeked at, which is of the same state', async () => {
+        await write(store, { a: '1' });
+        const transaction = store.begin();
+        await transaction.pinned();
+        await write(store, { a: '2' });
+        expect(String(await transaction.peek(bytes('a')))).toBe('1');
+        transaction.put(bytes('b'), bytes('1'));
+        await transaction.commit();
+        expect(await textsOf(store)).toEqual(['a=2', 'b=1']);
+      });
+
       it('spare what was written before the begin', async () => {
         await write(store, { a: '1' });
         const transaction = store.begin();
