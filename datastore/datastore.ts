@@ -81,7 +81,9 @@ export interface GqlRequest extends GqlArguments {
   readonly text: string;
   readonly databaseId: string;
   readonly namespace: string;
-  /** As of BindContext. */
+  /** `cloud`: Cloud GQL alone, as the public API has it. Default also the Python dialect. */
+  readonly dialect?: 'cloud';
+  /** Default true. False refuses values that are written into the statement. */
   readonly allowLiterals?: boolean;
 }
 
@@ -117,6 +119,7 @@ export class Datastore {
   readonly #eraser: AppEraser;
   readonly #resetter: Resetter;
   readonly #gql = new GqlCache();
+  readonly #cloudGql = new GqlCache({ dialect: 'cloud' });
   #close = new CloseStack();
   #hasFailed = false;
   /** Of clients, since the start: what the background looks at to give way. */
@@ -288,9 +291,10 @@ export class Datastore {
   /** A GQL statement as a bound query. Throws GQL_SYNTAX or GQL_BIND. */
   bindGql(scope: DatastoreScope, request: GqlRequest): BoundStatement {
     const { projectId = scope.appId } = scope;
+    const { namespace, allowLiterals = true } = request;
     const databaseId = ownDatabase(request.databaseId, scope.databaseId);
-    const { text, namespace, allowLiterals = true } = request;
-    return bindGql(this.#gql.parse(text), request, { projectId, databaseId, namespace, allowLiterals });
+    const statement = (request.dialect === 'cloud' ? this.#cloudGql : this.#gql).parse(request.text);
+    return bindGql(statement, request, { projectId, databaseId, namespace, allowLiterals });
   }
 
   /** Binds a GQL statement and runs it. Throws what `bindGql`, `runQuery` and `runAggregation` throw. */

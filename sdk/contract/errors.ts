@@ -51,7 +51,7 @@ export const ERRORS = {
   RPC_OVERLOADED: row(503, 'RESOURCE_EXHAUSTED', 'Too many calls at once on this connection', 'Make fewer calls at the same time', true),
 
   // GQL
-  GQL_SYNTAX: row(400, 'INVALID_ARGUMENT', 'The GQL statement cannot be read', 'Correct the statement at the place shown'),
+  GQL_SYNTAX: row(400, 'INVALID_ARGUMENT', 'GQL query error', 'Correct the statement at the place shown'),
   GQL_BIND: row(400, 'INVALID_ARGUMENT', 'Cannot bind GQL argument', 'Give each @name and @number that the statement uses a value of the right type'),
   GQL_TOO_LARGE: row(400, 'INVALID_ARGUMENT', 'The GQL statement is too large', 'Pass values as arguments instead of writing them into the statement'),
 

@@ -65,7 +65,7 @@ function aggregationOf(call: Call, { source, partition }: QueryRequest<Aggregati
 }
 
 function bind({ datastore, scope }: Call, gql: GqlQuery, place: ReturnType<typeof partitionWithin>): ReturnType<typeof datastore.bindGql> {
-  return datastore.bindGql(scope, { ...gql, ...place });
+  return datastore.bindGql(scope, { ...gql, ...place, dialect: 'cloud' });
 }
 
 /** Reads from the state that the request names; a transaction that it begins is rolled back if that fails. */
