@@ -41,7 +41,7 @@ import { LockTable } from './transaction/lock-table.ts';
 import { type CommitOutcome, type Mutation } from './transaction/mutation.ts';
 import { PresentReads } from './transaction/present-reads.ts';
 import { ResetGate } from './transaction/reset-gate.ts';
-import { Resetter } from './transaction/resetter.ts';
+import { type ResetOptions, Resetter } from './transaction/resetter.ts';
 import { TransactionRegistry } from './transaction/transaction-registry.ts';
 import { TtlPolicies } from './transaction/ttl-policies.ts';
 import { TtlSweeper } from './transaction/ttl-sweeper.ts';
@@ -360,9 +360,9 @@ export class Datastore {
    * transactions fail with DS_TX_INVALID. Resolves when that is durable; a crash before leaves everything or nothing. Throws
    * what a commit throws when the store fails.
    */
-  async reset(keeps: (appId: string) => boolean): Promise<void> {
+  async reset(keeps: (appId: string) => boolean, options?: ResetOptions): Promise<void> {
     try {
-      await this.#resetter.reset(keeps);
+      await this.#resetter.reset(keeps, options);
     } catch (error) {
       this.#noteFailure(error);
       throw error;

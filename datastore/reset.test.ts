@@ -249,6 +249,16 @@ describe('a reset', () => {
     await expectSound(open);
   });
 
+  it('spares the definitions of indexes and the settings if asked to, and empties those', async () => {
+    await fill(APP);
+    const { indexes, settings, ttl } = (await observe(APP)) as Record<string, unknown>;
+    await datastore.reset(keepsNone, { sparesDefinitions: true });
+    expect(await observe(APP)).toEqual({ ...((await observeFresh()) as object), indexes, settings, ttl, composite: 'ok' });
+    await datastore.commit(APP, [write('upsert', key('K', 'new'), { a: 1n, b: 2n })]);
+    expect(namesOf(await datastore.runQuery(APP, composite))).toEqual(['new']);
+    await expectSound(open);
+  });
+
   it('lets no expired entity of before keep those of afterwards from being deleted', async () => {
     const hour = 3_600_000;
     const until = (ms: number): Date => new Date(open.time.nowMs() + ms);
@@ -410,13 +420,15 @@ describe('a reset of many rows', () => {
     await expectSound(open);
   });
 
-  it('is finished by the next start after a crash halfway', async () => {
+  it.each([false, true])('is finished by the next start after a crash halfway (definitions spared: %s)', async (sparesDefinitions) => {
+    const { indexes, settings, ttl } = (await observe(APP)) as Record<string, unknown>;
     const before = await observe(KEPT);
     let resetting: Promise<unknown> | undefined;
     const held = await store.held(3, () => {
-      resetting = codeOf(datastore.reset(keepsOne));
+      resetting = codeOf(datastore.reset(keepsOne, { sparesDefinitions }));
     });
     const rows = await rowsOf(store);
+    expect((await datastore.checker.step({})).findings.filter(({ problem }) => problem === 'unreadable')).toEqual([]);
     expect(rows.filter(({ key: row }) => row.toString('latin1').startsWith('S\x06'))).toHaveLength(1);
     held.fail();
     await resetting;
@@ -429,7 +441,8 @@ describe('a reset of many rows', () => {
     await copy.close();
     const again = await openDatastore({ store: copy });
     await again.datastore.tabletServer.maintain();
-    expect(await observe(APP, again.datastore)).toEqual(await observeFresh());
+    const fresh = (await observeFresh()) as object;
+    expect(await observe(APP, again.datastore)).toEqual(sparesDefinitions ? { ...fresh, indexes, settings, ttl, composite: 'ok' } : fresh);
     expect(await observe(KEPT, again.datastore)).toEqual(before);
     await expectSound(again);
     expect((await rowsOf(copy)).filter(({ key: row }) => row.toString('latin1').startsWith('S\x06'))).toEqual([]);

@@ -16,6 +16,7 @@ test('defaults are the documented ones', () => {
     singleProcess: false,
     fetchAllow: [],
     ephemeral: false,
+    allowsReset: false,
     mail: { domain: 'localhost', senders: [] },
     sandbox: 'auto',
     logLevel: 'warn',
@@ -150,6 +151,15 @@ test('a store and --ephemeral contradict each other', () => {
   const store = 'postgres://u:S3cret@db/appengine';
   expect(() => readServeConfig({ store, ephemeral: true }, {})).toThrow(/--ephemeral keeps nothing, and --store/);
   expect(() => readServeConfig({ ephemeral: true }, { APPENGINE_STORE: store })).toThrow(/APPENGINE_STORE names a database/);
+});
+
+test('a reset is allowed by --allow-reset and --ephemeral, where everybody who reaches the port may do everything anyway', () => {
+  const allows = (flags: object, variables = {}): boolean => readServeConfig(flags, variables).allowsReset;
+  expect([allows({}), allows({ allowReset: true }), allows({ ephemeral: true })]).toEqual([false, true, true]);
+  expect([allows({ ephemeral: true, datastoreAuth: true }), allows({ ephemeral: true, bind: '0.0.0.0' })]).toEqual([false, false]);
+  for (const flags of [{ datastoreAuth: true }, { bind: '0.0.0.0' }]) {
+    expect(() => readServeConfig({ ...flags, allowReset: true }, {})).toThrow(expect.objectContaining({ code: 'USAGE' }));
+  }
 });
 
 test('the datastore wants tokens when asked to, and always where other machines reach it', () => {

@@ -44,6 +44,8 @@ export interface ServeConfig {
   readonly singleProcess: boolean;
   /** Nothing outlives the process. */
   readonly ephemeral: boolean;
+  /** The datastore's port serves POST /reset and /shutdown. */
+  readonly allowsReset: boolean;
   readonly sandbox: SandboxChoice;
   readonly logLevel: LogLevelChoice;
   /** Address ranges that apps may reach besides the public ones. */
@@ -89,6 +91,7 @@ export interface ServeFlags {
   readonly httpPort?: string;
   readonly role?: string;
   readonly ephemeral?: boolean;
+  readonly allowReset?: boolean;
   readonly sandbox?: string;
   readonly logLevel?: string;
   readonly fetchAllow?: readonly string[];
@@ -134,18 +137,26 @@ export function readServeConfig(flags: ServeFlags, variables: Readonly<Record<st
   if (devLogin && !isLoopback(bind)) {
     throw new PlatformError('USAGE', `--dev-login lets anybody in, so it goes with a loopback address alone, and --bind is "${bind}"`);
   }
+  const datastoreAuth = (flags.datastoreAuth ?? readSwitch(DATASTORE_AUTH_VARIABLE, variables)) || !isLoopback(bind);
+  if (flags.allowReset && datastoreAuth) {
+    throw new PlatformError(
+      'USAGE',
+      '--allow-reset lets whoever reaches the datastore port delete the data of all apps, so it goes without --datastore-auth and with a loopback address alone',
+    );
+  }
   return {
     dataDirectory: flags.dataDir ?? (variables['APPENGINE_DATA_DIR'] || DATA_DIRECTORY_DEFAULT),
     port: readPort('--port', flags.port, 'APPENGINE_PORT', variables, PORT_DEFAULT),
     consolePort: readPort('--console-port', flags.consolePort, 'APPENGINE_CONSOLE_PORT', variables, CONSOLE_PORT_DEFAULT),
     datastorePort: readPort('--datastore-port', flags.datastorePort, 'APPENGINE_DATASTORE_PORT', variables, DATASTORE_PORT_DEFAULT),
     bind,
-    datastoreAuth: (flags.datastoreAuth ?? readSwitch(DATASTORE_AUTH_VARIABLE, variables)) || !isLoopback(bind),
+    datastoreAuth,
     domain,
     consoleHosts: (flags.consoleHost ?? []).map(consoleHost),
     trustedProxies: (flags.trustedProxy ?? []).map(proxyAddress),
     singleProcess: flags.role === 'all',
     ephemeral: flags.ephemeral ?? false,
+    allowsReset: !datastoreAuth && (flags.allowReset ?? flags.ephemeral ?? false),
     sandbox: oneOf('--sandbox', flags.sandbox ?? 'auto', SANDBOX_CHOICES),
     logLevel: oneOf('--log-level', flags.logLevel ?? 'warn', LOG_LEVELS),
     fetchAllow: (flags.fetchAllow ?? []).map(addressRange),

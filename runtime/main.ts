@@ -140,6 +140,10 @@ function parseFlags(words: readonly string[]): ServeFlags | undefined {
       'keep the datastore in postgres://USER:PASSWORD@HOST:PORT/DATABASE (better APPENGINE_STORE: others can read a command line)',
     )
     .option('--ephemeral', 'keep nothing: a temporary data directory, the datastore in memory')
+    .option(
+      '--allow-reset',
+      "for development: POST /reset at the datastore port deletes all apps' data, /shutdown ends it all (--ephemeral too)",
+    )
     .option('--sandbox <kind>', `one of ${SANDBOX_CHOICES.join(', ')}; process isolates nothing`)
     .option('--fetch-allow <range...>', 'apps may reach these addresses too, such as 10.0.0.0/8 (default: public ones only)')
     .option('--smtp <url>', 'deliver mail by smtp[s]://USER:PASSWORD@HOST:PORT (better APPENGINE_SMTP: others can read a command line)')
@@ -192,7 +196,7 @@ async function serve(config: ServeConfig, onReady: (addresses: ServeAddresses) =
   // Started by `npm start`, which holds this channel: when that is killed, what it started ends.
   if (process.send) process.on('disconnect', onSignal);
   try {
-    onReady(await start(config, closing));
+    onReady(await start(config, closing, onSignal));
     if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   } finally {
     await closing.close().finally(letGo);
@@ -200,7 +204,7 @@ async function serve(config: ServeConfig, onReady: (addresses: ServeAddresses) =
   }
 }
 
-async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAddresses> {
+async function start(config: ServeConfig, closing: CloseStack, shutDown: () => void): Promise<ServeAddresses> {
   const log = createProcessLog(config.logLevel, { process: 'host' });
   const world: PlatformWorld = { clock: systemClock, timers: systemTimers, random: systemRandom, log };
   const dataDirectory = config.ephemeral ? await mkdtemp(join(tmpdir(), 'appengine-')) : config.dataDirectory;
@@ -238,6 +242,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
     ...{ paths, runDirectory, sandbox: config.sandbox, logLimits: config.logLimits, release: readRelease(), variables: process.env },
     memoryBudgetBytes: config.memoryBudgetBytes ?? defaultMemoryBudget(machineMemoryBytes()),
     supervised: () => supervisor?.status() ?? [],
+    ...(config.allowsReset ? { shutDown } : {}),
   };
   const host = await startHost(hostSettings, links, world);
   closing.defer(() => host.close());
@@ -253,6 +258,7 @@ async function start(config: ServeConfig, closing: CloseStack): Promise<ServeAdd
       datastoreAuth: config.datastoreAuth,
       domain: config.domain,
       ephemeral: config.ephemeral,
+      allowsReset: config.allowsReset,
       logLevel: config.logLevel,
       fetchAllow: config.fetchAllow,
       consoleHosts: config.consoleHosts,

@@ -1,12 +1,13 @@
 // Takes everything of some apps away: entities, index rows, history, indexes and settings. What no fresh store may repeat stays:
 // the bounds of ids, of versions and of indexes' ids.
 //
-//   reset row := S 06 app:str → checked row of nothing     the app is being wiped; whoever starts the store goes on with it
+//   reset row := S 06 app:str → checked row of nothing | 01     the app is being wiped; whoever starts the store goes on with it.
+//                01: indexes and settings stay, without their rows
 //
 // A small store is wiped by one transaction. A larger one takes several: the first notes which apps, the last takes the notes away.
 // Must not run while anything else reads or writes these apps' rows.
 import { PlatformError } from '../../sdk/contract/errors.ts';
-import { encodeCheckedRow } from '../codec/checked-row.ts';
+import { decodeCheckedRow, encodeCheckedRow } from '../codec/checked-row.ts';
 import { OrderedReader } from '../codec/ordered-reader.ts';
 import { appPrefix, FAMILY, resetKey, RESETS } from '../codec/row-key.ts';
 import { type RowCounts } from '../index/index-step.ts';
@@ -21,6 +22,7 @@ const READ_ROWS = 500;
 /** Tries of one transaction while the store has too much to do. */
 const ATTEMPTS_MAX = 1_000;
 const NOTE = encodeCheckedRow(Buffer.alloc(0));
+const SPARING_NOTE = encodeCheckedRow(Buffer.from([0x01]));
 
 /** What the rows of an app begin with, before its name. */
 const COUNTED_HEADS: readonly Buffer[] = [
@@ -36,6 +38,12 @@ interface AppRow {
   readonly key: Buffer;
   readonly bytes: number;
   readonly isCounted: boolean;
+}
+
+export interface Wipe {
+  readonly appIds: readonly string[];
+  /** Whether the definitions of indexes and the settings stay. */
+  readonly sparesDefinitions: boolean;
 }
 
 /** The first transaction of a wipe, in the turn of its submission. */
@@ -68,8 +76,10 @@ export class AppEraser {
   }
 
   /** Throws what the store throws: after the first transaction, which has then happened, when `onHead` has been called. */
-  async erase(appIds: readonly string[], head: Head, onHead: () => void): Promise<void> {
-    const rows = this.#rowsOf(appIds);
+  async erase(wipe: Wipe, head: Head, onHead: () => void): Promise<void> {
+    const { appIds, sparesDefinitions } = wipe;
+    const note = sparesDefinitions ? SPARING_NOTE : NOTE;
+    const rows = this.#rowsOf(wipe);
     try {
       for (let isFirst = true; ; isFirst = false) {
         const chunk: AppRow[] = [];
@@ -80,7 +90,7 @@ export class AppEraser {
         }
         const isLast = next.done === true;
         await this.#commit(chunk, (transaction) => {
-          if (isFirst && !isLast) for (const appId of appIds) transaction.put(resetKey(appId), NOTE);
+          if (isFirst && !isLast) for (const appId of appIds) transaction.put(resetKey(appId), note);
           if (isLast) for (const appId of appIds) transaction.delete(resetKey(appId));
           return isFirst ? head(transaction) : undefined;
         });
@@ -95,13 +105,15 @@ export class AppEraser {
   /** What a wipe had left when the store was closed. */
   async resume(): Promise<void> {
     const noted = await this.#read(RESETS, prefixRange(RESETS).to, {});
-    if (noted.length === 0) return;
-    const appIds = noted.map(({ key }) => new OrderedReader(key, RESETS.length).text());
-    await this.erase(
-      appIds,
-      () => ({ follow: (commit) => commit }),
-      () => undefined,
-    );
+    for (const { key, value } of noted) {
+      const appIds = [new OrderedReader(key, RESETS.length).text()];
+      const sparesDefinitions = decodeCheckedRow(value, 'a reset row').length > 0;
+      await this.erase(
+        { appIds, sparesDefinitions },
+        () => ({ follow: (commit) => commit }),
+        () => undefined,
+      );
+    }
   }
 
   async #commit(rows: readonly AppRow[], head: (transaction: StoreTransaction) => ReturnType<Head> | undefined): Promise<void> {
@@ -139,8 +151,8 @@ export class AppEraser {
     }
   }
 
-  async *#rowsOf(appIds: readonly string[]): AsyncGenerator<AppRow, void, undefined> {
-    for (const head of HEADS) {
+  async *#rowsOf({ appIds, sparesDefinitions }: Wipe): AsyncGenerator<AppRow, void, undefined> {
+    for (const head of sparesDefinitions ? COUNTED_HEADS : HEADS) {
       const isCounted = COUNTED_HEADS.includes(head);
       for (const appId of appIds) {
         const { from, to } = prefixRange(appPrefix(head, appId));

@@ -22,6 +22,11 @@ export interface AppMemory {
   readonly underWay: CommitsUnderWay;
 }
 
+export interface ResetOptions {
+  /** Whether indexes, empty then, and settings stay: they came with an app's deploy and from its operators, not with its data. */
+  readonly sparesDefinitions?: boolean;
+}
+
 export class Resetter {
   readonly #gate: ResetGate;
   readonly #eraser: AppEraser;
@@ -37,12 +42,14 @@ export class Resetter {
   }
 
   /** As Datastore.reset. */
-  reset(keeps: (appId: string) => boolean): Promise<void> {
+  reset(keeps: (appId: string) => boolean, { sparesDefinitions = false }: ResetOptions = {}): Promise<void> {
     const { settings, catalog } = this.#memory;
-    return this.#turns.take(() => settings.whileUnchanged(() => catalog.whileUnchanged(() => this.#wipe((appId) => !keeps(appId)))));
+    return this.#turns.take(() =>
+      settings.whileUnchanged(() => catalog.whileUnchanged(() => this.#wipe((appId) => !keeps(appId), sparesDefinitions))),
+    );
   }
 
-  async #wipe(isWanted: (appId: string) => boolean): Promise<void> {
+  async #wipe(isWanted: (appId: string) => boolean, sparesDefinitions: boolean): Promise<void> {
     const { settings, catalog, transactions, sweeper, underWay } = this.#memory;
     const isWiped = this.#gate.close(isWanted);
     const progress = { isHalf: false };
@@ -51,10 +58,12 @@ export class Resetter {
       await this.#gate.readsEnded();
       await underWay.settled();
       const appIds = await this.#eraser.appsWhere(isWiped);
-      await this.#eraser.erase(appIds, this.#headOf(appIds), () => {
+      await this.#eraser.erase({ appIds, sparesDefinitions }, this.#headOf(appIds), () => {
         progress.isHalf = true;
-        settings.forget(appIds);
-        catalog.forget(appIds);
+        if (!sparesDefinitions) {
+          settings.forget(appIds);
+          catalog.forget(appIds);
+        }
         sweeper.forget();
       });
       progress.isHalf = false;

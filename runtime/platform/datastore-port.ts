@@ -1,3 +1,4 @@
+import { type V1Surface } from '../../datastore/api/v1/http-front.ts';
 import { type Authenticate, openToAll } from '../../datastore/api/v1/identity.ts';
 import { type V1Service } from '../../datastore/api/v1/port.ts';
 import { DatastoreV1Server } from '../../datastore/api/v1/server.ts';
@@ -11,12 +12,14 @@ export async function startDatastorePort(
   settings: Pick<PlatformSettings, 'bind' | 'ports' | 'datastoreAuth' | 'tls'>,
   service: V1Service,
   tokens: TokenAccess,
+  surface: V1Surface,
   { clock, timers, log }: PlatformWorld,
   closing: CloseStack,
 ): Promise<void> {
   const byToken: Authenticate = (credentials) => tokens.authenticate(credentials);
   const server = new DatastoreV1Server(service, clock, timers, log, {
     authenticate: settings.datastoreAuth ? byToken : openToAll,
+    surface,
     ...(settings.tls ? { certificates: new CertificateFiles(settings.tls, clock, timers, log) } : {}),
   });
   await server.start({ host: settings.bind, port: settings.ports.datastore });

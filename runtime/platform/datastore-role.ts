@@ -1,3 +1,4 @@
+import { type V1Surface } from '../../datastore/api/v1/http-front.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { datastoreAdminService, datastoreService } from '../../datastore/api/wire-service.ts';
 import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';
@@ -17,6 +18,7 @@ import { V1CallGuard } from '../api/v1-call-guard.ts';
 import { chargeWrites, DATASTORE_CALL_MEGACYCLES, meteredDatastore } from '../billing/datastore-costs.ts';
 import { StoredDataMeter } from '../billing/stored-data-meter.ts';
 import { RpcInstanceHost } from '../host/host-rpc.ts';
+import { shutDownBy } from '../host/shutdown.ts';
 import { SYSTEM_APP_ID } from '../control/datastore-control-store.ts';
 import { DATASTORE_SOCKET, DATASTORE_V1_SOCKET, isPlatformApp } from '../host/instance.ts';
 import { CallMetrics } from '../observability/metrics/call-metrics.ts';
@@ -51,6 +53,19 @@ async function openStore({ store, ephemeral, paths }: PlatformSettings, { clock,
 function recorder({ appId, path }: DevIndexes, log: Log): NonNullable<DatastoreOptions['recordIndexes']> {
   const file = new DevIndexFile(path, log);
   return (ofApp, definitions) => (ofApp === appId ? file.record(definitions) : Promise.resolve(false));
+}
+
+/** What whoever reaches the port may do besides calls, in development: apps lose their data, and stay. */
+function surface(datastore: Datastore, links: RoleLinks, log: Log): V1Surface {
+  const host = links.connect('host');
+  return {
+    reset: () => datastore.reset(isPlatformApp, { sparesDefinitions: true }),
+    shutdown: () => {
+      shutDownBy(host).catch((error: unknown) => {
+        log.error('The platform could not be shut down', { error });
+      });
+    },
+  };
 }
 
 /** The datastore: storage, its instances' sockets, and the public port. */
@@ -97,7 +112,7 @@ export async function startDatastore(
     const calls = new CallMetrics(clock);
     const passage = new CallPassage(quotas, meter, calls);
     const v1 = new DatastoreV1Service(() => datastore, new V1CallGuard(passage, quotas, meter));
-    await startDatastorePort(settings, v1, tokens, world, closing);
+    await startDatastorePort(settings, v1, tokens, settings.allowsReset ? surface(datastore, links, log) : {}, world, closing);
     const table = new ServiceTable([datastoreApi(datastore, quotas, meter)], passage, timers);
     const host = new RpcInstanceHost(links.connect('host'), timers);
     const gateways = [

@@ -7,6 +7,7 @@ import { buildToolMounts } from '../host/build-tool-mounts.ts';
 import { hostService } from '../host/host-rpc.ts';
 import { instanceCpuService } from '../host/instance-cpu.ts';
 import { LocalInstanceHost } from '../host/instance-host.ts';
+import { shutdownService } from '../host/shutdown.ts';
 import { type RoleStatus } from '../host/supervised-role.ts';
 import { platformMounts } from '../host/platform-mounts.ts';
 import { RuntimeDirectory } from '../host/runtime-directory.ts';
@@ -35,6 +36,8 @@ export interface HostSettings {
   /** For all instances and builds together. */
   readonly memoryBudgetBytes: number;
   readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Ends the platform when another role asks for it; absent: it may not. */
+  readonly shutDown?: () => void;
 }
 
 export interface RunningHost extends RunningRole {
@@ -103,7 +106,9 @@ export async function startHost(settings: HostSettings, links: RoleLinks, world:
       sources: [instances, new LogMetrics('app', logCounts)],
       supervised: settings.supervised,
     });
-    closing.defer(await links.offer('host', [hostService(host), instanceCpuService((ids) => host.cpuMicros(ids)), observed]));
+    const { shutDown } = settings;
+    const services = [hostService(host), instanceCpuService((ids) => host.cpuMicros(ids)), observed];
+    closing.defer(await links.offer('host', shutDown ? [...services, shutdownService(shutDown)] : services));
     return { sandbox: sandbox.kind, warnings, close: () => closing.close() };
   } catch (error) {
     await closing.close();

@@ -25,6 +25,8 @@ export interface PlatformSettings {
   readonly datastoreAuth: boolean;
   readonly domain: string;
   readonly ephemeral: boolean;
+  /** The datastore's port serves POST /reset and /shutdown. */
+  readonly allowsReset: boolean;
   /** Whoever types an e-mail address has signed in; loopback only. */
   readonly devLogin: boolean;
   readonly devIndexes?: DevIndexes;

@@ -24,6 +24,7 @@ interface DevFlags {
   readonly datastorePort?: string;
   readonly dataDir?: string;
   readonly ephemeral?: boolean;
+  readonly allowReset?: boolean;
   readonly sandbox?: string;
 }
 
@@ -43,6 +44,7 @@ export function devCommand(program: Command, world: CommandWorld): void {
     .option('--datastore-port <port>', 'the public datastore API (default 8081)')
     .option('--data-dir <dir>', `the data stays here (default ${DATA_DIRECTORY} in the app's directory)`)
     .option('--ephemeral', 'keep no data')
+    .option('--allow-reset', 'as of `appengine serve`: POST /reset at the datastore port deletes all data (--ephemeral too)')
     .option('--sandbox <kind>', 'as of `appengine serve`')
     .addHelpText('after', '\nExamples:\n  $ appengine dev\n  $ appengine dev ./shop --port 9000\n  $ appengine dev --app shop --ephemeral')
     .action((directory: string, flags: DevFlags) => develop(directory, flags, world));
@@ -221,7 +223,7 @@ function serveFlags(
   root: string,
   app: string,
   dataDirectory: string,
-  { port, consolePort, datastorePort, ephemeral, sandbox }: DevFlags,
+  { port, consolePort, datastorePort, ephemeral, allowReset, sandbox }: DevFlags,
 ): string[] {
   const given = { '--port': port, '--console-port': consolePort, '--datastore-port': datastorePort, '--sandbox': sandbox };
   return [
@@ -229,6 +231,7 @@ function serveFlags(
     ...['--role=all', '--dev-login', '--log-level', 'error', '--data-dir', dataDirectory],
     ...['--dev-indexes', `${app}=${join(root, INDEX_YAML)}`],
     ...(ephemeral === true ? ['--ephemeral'] : []),
+    ...(allowReset === true ? ['--allow-reset'] : []),
     ...Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
   ];
 }

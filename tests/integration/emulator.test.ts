@@ -46,6 +46,7 @@ const COMPOSITE: Plain = {
     ],
   },
 };
+const INVALID_ARGUMENT = 3;
 const FAILED_PRECONDITION = 9;
 
 describe('appengine emulator datastore', () => {
@@ -93,6 +94,26 @@ describe('appengine emulator datastore', () => {
     expect(busy).toMatchObject({ code: 1, stdout: '' });
     expect(busy.stderr).toMatch(/PORT_BUSY[\s\S]*--port/);
     await emulator.call('Commit', put('still there'));
+  });
+
+  test('is reset and shut down by a request, where that is allowed', async () => {
+    const emulator = await start('--allow-reset', '--data-dir', 'data');
+    await emulator.call('Commit', put('one', { a: 1, b: 2 }));
+    await emulator.call('Commit', put('two'), 'another-project');
+    const { transaction } = await emulator.call('BeginTransaction', {});
+    expect((await emulator.post('/reset')).status).toBe(200);
+    expect([await has(emulator, 'one'), await has(emulator, 'two', 'another-project')]).toEqual([false, false]);
+    await expect(emulator.call('Rollback', { transaction })).rejects.toMatchObject({ code: INVALID_ARGUMENT });
+    await emulator.call('Commit', put('three', { a: 1, b: 2 }));
+    expect(await emulator.call('RunQuery', COMPOSITE)).toMatchObject({ batch: { entityResults: [{}] } });
+    expect((await emulator.post('/shutdown')).status).toBe(200);
+    expect(await emulator.exited).toBe(0);
+    const again = await start('--data-dir', 'data');
+    expect([await has(again, 'one'), await has(again, 'three')]).toEqual([false, true]);
+    const refused = [await again.post('/reset'), await again.post('/shutdown')];
+    expect(refused.map(({ status }) => status)).toEqual([403, 403]);
+    expect(refused[0]?.text).toContain('--allow-reset');
+    expect(await has(again, 'three')).toBe(true);
   });
 
   test('makes the indexes that queries need, and writes them down', async () => {
@@ -153,8 +174,8 @@ describe('--exec', () => {
     ]);
     expect(ends.map(({ code }) => code)).toEqual([127, 143, 137, 127, 126]);
     expect(ends.map(({ stdout }) => stdout).join('')).toBe('');
-    expect(ends[3]!.stderr).toMatch(/"there-is-no-such-program": there is no such program[\s\S]*COMMAND_NOT_STARTED/);
-    expect(ends[4]!.stderr).toMatch(/".\/text": it may not be run[\s\S]*COMMAND_NOT_STARTED/);
+    expect(ends[3].stderr).toMatch(/"there-is-no-such-program": there is no such program[\s\S]*COMMAND_NOT_STARTED/);
+    expect(ends[4].stderr).toMatch(/".\/text": it may not be run[\s\S]*COMMAND_NOT_STARTED/);
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('passes %s on, to what a shell has started too, and waits', async (signal) => {

@@ -209,6 +209,16 @@ export class PlatformProcess {
     this.datastoreAddress = match[3]!;
   }
 
+  /** The exit code, once it has ended. */
+  get exited(): Promise<number | null> {
+    return this.#exited;
+  }
+
+  /** The status of a POST without a body to the datastore's port. */
+  async postToDatastore(path: string): Promise<number> {
+    return (await fetch(`http://${this.datastoreAddress}${path}`, { method: 'POST' })).status;
+  }
+
   /** Orderly end; resolves with the exit code. */
   async stop(): Promise<number | null> {
     this.#child?.kill('SIGTERM');

@@ -46,7 +46,7 @@ describe.each([
   let platform: PlatformProcess;
 
   beforeAll(async () => {
-    platform = await PlatformProcess.start(...options);
+    platform = await PlatformProcess.start('--allow-reset', ...options);
     await platform.appengineJson('deploy', app, '--app', 'counter');
   });
 
@@ -76,9 +76,17 @@ describe.each([
     expect(JSON.parse((await platform.http('other', '/')).text)).toEqual({ visits: 1, app: 'other' });
   });
 
-  test('ends in order', async () => {
+  test('loses the data of apps by a reset, and not the apps', async () => {
+    expect(await platform.postToDatastore('/reset')).toBe(200);
+    for (const name of ['counter', 'other']) expect(JSON.parse((await platform.http(name, '/')).text)).toEqual({ visits: 1, app: name });
+    const { apps } = await platform.appengineJson<{ apps: readonly { id: string }[] }>('apps', 'list');
+    expect(apps.map(({ id }) => id).sort()).toEqual(['counter', 'other']);
+  });
+
+  test('ends in order when it is asked to', async () => {
     const pids = processesBelow(platform.pid).map((row) => row.pid);
-    expect(await platform.stop()).toBe(0);
+    expect(await platform.postToDatastore('/shutdown')).toBe(200);
+    expect(await platform.exited).toBe(0);
     expect(pids.filter(isAlive)).toEqual([]);
   });
 });
@@ -88,6 +96,8 @@ test('an ephemeral platform serves, says where its token is meanwhile, and leave
   const directory = /data in (\S+), which goes when this ends/.exec(platform.output)?.[1] ?? '';
   const words = ['deploy', app, '--app', 'brief', '--server', platform.consoleUrl, '--data-dir', directory];
   expect(await run(process.execPath, [command, ...words])).toMatchObject({ code: 0 });
+  expect((await platform.http('brief', '/')).text).toContain('"visits":1');
+  expect(await platform.postToDatastore('/reset')).toBe(200);
   expect((await platform.http('brief', '/')).text).toContain('"visits":1');
   expect(existsSync(join(directory, 'blobs'))).toBe(true);
   expect(await platform.stop()).toBe(0);
@@ -124,6 +134,8 @@ test('kill -9 of the host alone ends what it started, and the next start takes o
     await platform.appengineJson('deploy', app, '--app', 'counter');
     expect((await platform.http('counter', '/')).text).toContain('"visits":1');
     const pids = processesBelow(platform.pid).map((row) => row.pid);
+    // Nobody allowed it.
+    expect([await platform.postToDatastore('/reset'), await platform.postToDatastore('/shutdown')]).toEqual([403, 403]);
     process.kill(platform.pid, 'SIGKILL');
     await waitFor('every process to end', () => pids.filter(isAlive).length === 0);
     await platform.start();

@@ -154,7 +154,8 @@ export class HttpFront {
     if (!connection.isLocal) throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} is answered on this machine alone`);
     if (identity.isOperator !== true)
       throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} is not for who may reach only some apps`);
-    if (!this.#surface[what]) throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what}`);
+    if (!this.#surface[what])
+      throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} needs --ephemeral or --allow-reset at its start`);
   }
 
   async #call(route: CallRoute, request: IncomingMessage, reply: HttpReply, identity: V1Identity): Promise<void> {
