@@ -1,4 +1,5 @@
 // Google's own Datastore client inside deployed apps, unchanged: each app finds its own data, whatever project it names, and nothing else.
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,33 @@ env_variables:
   GOOGLE_CLOUD_PROJECT: elsewhere
   OWN: kept
 `;
+
+/** What Google's clients for Python do, in a form that needs no package: $HTTP_PROXY is set, and they look at it. */
+const PYTHON = `
+import json, os
+from urllib.request import Request, urlopen
+
+def call(method, body, project="shared"):
+    url = f"http://{os.environ['DATASTORE_EMULATOR_HOST']}/v1/projects/{project}:{method}"
+    with urlopen(Request(url, json.dumps(body).encode(), {"content-type": "application/json"}), timeout=10) as answer:
+        return json.load(answer)
+
+def texts(found):
+    return [each["entity"]["properties"]["text"]["stringValue"] for each in found]
+
+def app(environ, start_response):
+    key = lambda name: {"path": [{"kind": "Note", "name": name}]}
+    others = call("lookup", {"keys": [key("of-one")]}).get("found", [])
+    entity = {"key": key("of-python"), "properties": {"text": {"stringValue": "by python"}}}
+    call("commit", {"mode": "NON_TRANSACTIONAL", "mutations": [{"upsert": entity}]}, "other")
+    own = call("lookup", {"keys": [key("of-python")]})["found"]
+    start_response("200 OK", [("content-type", "application/json")])
+    named = own[0]["entity"]["key"]["partitionId"]["projectId"]
+    answer = {"project": os.environ["GOOGLE_CLOUD_PROJECT"], "others": texts(others), "own": texts(own), "named": named}
+    return [json.dumps(answer).encode()]
+`;
+const hasPython = existsSync('/usr/bin/python3') || existsSync('/usr/local/bin/python3');
+if (!hasPython) console.warn('SKIPPED: the datastore from Python inside an instance. To run it: apt-get install python3');
 
 let directory: string;
 let platform: PlatformProcess;
@@ -82,6 +110,13 @@ test("keys come back under the name that the client gave, and no request reaches
   }
 });
 
+test('the client in its REST form sees the same data', async () => {
+  for (const app of APPS) {
+    expect(await ask(app, '/rest', { project: 'shared', text: `rest of ${app}` })).toEqual([`rest of ${app}`, '9007199254740993']);
+  }
+  expect(await ask('one', '/read', { name: 'by-rest' })).toBe('rest of one');
+});
+
 test("a transaction, a child process and the platform's own view see the same data", async () => {
   await ask('one', '/save', { name: 'shown', text: 'a' });
   expect(await ask('one', '/append', { name: 'shown', text: 'b' })).toBe('appended');
@@ -100,6 +135,21 @@ test('the sandbox still has no network: no interface but its own loopback, no po
   const own = ['api.sock', 'app', 'app.sock', 'datastore-v1.sock', 'datastore.sock', 'egress.sock'];
   expect(await ask('one', '/sockets')).toEqual(own);
   expect(await ask('one', '/visible', { path: platform.dataDirectory })).toBe('ENOENT');
+});
+
+test.runIf(hasPython)('a program of another language finds it behind the forwarder, beside the proxy', async () => {
+  const code = await mkdtemp(join(tmpdir(), 'google-client-python-'));
+  try {
+    await writeFile(join(code, 'app.yaml'), 'runtime: python3\n');
+    await writeFile(join(code, 'main.py'), PYTHON);
+    await platform.appengineJson('deploy', code, '--app', 'python', '--quiet');
+  } finally {
+    await rm(code, { recursive: true, force: true });
+  }
+  await ask('one', '/save', { project: 'shared', name: 'of-one', text: 'secret' });
+  const { status, text } = await platform.http('python', '/');
+  expect([status, JSON.parse(text)]).toEqual([200, { project: 'python', others: [], own: ['by python'], named: 'shared' }]);
+  expect(await ask('one', '/read', { name: 'of-python' })).toBeNull();
 });
 
 test('a client with an open channel goes on after the datastore was killed, and no instance is taken for failing', async () => {

@@ -47,7 +47,7 @@ const routes = {
   },
   '/read': async ({ project, name }) => {
     const datastore = clientFor(project);
-    const [note] = await datastore.get(datastore.key(['Note', name]));
+    const [note] = await datastore.get(datastore.key(['Note', name]), { wrapNumbers: true });
     return note?.text ?? null;
   },
   '/list': async ({ project }) => {
