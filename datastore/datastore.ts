@@ -336,10 +336,12 @@ export class Datastore {
   async commit(scope: DatastoreScope, mutations: readonly Mutation[], options: CommitOptions = {}): Promise<CommitOutcome> {
     this.#callsServed++;
     try {
-      const patience = patienceOf(options);
-      if (!options.transaction) return await this.#committer.commit(scope, mutations, patience);
-      return await this.#transactions.commit(scope.appId, options.transaction, async (taken) => {
-        if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, scope, mutations, patience);
+      const { transaction, atomic: isAtomic = true } = options;
+      const request = { patience: patienceOf(options), isAtomic };
+      if (!transaction) return await this.#committer.commit(scope, mutations, request);
+      if (!isAtomic) throw new PlatformError('DS_INVALID', 'Non-transactional commit cannot specify a transaction.');
+      return await this.#transactions.commit(scope.appId, transaction, async (taken) => {
+        if (taken.kind === 'read-write') return this.#committer.commitWithin(taken.transaction, scope, mutations, request);
         if (mutations.length > 0) throw new PlatformError('DS_INVALID', 'Cannot modify entities in a read-only transaction.');
         return { results: [], indexUpdates: 0, commitTimeMicros: this.#versions.last };
       });

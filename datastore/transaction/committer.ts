@@ -12,14 +12,18 @@ import { indexedValues } from '../index/indexed-values.ts';
 import { type Store, type StoreTransaction } from '../storage/port.ts';
 import { type CommitsUnderWay } from '../tablet/commits-under-way.ts';
 import { type RowChange } from '../tablet/tablet-map.ts';
+import { type CheckedMutation, checkMutation } from './checked-mutation.ts';
+import { isLastingConflict } from './conflict.ts';
 import { HeldRows, type RowWriter } from './held-rows.ts';
 import { type IdAllocator } from './id-allocator.ts';
 import { type LockOwner, type Patience } from './lock.ts';
 import { GaveWay, type LockTable } from './lock-table.ts';
-import { type CheckedMutation, checkMutation, type CommitOutcome, type CommitResult, messageToStore, type Mutation } from './mutation.ts';
+import { type CommitOutcome, type CommitResult, type Mutation } from './mutation.ts';
+import { checkGroup } from './mutation-group.ts';
 import { type ReadWriteTransaction } from './read-write-transaction.ts';
 import { type ResetGate } from './reset-gate.ts';
-import { Target } from './target.ts';
+import { rowChange, writeDifference } from './row-difference.ts';
+import { type Applied, Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
 
 interface Step {
@@ -34,6 +38,13 @@ interface Work {
   readonly targets: ReadonlyMap<string, Target>;
 }
 
+export interface CommitRequest {
+  /** Ends the wait for locks. */
+  readonly patience?: Patience;
+  /** False: at most one mutation of an entity. All or none in any case. */
+  readonly isAtomic?: boolean;
+}
+
 /** Who waits for the locks of others, and how long. */
 interface Waiting {
   readonly owner: LockOwner;
@@ -43,7 +54,6 @@ interface Waiting {
 /** Tries of a commit outside any transaction before it gives up: each loss means that somebody else committed. */
 const ATTEMPTS_MAX = 20;
 const NO_ROWS: readonly IndexRow[] = [];
-const NO_VALUE = Buffer.alloc(0);
 
 export class Committer {
   readonly #store: Store;
@@ -81,11 +91,16 @@ export class Committer {
 
   /**
    * Checks, completes keys and commits outside any transaction; waits while a transaction has locked what it writes. Throws
-   * DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version that is not the
-   * stored one, when locks were not to be had in time, or when others won every try; and what LockTable.lock throws.
+   * DS_INVALID, DS_LIMIT, DS_FORBIDDEN, DS_ALREADY_EXISTS, DS_NOT_FOUND; DS_TX_CONFLICT for a base version or update time that is
+   * not the stored one, unless its mutation is then to be skipped, when locks were not to be had in time, or when others won every
+   * try; and what LockTable.lock throws.
    */
-  async commit(scope: DatastoreScope, mutations: readonly Mutation[], patience: Patience = {}): Promise<CommitOutcome> {
-    const work = await this.#prepare(scope, mutations);
+  async commit(
+    scope: DatastoreScope,
+    mutations: readonly Mutation[],
+    { patience = {}, isAtomic }: CommitRequest = {},
+  ): Promise<CommitOutcome> {
+    const work = await this.#prepare(scope, mutations, isAtomic);
     for (;;) {
       const owner = this.#locks.owner({ givesWay: true });
       try {
@@ -105,7 +120,7 @@ export class Committer {
     transaction: ReadWriteTransaction,
     scope: DatastoreScope,
     mutations: readonly Mutation[],
-    patience: Patience = {},
+    { patience = {} }: CommitRequest = {},
   ): Promise<CommitOutcome> {
     const { owner } = transaction;
     const work = await this.#prepare(scope, mutations);
@@ -131,7 +146,7 @@ export class Committer {
     }
   }
 
-  async #prepare(scope: DatastoreScope, mutations: readonly Mutation[]): Promise<Work> {
+  async #prepare(scope: DatastoreScope, mutations: readonly Mutation[], isAtomic = true): Promise<Work> {
     const steps: Step[] = [];
     const targets = new Map<string, Target>();
     for (const mutation of checkAll(scope, mutations)) {
@@ -139,8 +154,10 @@ export class Committer {
       const name = fresh.rowKey.toString('latin1');
       const target = targets.get(name) ?? fresh;
       targets.set(name, target);
+      target.mutations.push(mutation);
       steps.push({ mutation, target });
     }
+    for (const { mutations: group } of targets.values()) checkGroup(group, isAtomic);
     return { steps, targets };
   }
 
@@ -155,7 +172,8 @@ export class Committer {
     } finally {
       loaded();
     }
-    for (const { mutation, target } of steps) target.apply(mutation);
+    const time = { requestTimeMicros: this.#versions.nowMicros, lastVersion: this.#versions.last };
+    const applied = steps.map(({ mutation, target }) => target.apply(mutation, time));
     for (;;) {
       for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
       // A reset has ended the transaction meanwhile.
@@ -166,6 +184,7 @@ export class Committer {
       const rows = new HeldRows();
       let indexUpdates = 0;
       for (const target of targets.values()) indexUpdates += this.#write(rows, appId, target, version, changes);
+      if (rows.isEmpty) touch(rows, targets);
       const wait = this.#locks.waitForRows(waiting.owner, changes, waiting.patience);
       if (wait) {
         await wait;
@@ -174,7 +193,8 @@ export class Committer {
       rows.writeTo(transaction);
       this.#history.record(transaction, appId, version, changes);
       await this.#submit(transaction, appId, version, changes);
-      return { results: steps.map((step) => resultOf(step, version, scope)), indexUpdates, commitTimeMicros: version };
+      const results = steps.map((step, at) => resultOf(step, applied[at], version, scope));
+      return { results, indexUpdates, commitTimeMicros: version };
     }
   }
 
@@ -201,48 +221,56 @@ export class Committer {
   }
 
   /** Returns how many index rows it writes. */
-  #write(transaction: RowWriter, appId: string, target: Target, version: bigint, changes: RowChange[]): number {
-    const { partition, kind, path, rowKey, stored, content, exists } = target;
+  #write(rows: RowWriter, appId: string, target: Target, version: bigint, changes: RowChange[]): number {
+    const { partition, kind, path, rowKey, stored, storedRow, content, exists } = target;
     if (!content && exists) return 0;
+    if (storedRow && target.isSame) {
+      // Nothing changes, but whoever has read the entity still loses to this commit, and this one to who writes it meanwhile.
+      rows.put(rowKey, storedRow);
+      changes.push(rowChange(rowKey, storedRow, storedRow.length));
+      return 0;
+    }
     const composites = this.#catalog.maintained(appId, kind, () => target.kindRow);
     if (content) checkEntries(partition, path, content.values, this.#catalog.kept(appId, kind));
     const before = stored
       ? indexRows(partition, kind, path, indexedValues(decodeEntity(stored.message).properties, appId), composites)
       : NO_ROWS;
-    if (content) {
-      const row = encodeEntityRow({
-        version,
-        createdMicros: target.createdMicros(version),
-        updatedMicros: version,
-        message: messageToStore(content.message, target.key),
-      });
-      transaction.put(rowKey, row);
-      changes.push(change(rowKey, target.storedRow, row.length, target.storedRow));
-      return writeDifference(transaction, before, indexRows(partition, kind, path, content.values, composites), changes);
+    const after = target.after(version);
+    if (content && after) {
+      const row = encodeEntityRow({ ...after, message: target.pieces });
+      rows.put(rowKey, row);
+      changes.push(rowChange(rowKey, storedRow, row.length, storedRow));
+      return writeDifference(rows, before, indexRows(partition, kind, path, content.values, composites), changes);
     }
-    if (stored) {
-      transaction.delete(rowKey);
-      changes.push(change(rowKey, target.storedRow, undefined, target.storedRow));
-      return writeDifference(transaction, before, NO_ROWS, changes);
-    }
-    // Without any write the commit would not look whether the entity is still not there.
-    transaction.delete(rowKey);
-    return 0;
+    rows.delete(rowKey);
+    if (!stored) return 0;
+    changes.push(rowChange(rowKey, storedRow, undefined, storedRow));
+    return writeDifference(rows, before, NO_ROWS, changes);
   }
 }
 
-function resultOf({ mutation, target }: Step, version: bigint, scope: DatastoreScope): CommitResult {
+/** Writes a row as it is: without any write a commit would not look whether what it read is still so. */
+function touch(rows: RowWriter, targets: Work['targets']): void {
+  const [first] = targets.values();
+  if (first?.storedRow) rows.put(first.rowKey, first.storedRow);
+  else if (first) rows.delete(first.rowKey);
+}
+
+function resultOf({ mutation, target }: Step, applied: Applied | undefined, version: bigint, scope: DatastoreScope): CommitResult {
+  const { exists = false, ...rest } = applied ?? {};
+  const after = exists ? target.after(version) : undefined;
   return {
     ...(mutation.isKeyComplete ? {} : { key: encodeKey(answeredKey(target.key, scope)) }),
-    version,
-    ...(mutation.op === 'delete' ? {} : { createdMicros: target.createdMicros(version), updatedMicros: version }),
+    version: after?.version ?? version,
+    ...(after ? { createdMicros: after.createdMicros, updatedMicros: after.updatedMicros } : {}),
+    ...rest,
   };
 }
 
 /** Whether somebody else committed first, so that another try may succeed. */
 function isLost(error: unknown): boolean {
   if (!(error instanceof PlatformError) || error.code !== 'DS_TX_CONFLICT') return false;
-  return error.details.baseVersion === undefined && error.details.lock === undefined;
+  return !isLastingConflict(error) && error.details.lock === undefined;
 }
 
 /** All are checked before anything is read. */
@@ -252,9 +280,10 @@ function checkAll(scope: DatastoreScope, mutations: readonly Mutation[]): readon
   }
   let bytes = 0;
   return mutations.map((mutation) => {
-    bytes += mutation.op === 'delete' ? mutation.key.length : mutation.entity.length;
+    const checked = checkMutation(mutation, scope);
+    bytes += checked.bytes;
     if (bytes > LIMITS.transactionBytesMax) throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.transactionBytesMax} bytes`);
-    return checkMutation(mutation, scope);
+    return checked;
   });
 }
 
@@ -263,37 +292,4 @@ async function load(transaction: StoreTransaction, targets: readonly Target[]): 
   targets.forEach((target, at) => {
     target.load(rows[at]);
   });
-}
-
-/** Deletes what is no longer there, puts what is new or has another value. Returns how many rows that are. */
-function writeDifference(transaction: RowWriter, before: readonly IndexRow[], after: readonly IndexRow[], changes: RowChange[]): number {
-  const earlier = changes.length;
-  if (before.length === 0) {
-    for (const { key, value } of after) {
-      transaction.put(key, value);
-      changes.push(change(key, undefined, value.length));
-    }
-    return changes.length - earlier;
-  }
-  const old = new Map(before.map((row) => [row.key.toString('latin1'), row]));
-  for (const { key, value } of after) {
-    const name = key.toString('latin1');
-    const known = old.get(name);
-    old.delete(name);
-    if (known?.value.equals(value)) continue;
-    transaction.put(key, value);
-    changes.push(change(key, known?.value, value.length));
-  }
-  for (const { key, value } of old.values()) {
-    transaction.delete(key);
-    changes.push(change(key, value, undefined, NO_VALUE));
-  }
-  return changes.length - earlier;
-}
-
-/** Of a row's value before and its size after; undefined where there was or is no row. */
-function change(key: Buffer, old: Buffer | undefined, newBytes: number | undefined, superseded?: Buffer): RowChange {
-  const rows = (newBytes === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
-  const bytes = rows * key.length + (newBytes ?? 0) - (old?.length ?? 0);
-  return { key, rows, bytes, valueBytes: newBytes, ...(superseded ? { superseded } : {}) };
 }

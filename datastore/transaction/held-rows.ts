@@ -7,6 +7,10 @@ export type RowWriter = Pick<StoreTransaction, 'put' | 'delete'>;
 export class HeldRows implements RowWriter {
   readonly #rows: { readonly key: Buffer; readonly value: Buffer | undefined }[] = [];
 
+  get isEmpty(): boolean {
+    return this.#rows.length === 0;
+  }
+
   put(key: Buffer, value: Buffer): void {
     this.#rows.push({ key, value });
   }

@@ -6,7 +6,7 @@ import { decodeBound, encodeBound } from '../codec/bound-row.ts';
 import { type Key } from '../../sdk/contract/key.ts';
 import { entityRowKey, idBoundKey, partitionOf, pathBytes } from '../codec/row-key.ts';
 import { type Store } from '../storage/port.ts';
-import { completeKey } from './mutation.ts';
+import { completeKey } from './checked-mutation.ts';
 
 const COUNTER_BITS = 51;
 const ID_BASE = 2 ** 52;

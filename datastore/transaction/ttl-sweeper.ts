@@ -233,7 +233,7 @@ export class TtlSweeper {
 
   async #tryDelete(appId: string, deletes: readonly WireMutation[]): Promise<boolean> {
     try {
-      await this.#committer.commit({ appId }, deletes, { signal: this.#closing.signal });
+      await this.#committer.commit({ appId }, deletes, { patience: { signal: this.#closing.signal } });
       return true;
     } catch (error) {
       if (error instanceof PlatformError && error.code === 'DS_TX_CONFLICT') return false;

@@ -53,12 +53,17 @@ export class VersionClock {
     return this.#given;
   }
 
+  /** The time of day, of a whole millisecond. */
+  get nowMicros(): bigint {
+    return BigInt(this.#clock.nowMs()) * MICROS_PER_MS;
+  }
+
   /**
    * The version of a commit. Submit that commit in the same turn: commits take effect in the order of their submission, so
    * a raised bound, submitted here, is on disk no later than the versions below it.
    */
   next(): bigint {
-    const nowMicros = BigInt(this.#clock.nowMs()) * MICROS_PER_MS;
+    const { nowMicros } = this;
     this.#last = nowMicros > this.#last ? nowMicros : this.#last + 1n;
     this.#given++;
     if (this.#last > this.#bound) this.#raiseBound().catch(() => undefined);

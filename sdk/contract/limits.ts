@@ -41,6 +41,7 @@ export const LIMIT_ROWS = {
   keyPathElementsMax: limit(100, 'App Engine'),
   entityDepthMax: limit(20, 'App Engine: entities embedded in entities'),
   lookupKeysMax: limit(1_000, 'App Engine'),
+  entityTransformsMax: limit(500, 'App Engine: property transforms of one entity in one commit'),
   commitMutationsMax: limit(500, 'App Engine\'s clients send at most this many'),
   propertyMaskPathsMax: limit(20_000, 'Paths of one property mask: as many as an entity has index entries'),
   transformsMax: limit(500, 'App Engine: property transforms of one entity in a commit'),

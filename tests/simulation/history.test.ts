@@ -98,21 +98,22 @@ class World {
   async commit(): Promise<void> {
     const state = new Map(this.moments.at(-1)!.state);
     const mutations: WireMutation[] = [];
-    const written = new Map<Key, Readonly<Record<string, Plain>> | undefined>();
+    const written = new Map<Key, { readonly plain: Readonly<Record<string, Plain>> | undefined; readonly index: number }>();
     for (let count = 1 + this.below(3); count > 0; count--) {
       const at = this.pick(KEYS);
       if (this.below(4) === 0) {
         mutations.push(remove(at));
-        written.set(at, undefined);
+        written.set(at, { plain: undefined, index: mutations.length - 1 });
       } else {
         const plain = this.#plain();
         mutations.push(write('upsert', at, plain));
-        written.set(at, plain);
+        written.set(at, { plain, index: mutations.length - 1 });
       }
     }
-    const { commitTimeMicros: version } = await this.open.datastore.commit(APP, mutations);
-    for (const [at, plain] of written) {
-      if (plain) state.set(at, { plain, version });
+    const { results, commitTimeMicros: version } = await this.open.datastore.commit(APP, mutations);
+    for (const [at, { plain, index }] of written) {
+      // What is written as it was keeps its version.
+      if (plain) state.set(at, { plain, version: results[index]!.version });
       else state.delete(at);
     }
     this.moments.push({ version, state });

@@ -1,4 +1,5 @@
 // The datastore as a list of states: each commit makes the next one. Nothing is indexed, nothing is locked.
+import { isDeepStrictEqual } from 'node:util';
 import { type ErrorCode } from '../../../sdk/contract/errors.ts';
 import { type Key } from '../../../sdk/contract/key.ts';
 import { keyText, type ModelEntity } from './evaluation.ts';
@@ -56,11 +57,14 @@ export class Model {
   /** What the mutations lead to from that state, or the code that refuses them. Incomplete keys are left out. */
   outcome(state: State, mutations: readonly ModelMutation[]): ErrorCode | undefined {
     const exists = new Map<string, boolean>();
+    if (hasForbiddenPair(mutations)) return 'DS_INVALID';
     for (const { op, key, base } of mutations) {
       if (isIncomplete(key)) continue;
       const name = keyText(key);
       const isThere = exists.get(name) ?? state.has(name);
-      if (base === 'wrong') return 'DS_TX_CONFLICT';
+      // Above the stored version; or of an entity that may have been there once.
+      if (base === 'wrong') return isThere ? 'DS_INVALID' : 'DS_TX_CONFLICT';
+      if (base === 'stored' && op === 'update' && !isThere) return 'DS_INVALID';
       if (op === 'insert' && isThere) return 'DS_ALREADY_EXISTS';
       if (op === 'update' && !isThere) return 'DS_NOT_FOUND';
       exists.set(name, op !== 'delete');
@@ -68,22 +72,35 @@ export class Model {
     return undefined;
   }
 
-  /** Applies a commit that succeeded. `keys` are complete, in the order of the mutations. Returns what is wrong with its version. */
-  apply(mutations: readonly ModelMutation[], keys: readonly Key[], version: bigint): string | undefined {
+  /**
+   * Applies a commit that succeeded. `keys` are complete, in the order of the mutations, as are `versions`, those it answered.
+   * Returns what is wrong with them.
+   */
+  apply(mutations: readonly ModelMutation[], keys: readonly Key[], version: bigint, versions: readonly bigint[]): string | undefined {
     if (mutations.length === 0) return undefined;
-    const problem = version > this.#lastVersion ? undefined : `the version ${version} is not above ${this.#lastVersion}`;
+    if (version <= this.#lastVersion) return `the version ${version} is not above ${this.#lastVersion}`;
     this.#lastVersion = version;
     const next = new Map(this.#state);
-    mutations.forEach((mutation, at) => {
+    const deleted = new Set<string>();
+    const names = mutations.map((mutation, at) => {
       const key = keys[at] ?? mutation.key;
       const name = keyText(key);
-      if (mutation.op === 'delete') next.delete(name);
-      else next.set(name, { key, properties: mutation.properties, version });
+      if (mutation.op === 'delete') {
+        next.delete(name);
+        deleted.add(name);
+      } else next.set(name, { key, properties: mutation.properties, version });
+      return name;
     });
+    for (const name of names) {
+      const [stored, written] = [this.#state.get(name), next.get(name)];
+      // What is written as it was is as old as it was.
+      if (stored && written && !deleted.has(name) && isDeepStrictEqual(stored.properties, written.properties)) next.set(name, stored);
+    }
+    const wanted = mutations.map(({ op }, at) => (op === 'delete' ? version : (next.get(names[at] ?? '')?.version ?? version)));
     this.#state = next;
     this.#past = [...this.#past, { state: next, version }].slice(-PAST_KEPT);
     this.#commits.push({ keys: new Set(keys.map(keyText)), kinds: new Set(keys.flatMap(kindsOf)) });
-    return problem;
+    return isDeepStrictEqual(versions, wanted) ? undefined : `the versions ${versions.join()} were answered, want ${wanted.join()}`;
   }
 
   /** Whether a commit since it began has touched what the transaction read, or what it would write. */
@@ -100,6 +117,18 @@ export function wouldTouch(transaction: ModelTransaction, mutations: readonly Mo
   return overlaps(transaction, {
     keys: new Set(mutations.map(({ key }) => keyText(key))),
     kinds: new Set(mutations.flatMap(({ key }) => kindsOf(key))),
+  });
+}
+
+/** Of an entity's mutations, one after the other. */
+function hasForbiddenPair(mutations: readonly ModelMutation[]): boolean {
+  const former = new Map<string, ModelMutation['op']>();
+  return mutations.some(({ op, key }) => {
+    if (isIncomplete(key)) return false;
+    const before = former.get(keyText(key));
+    former.set(keyText(key), op);
+    if (before === undefined) return false;
+    return before === 'delete' ? op === 'update' : op === 'insert';
   });
 }
 

@@ -207,7 +207,6 @@ export class ModelRun {
     }
     const { results, commitTimeMicros } = answer;
     if (results.length !== mutations.length) throw new Difference(`${mutations.length} mutations, ${results.length} results`);
-    if (results.some(({ version }) => version !== commitTimeMicros)) throw new Difference('a result has another version than its commit');
     const keys = mutations.map(({ key }, at): Key => {
       const allocated = results[at]?.key;
       if (isIncomplete(key) !== (allocated !== undefined))
@@ -216,7 +215,8 @@ export class ModelRun {
     });
     if (keys.some((key, at) => isIncomplete(mutations[at]!.key) && this.#model.state.has(keyText(key))))
       throw new Difference('an allocated id was taken');
-    const problem = this.#model.apply(mutations, keys, commitTimeMicros);
+    const versions = results.map(({ version }) => version);
+    const problem = this.#model.apply(mutations, keys, commitTimeMicros, versions);
     if (problem !== undefined) throw new Difference(problem);
     this.count.commits++;
   }
