@@ -281,6 +281,13 @@ describe('help', () => {
     if (words !== '') expect(out).toMatch(/Examples:\n {2}\$ appengine /);
   });
 
+  test('what other programs run is listed too', async () => {
+    const { out } = await appengine('--help');
+    for (const name of ['serve', 'emulator', 'doctor'])
+      expect(out).toMatch(new RegExp(`^ {2}${name} .*see appengine ${name}`.replaceAll(' .*', '[\\s\\S]*?'), 'm'));
+    expect((await appengine('apps emulator')).code).not.toBe(0);
+  });
+
   test('a wrong option or a missing one is said on stderr, with the way to help', async () => {
     const wrong = await appengine('apps list --jsn');
     expect(wrong.code).not.toBe(0);
