@@ -49,7 +49,8 @@ const CHUNK_MAX = 512;
 export async function runBatch(plan: QueryPlan, window: Window, reading: Reading): Promise<ResultBatch> {
   const from = window.from ?? NOWHERE;
   if (plan.branches.length === 0) return { results: [], skipped: 0, reached: from, more: 'no-more' };
-  const unit = plan.query.resultKind === 'projection' ? 'entry' : 'entity';
+  // Of each group the first is wanted, wherever else its entity comes up.
+  const unit = plan.query.resultKind === 'projection' || plan.query.distinctOn.length > 0 ? 'entry' : 'entity';
   const scan = new ResultScan(plan, reading, unit, { from, ...(window.end ? { end: window.end } : {}) });
   try {
     return await collect(plan, window, scan, reading, from);

@@ -99,10 +99,7 @@ function ofOneKey(disjuncts: readonly Disjunct[]): Disjunct | undefined {
 }
 
 function projectionOf({ projection, distinctOn }: Query): Pick<NormalQuery, 'resultKind' | 'projection'> {
-  if (!projection || projection.length === 0) {
-    if (distinctOn && distinctOn.length > 0) return { resultKind: 'projection', projection: distinctOn };
-    return { resultKind: 'full', projection: [] };
-  }
+  if (!projection || projection.length === 0) return { resultKind: 'full', projection: [] };
   if (new Set(projection).size < projection.length) throw new PlatformError('DS_INVALID', 'cannot project a property multiple times');
   const properties = projection.filter((property) => property !== KEY);
   if (properties.length === 0) return { resultKind: 'key-only', projection: [] };

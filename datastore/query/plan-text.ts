@@ -33,7 +33,8 @@ export function indexesUsed({ branches }: QueryPlan): readonly UsedIndex[] {
 }
 
 function usedIndex({ indexed, bounds, belowAncestor }: ScanPlan, hasAncestor: boolean): UsedIndex {
-  const columns = [...indexed, { property: KEY, direction: 'asc' }].map(
+  const key = { property: KEY, direction: 'asc' };
+  const columns = (indexed.some(({ property }) => property === KEY) ? indexed : [...indexed, key]).map(
     ({ property, direction }) => `${property === KEY ? '__name__' : property} ${direction.toUpperCase()}`,
   );
   // Rows in key order lie below the ancestor by themselves.

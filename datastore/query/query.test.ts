@@ -263,6 +263,16 @@ describe('queries on a datastore', () => {
       ]);
     });
 
+    it('returns the first entity of each group whole when nothing is projected, by keys alone too', async () => {
+      expect(namesOf(await run(query('K', { distinctOn: ['t'] })))).toEqual(['a', 'a', 'd']);
+      const latest = query('K', { distinctOn: ['t'], orders: [asc('t'), desc('n')] });
+      const { resultKind, results } = await run(latest);
+      expect(resultKind).toBe('full');
+      expect(results.map(({ entity }) => Object.keys(decodeEntity(entity).properties).sort())).toEqual(results.map(() => ['n', 't']));
+      expect(await oneByOne(latest)).toEqual(namesOf(await run(latest)));
+      expect(await oneByOne(query('K', { projection: ['__key__'], distinctOn: ['t'] }))).toEqual(['a', 'a', 'd']);
+    });
+
     it.each<[string, Partial<Query>]>([
       ['a property with an equality', { projection: ['t'], filter: where('t', '=', 'x') }],
       ['a property twice', { projection: ['t', 't'] }],
@@ -304,6 +314,22 @@ describe('queries on a datastore', () => {
       expect([answer.skipped, namesOf(answer), answer.more]).toEqual([449, ['n1449'], 'no-more']);
       const beyond = await datastore.runQuery(APP, query('K', { offset: 1_000 }));
       expect([beyond.skipped, beyond.results, beyond.more]).toEqual([450, [], 'no-more']);
+      const alone = await datastore.runQuery(APP, query('K', { offset: 7, limit: 0 }));
+      expect([alone.skipped, alone.results, alone.more]).toEqual([7, [], 'after-limit']);
+    });
+
+    it('say where the skipped ones end', async () => {
+      for (const orders of [[], [desc('n')]]) {
+        const skipping = query('K', { offset: 3, limit: 2, orders });
+        const { skippedCursor, results, endCursor } = await datastore.runQuery(APP, skipping);
+        const behind = await datastore.runQuery(APP, query('K', { limit: 2, orders, startCursor: skippedCursor ?? Buffer.alloc(0) }));
+        expect(namesOf(behind)).toEqual(namesOf({ results }));
+        expect(behind.endCursor).toEqual(endCursor);
+        expect(behind).not.toHaveProperty('skippedCursor');
+      }
+      const all = await datastore.runQuery(APP, query('K', { offset: 500 }));
+      const rest = await datastore.runQuery(APP, query('K', { startCursor: all.skippedCursor ?? Buffer.alloc(0) }));
+      expect(rest.results).toEqual([]);
     });
 
     it('stop at an end cursor, and take the cursor of a single result', async () => {

@@ -89,7 +89,7 @@ export function meaningOf(query: Query, aggregated: readonly string[] = []): Mea
   sort.push(...bounded.sort(compareTexts).map((property): Order => ({ property, direction: 'asc' })));
 
   const distinctOn = query.distinctOn ?? [];
-  const asked = query.projection && query.projection.length > 0 ? query.projection : distinctOn;
+  const asked = query.projection ?? [];
   const projection = asked.filter((property) => property !== KEY);
   const resultKind = asked.length === 0 ? 'full' : projection.length === 0 ? 'key-only' : 'projection';
   if ([...projection, ...distinctOn].some(sameInAll)) return 'DS_INVALID';

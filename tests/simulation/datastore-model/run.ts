@@ -271,7 +271,7 @@ export class ModelRun {
     // More than there can be.
     const query: Query = { ...kept.query, offset: 0, limit: 10_000, startCursor: cursor };
     const after = (state: State): readonly Entry[] => {
-      const entries = resultsOf({ ...meaning, distinctOn: [] }, query, state).filter((entry) => compareEntries(meaning, entry, behind) > 0);
+      const entries = placesOf(meaning, query, state).filter((entry) => compareEntries(meaning, entry, behind) > 0);
       const ofOtherGroups = entries.filter(
         (entry) => meaning.distinctOn.length === 0 || groupText(meaning, entry) !== groupText(meaning, behind),
       );
@@ -503,8 +503,13 @@ const turns = (): Promise<void> => new Promise((resolve) => setImmediate(() => s
 
 /** The results of the whole query, without its window. */
 function resultsOf(meaning: Meaning, query: Query, state: State): readonly Entry[] {
+  return distinctEntries(meaning, placesOf(meaning, query, state));
+}
+
+/** Where results can be: of an entity its first place, but of an index each entry. */
+function placesOf(meaning: Meaning, query: Query, state: State): readonly Entry[] {
   const entries = entriesOf(meaning, query, state.values());
-  return meaning.resultKind === 'projection' ? distinctEntries(meaning, entries) : firstPlaces(entries);
+  return meaning.resultKind === 'projection' || meaning.distinctOn.length > 0 ? entries : firstPlaces(entries);
 }
 
 function distinctEntries(meaning: Meaning, entries: readonly Entry[]): readonly Entry[] {
@@ -571,7 +576,8 @@ function compareResults(
     if (left === 0) return differ();
     candidates.set(place, left - 1);
   }
-  if (meaning.distinctOn.length === 0) return undefined;
+  // A whole entity does not say which of its values made it the first.
+  if (meaning.distinctOn.length === 0 || meaning.resultKind !== 'projection') return undefined;
   const groups = new Set(
     results.map((result) => {
       const { properties } = decodeEntity(result.entity);
