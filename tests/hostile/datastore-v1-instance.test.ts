@@ -1,5 +1,6 @@
 // Security 73 and 78 on the v1 socket of an instance: an app that speaks to its datastore-v1.sock without any client library.
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -263,6 +264,43 @@ describe('78: floods and half-sent frames on the v1 socket of an instance', () =
     expect(session.destroyed).toBe(false);
     session.destroy();
     expect(await stuck).toContain('written');
+    await expectVictimServed();
+  });
+
+  test('of pipelined requests whose answers nobody reads: they wait, and go with their connection', async () => {
+    const text = 'x'.repeat(1_000_000);
+    await mallory.call('Commit', {
+      mode: 'NON_TRANSACTIONAL',
+      mutations: [{ upsert: { key: keyOf('Large', 'x'), properties: { text: { stringValue: text, excludeFromIndexes: true } } } }],
+    });
+    const body = encode(messageType('LookupRequest'), { projectId: 'x', keys: [keyOf('Large', 'x')] });
+    const head = `POST /v1/projects/x:lookup HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const before = meter.totals.get('mallory')?.datastoreCalls ?? 0;
+    const answered = (): number => (meter.totals.get('mallory')?.datastoreCalls ?? 0) - before;
+    const socket = connect(mallory.path)
+      .on('error', () => undefined)
+      .pause();
+    socket.write(Buffer.concat(Array.from({ length: 200 }, () => Buffer.concat([Buffer.from(head, 'latin1'), body]))));
+    await expect.poll(answered).toBeGreaterThanOrEqual(32);
+    const stuck = mallory.texts();
+    await mallory.write(keyOf('Small', 'x'), { text: 'written' });
+    await expectVictimServed();
+    expect(answered()).toBeLessThan(80);
+    socket.destroy();
+    expect(await stuck).toContain('written');
+  });
+
+  test.each(['reset', 'shutdown'])("of the emulator's surface: POST /%s is refused", async (path) => {
+    await mallory.write(keyOf('Mine', 'x'), { text: 'mine' });
+    const { statusCode } = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ socketPath: mallory.path, path: `/${path}`, method: 'POST', agent: false }, (response) => {
+        response.resume().once('end', () => resolve(response));
+      })
+        .once('error', reject)
+        .end();
+    });
+    expect(statusCode).toBe(403);
+    expect(await mallory.texts()).toEqual(['mine']);
     await expectVictimServed();
   });
 

@@ -19,6 +19,7 @@ import { HttpSession } from './http-session.ts';
 import { type V1Identity } from './identity.ts';
 import { type V1PortLimits } from './port-limits.ts';
 import { withProject } from './project-field.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 
 /** What an emulator does besides the API. What is absent is refused with words that name the flags. */
 export interface V1Surface {
@@ -43,6 +44,7 @@ export class HttpFront {
   readonly #surface: V1Surface;
   readonly #server: Server;
   readonly #sessions = new WeakMap<Socket, HttpSession>();
+  readonly #unread = new WeakMap<Socket, UnreadAnswers>();
   #listenHost = '';
   #isEnding = false;
 
@@ -76,6 +78,7 @@ export class HttpFront {
     const session = new HttpSession(connection, this.#clock.monotonicMs());
     connection.begin(session);
     this.#sessions.set(connection.socket, session);
+    this.#unread.set(connection.socket, new UnreadAnswers(this.#calls, connection.socket));
     this.#server.emit('connection', connection.socket);
     connection.socket.resume();
   }
@@ -177,7 +180,9 @@ export class HttpFront {
       if (message.length > requestBytesMax)
         throw new PlatformError('V1_REQUEST_TOO_LARGE', `at most ${requestBytesMax} bytes as a message`);
       const answer = await this.#calls.run(method, message, identity, { signal: gone.signal });
-      reply.message(json ? Buffer.from(json.jsonOfAnswer(method, answer, { enumAsInteger })) : answer);
+      const bytes = json ? Buffer.from(json.jsonOfAnswer(method, answer, { enumAsInteger })) : answer;
+      this.#unread.get(request.socket)?.add(reply.response, bytes.length);
+      reply.message(bytes);
     } finally {
       body.release();
     }
