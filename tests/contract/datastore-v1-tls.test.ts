@@ -87,6 +87,17 @@ describe('with a certificate', () => {
     expect(seen).toMatchObject([{ authorization: 'Bearer aeds_1', isLocal: true }]);
   });
 
+  test.each([
+    [['h2'], 'h2'],
+    [['grpc-exp', 'h2'], 'h2'],
+    [['h2', 'http/1.1'], 'http/1.1'],
+  ])('a client that offers %j speaks %s', async (ALPNProtocols, wanted) => {
+    const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: certificate.cert, ALPNProtocols });
+    opened.push(socket);
+    await once(socket, 'secureConnect');
+    expect(socket.alpnProtocol).toBe(wanted);
+  });
+
   test('HTTP is served by TLS, whether the client speaks of protocols or not', async () => {
     expect(
       await ok(

@@ -17,7 +17,8 @@ export interface V1Certificates {
 const OPTIONS = {
   // Versions below have known breaks (RFC 8996).
   minVersion: 'TLSv1.2',
-  ALPNProtocols: ['h2', 'http/1.1'],
+  // What speaks both is a client of HTTP, which HTTP/1.1 serves; those of gRPC offer HTTP/2 alone.
+  ALPNProtocols: ['http/1.1', 'h2'],
   honorCipherOrder: true,
   handshakeTimeout: LIMITS.requestHeaderMs,
 } as const;
