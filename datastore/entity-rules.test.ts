@@ -1,7 +1,7 @@
 // What an entity may be (reference, sections 1.3, 1.7 and 3.6), and which of its values are indexed, through the facade.
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeEntity, encodeEntity } from '../sdk/contract/entity-proto.ts';
+import { decodeEntity, encodeEntity, encodeKey } from '../sdk/contract/entity-proto.ts';
 import { type Properties, type Value } from '../sdk/contract/entity.ts';
 import { type Key } from '../sdk/contract/key.ts';
 import { type Datastore } from './datastore.ts';
@@ -118,6 +118,21 @@ describe('a property', () => {
       message: expect.stringMatching(/20/) as string,
     });
   });
+});
+
+it('keeps microseconds of a timestamp: the bytes that are stored say no more, however they are written', async () => {
+  const sent = Buffer.from('0a0712050a014b10011a0e0a016112095207080110959aef3a', 'hex');
+  const kept = '0a0161120952070801108094ef3a';
+  const masked = { mask: [['a']] };
+  for (const mutation of [
+    { op: 'upsert' as const, entity: sent },
+    { op: 'upsert' as const, entity: sent, ...masked },
+  ]) {
+    await datastore.commit(APP, [{ op: 'delete', key: encodeKey(key('K', 1n)) }]);
+    await datastore.commit(APP, [mutation]);
+    const [found] = (await datastore.lookup(APP, [encodeKey(key('K', 1n))])).found;
+    expect(Buffer.from(found?.entity ?? []).toString('hex')).toContain(kept);
+  }
 });
 
 describe('a key', () => {

@@ -1,5 +1,5 @@
 // A mutation, checked and decoded: everything that can be said against it without reading the store.
-import { decodeEntity, decodeKey, encodeEntity, encodeValue } from '../../sdk/contract/entity-proto.ts';
+import { decodeEntity, decodeKey, decodeSentEntity, encodeEntity, encodeValue } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';
 import { PlatformError } from '../../sdk/contract/errors.ts';
 import { isComplete, type Key } from '../../sdk/contract/key.ts';
@@ -58,7 +58,7 @@ export function checkMutation(mutation: Mutation, scope: DatastoreScope): Checke
     return { op: 'delete', key, isKeyComplete: true, bytes: mutation.key.length, ...conflict };
   }
   if (mutation.entity.length > LIMITS.entityBytesMax) throw entityTooBig(mutation.entity.length);
-  const entity = decodeEntity(mutation.entity);
+  const { entity, isExact } = decodeSentEntity(mutation.entity);
   const key = ownKey(entity.key, scope);
   checkKey(key, mutation.op === 'update' ? 'complete' : 'either');
   const isKeyComplete = isComplete(key);
@@ -66,10 +66,10 @@ export function checkMutation(mutation: Mutation, scope: DatastoreScope): Checke
     throw invalid('conflict detection is not allowed for incomplete keys');
   }
   const rest = { op: mutation.op, key, isKeyComplete, ...conflict };
-  if (mutation.mask || mutation.transforms?.length) return { ...rest, ...checkEdit(mutation, entity, scope) };
+  if (mutation.mask || mutation.transforms?.length) return { ...rest, ...checkEdit(mutation, { entity, isExact }, scope) };
   checkProperties(entity.properties);
   const properties = ownProperties(entity.properties, scope);
-  const message = properties === entity.properties ? mutation.entity : encodeEntity({ key: entity.key, properties });
+  const message = isExact && properties === entity.properties ? mutation.entity : encodeEntity({ key: entity.key, properties });
   const content = { message, values: indexedValues(properties, scope.appId) };
   return { ...rest, bytes: mutation.entity.length, writing: { kind: 'content', content } };
 }
@@ -98,12 +98,12 @@ export function messageToStore(message: Uint8Array, key: Key): readonly Buffer[]
 /** Whether it will fit into its indexes shows when it is made; names, meanings and single values already now. */
 function checkEdit(
   { entity: sent, mask, transforms = [] }: Extract<Mutation, { readonly entity: Uint8Array }>,
-  entity: Entity,
+  { entity, isExact }: { readonly entity: Entity; readonly isExact: boolean },
   scope: DatastoreScope,
 ): Pick<CheckedMutation, 'bytes' | 'writing'> {
   checkProperties(entity.properties, false);
   const properties = ownProperties(entity.properties, scope);
-  const message = properties === entity.properties ? sent : encodeEntity({ key: entity.key, properties });
+  const message = isExact && properties === entity.properties ? sent : encodeEntity({ key: entity.key, properties });
   let bytes = sent.length;
   for (const path of mask ?? []) {
     checkPath(path, 'mask');
