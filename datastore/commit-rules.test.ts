@@ -1,12 +1,13 @@
 // What a commit of the public API may ask beyond what the SDK's wire asks: conflicts, masks, transforms, and what it is told.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeEntity, encodeEntity, encodeKey } from '../sdk/contract/entity-proto.ts';
+import { decodeEntity, decodeKey, encodeEntity, encodeKey } from '../sdk/contract/entity-proto.ts';
 import { type Properties, type Value } from '../sdk/contract/entity.ts';
 import { type Key } from '../sdk/contract/key.ts';
 import { type VirtualTime } from '../sdk/support/virtual-time.ts';
 import { parsePropertyPath } from './codec/property-path.ts';
 import { type CommitOptions, type Datastore } from './datastore.ts';
 import { APP, get, key, namesOf, openDatastore, type Plain, properties, query, remove, value, where, write } from './fixture.ts';
+import { scatteredId } from './transaction/id-allocator.ts';
 import { type CommitOutcome, type CommitResult, type Mutation, type PropertyTransform } from './transaction/mutation.ts';
 
 let datastore: Datastore;
@@ -468,5 +469,35 @@ describe('a transaction', () => {
       refused('DS_INVALID', /Cannot modify entities in a read-only transaction\./),
     );
     await expect(commit([], { transaction })).rejects.toMatchObject({ code: 'DS_TX_INVALID' });
+  });
+});
+
+describe('reserved ids', () => {
+  it('of any element of the path are allocated neither by a call nor for a commit', async () => {
+    const counters = [1, 2, 3, 4, 5];
+    const [one1, two, three, four] = counters.map(scatteredId);
+    await datastore.reserveIds(APP, [
+      encodeKey(key('P', one1 ?? 0n, 'K', two ?? 0n)),
+      encodeKey(key('K', 'name', 'K', three ?? 0n)),
+      encodeKey(key('K', 'name')),
+      encodeKey(key('K', 5n)),
+    ]);
+    const { keys } = await datastore.allocateIds(APP, [encodeKey(key('K'))]);
+    const made = await one(put(key('Other'), {}));
+    expect([keys[0], made.key].map((bytes) => bytes && decodeKey(bytes).path.at(-1)?.id)).toEqual([four, scatteredId(5)]);
+  });
+
+  it.each<[string, Key, string]>([
+    ['an incomplete key', key('K'), 'DS_INVALID'],
+    ["another app's key", { ...key('K', 1n), projectId: 'other' }, 'DS_FORBIDDEN'],
+    ['a reserved kind', key('__K__', 1n), 'DS_INVALID'],
+  ])('are not those of %s', async (_, at, code) => {
+    await expect(datastore.reserveIds(APP, [encodeKey(at)])).rejects.toMatchObject({ code });
+  });
+
+  it('come at most 500 keys at a time', async () => {
+    const keys = Array.from({ length: 501 }, (_, at) => encodeKey(key('K', BigInt(at + 1))));
+    await expect(datastore.reserveIds(APP, keys)).rejects.toMatchObject({ code: 'DS_LIMIT' });
+    await datastore.reserveIds(APP, keys.slice(1));
   });
 });

@@ -387,6 +387,25 @@ export class Datastore {
   }
 
   /**
+   * From now on none of the numeric ids in these complete Key messages, those of ancestors included, is allocated in their databases.
+   * Names need no reservation. Throws DS_INVALID, DS_LIMIT, DS_FORBIDDEN.
+   */
+  async reserveIds(scope: DatastoreScope, keys: readonly Uint8Array[]): Promise<void> {
+    if (keys.length > LIMITS.allocateIdsMax) {
+      throw new PlatformError('DS_LIMIT', `a call reserves the ids of at most ${LIMITS.allocateIdsMax} keys, this one ${keys.length}`);
+    }
+    const idsOf = new Map<string, bigint[]>();
+    for (const bytes of keys) {
+      const key = ownKey(decodeKey(bytes), scope);
+      checkKey(key, 'complete');
+      const ids = idsOf.get(key.databaseId) ?? [];
+      idsOf.set(key.databaseId, ids);
+      for (const { id } of key.path) if (id !== undefined) ids.push(id);
+    }
+    for (const [databaseId, ids] of idsOf) await this.#ids.reserve(scope.appId, databaseId, ids);
+  }
+
+  /**
    * Creates the composite indexes that are missing; they are maintained at once and serve when their backfill is done.
    * Throws DS_INVALID or DS_LIMIT before anything is changed.
    */

@@ -4,7 +4,16 @@ import { describe, expect, it } from 'vitest';
 import { type PathElement } from '../sdk/contract/key.ts';
 import { decodeBound, encodeBound } from './codec/bound-row.ts';
 import { encodeEntityRow } from './codec/entity-row.ts';
-import { entityRowKey, historyBoundKey, idBoundKey, indexDefinitionKey, partitionOf, pathBytes, resetKey } from './codec/row-key.ts';
+import {
+  entityRowKey,
+  historyBoundKey,
+  idBoundKey,
+  indexDefinitionKey,
+  partitionOf,
+  pathBytes,
+  reservedIdKey,
+  resetKey,
+} from './codec/row-key.ts';
 import { historyKey } from './history/history-row.ts';
 import { type CompositeIndex } from './index/composite-index.ts';
 import { decodeIndex, encodeIndex } from './index/index-row.ts';
@@ -64,6 +73,7 @@ describe('FORMAT.md', () => {
       'S, history of one': hex(historyBoundKey('app')),
       'S, ids': hex(idBoundKey('app', '')),
       'S, reset': hex(resetKey('app')),
+      'S, reserved id of counter value 5': hex(reservedIdKey('app', '', 5)),
       'entity row of the message `message`, version 3, created 1, updated 2': hex(
         encodeEntityRow({ version: 3n, createdMicros: 1n, updatedMicros: 2n, message }),
       ),

@@ -154,6 +154,19 @@ export function idBoundKey(appId: string, databaseId: string): Buffer {
   return writer.clear().byte(FAMILY.sequence).byte(0x02).text(appId).text(databaseId).take();
 }
 
+const RESERVED = 0x07;
+const COUNTER_BYTES = 8;
+
+/** `S 07 app db counter`: the id of that counter value is reserved. */
+export function reservedIdKey(appId: string, databaseId: string, counter: number): Buffer {
+  return writer.clear().byte(FAMILY.sequence).byte(RESERVED).text(appId).text(databaseId).uint64(BigInt(counter)).take();
+}
+
+/** The counter value of such a key. */
+export function reservedCounterOf(key: Buffer): number {
+  return Number(key.readBigUInt64BE(key.length - COUNTER_BYTES));
+}
+
 /** `K app db`, to be followed by a namespace: the kind rows of a database in all its namespaces. */
 export function namespacesPrefix(appId: string, databaseId: string): Buffer {
   return writer.clear().byte(FAMILY.kind).text(appId).text(databaseId).take();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Finding } from '../../sdk/contract/admin/integrity.ts';
-import { encodeEntity } from '../../sdk/contract/entity-proto.ts';
+import { encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { encodeEntityRow } from '../codec/entity-row.ts';
 import { OrderedWriter } from '../codec/ordered-writer.ts';
@@ -10,6 +10,7 @@ import { APP, key, openDatastore, properties, remove, write } from '../fixture.t
 import { decodeIndex, encodeIndex } from '../index/index-row.ts';
 import { prefixRange } from '../storage/key-bytes.ts';
 import { type KeyRange, type Row, type Store } from '../storage/port.ts';
+import { scatteredId } from '../transaction/id-allocator.ts';
 import { type CheckScope, type CheckStep } from './checker.ts';
 
 let datastore: Datastore;
@@ -33,6 +34,7 @@ beforeEach(async () => {
     write('insert', key('P', 'p', 'K', 'x'), { n: 2n, t: 'c', s: null }),
     write('insert', { ...key('K', 'there'), namespace: 'ns', databaseId: 'db' }, { n: 3n, t: 'd' }),
   ]);
+  await datastore.reserveIds(APP, [encodeKey(key('K', scatteredId(77_777)))]);
 });
 
 afterEach(() => datastore.close());

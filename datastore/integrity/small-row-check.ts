@@ -103,6 +103,7 @@ const CLEAN_BYTE = 0x03;
 const HISTORY_BYTE = 0x04;
 const INDEXES_BYTE = 0x05;
 const RESET_BYTE = 0x06;
+const RESERVED_BYTE = 0x07;
 const SPARING = Buffer.from([0x01]);
 const OLD_FORMAT_VERSION = 0x01;
 
@@ -132,6 +133,11 @@ function boundBytes(key: Buffer): number {
         return 4;
       case RESET_BYTE:
         reader.text();
+        return 0;
+      case RESERVED_BYTE:
+        reader.text();
+        reader.text();
+        reader.uint64();
         return 0;
       default:
         throw new PlatformError('DS_CORRUPT', 'an unknown sequence');

@@ -53,8 +53,8 @@ describe('mutations of one entity', () => {
   it('have at most 500 transforms together', () => {
     const transforms = (count: number): Mutation =>
       of('upsert', { transforms: Array.from({ length: count }, () => ({ path: ['n'], kind: 'request-time' })) });
-    expect(() => check([transforms(LIMITS.entityTransformsMax - 1), of('upsert'), transforms(1)])).not.toThrow();
-    expect(() => check([transforms(LIMITS.entityTransformsMax - 1), of('upsert'), transforms(2)])).toThrow(
+    expect(() => check([transforms(LIMITS.transformsMax - 1), of('upsert'), transforms(1)])).not.toThrow();
+    expect(() => check([transforms(LIMITS.transformsMax - 1), of('upsert'), transforms(2)])).toThrow(
       expect.objectContaining({ code: 'DS_LIMIT', message: expect.stringMatching(/at most 500 transforms/) as unknown }),
     );
   });

@@ -32,10 +32,7 @@ export function checkGroup(group: readonly CheckedMutation[], isAtomic: boolean)
     base ??= mutation.baseVersion;
     transforms += mutation.writing?.kind === 'edit' ? mutation.writing.edit.transforms.length : 0;
   }
-  if (transforms > LIMITS.entityTransformsMax) {
-    throw new PlatformError(
-      'DS_LIMIT',
-      `a commit has at most ${LIMITS.entityTransformsMax} transforms of one entity, this one ${transforms}`,
-    );
+  if (transforms > LIMITS.transformsMax) {
+    throw new PlatformError('DS_LIMIT', `a commit has at most ${LIMITS.transformsMax} transforms of one entity, this one ${transforms}`);
   }
 }

@@ -2,7 +2,7 @@
 import { begin, checkPrevious } from './begin.ts';
 import { type Call } from './call.ts';
 import { type TransactionOptions } from './read-options.ts';
-import { invalid, unsupported } from './request-fields.ts';
+import { invalid } from './request-fields.ts';
 import { type CommitRequest, type KeysRequest } from './requests.ts';
 import { transactionOf } from './transaction-id.ts';
 import { commitAnswer, EMPTY_ANSWER, keysAnswer, transactionAnswer } from './write-answers.ts';
@@ -43,8 +43,9 @@ export async function allocateIds({ datastore, scope }: Call, { keys }: KeysRequ
   return keysAnswer((await datastore.allocateIds(scope, keys)).keys);
 }
 
-export function reserveIds(): Promise<Buffer> {
-  return Promise.reject(unsupported('ReserveIds'));
+export async function reserveIds({ datastore, scope }: Call, { keys }: KeysRequest): Promise<Buffer> {
+  await datastore.reserveIds(scope, keys);
+  return EMPTY_ANSWER;
 }
 
 function checkReadWrite(options: TransactionOptions, databaseId: string): void {
