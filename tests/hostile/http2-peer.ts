@@ -1,6 +1,7 @@
 // One end of an HTTP/2 connection that writes frames as it likes, byte by byte (RFC 9113, section 4; RFC 7541, 6.2.2).
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect as connectPlainly, type Socket } from 'node:net';
+import { connect } from 'node:tls';
 import { withBound } from './http-front.ts';
 
 export const FRAME = {
@@ -14,6 +15,7 @@ export const FRAME = {
   windowUpdate: 8,
   continuation: 9,
 } as const;
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 export const END_STREAM = 0x1;
 export const END_HEADERS = 0x4;
 
@@ -25,11 +27,11 @@ export interface Frame {
 }
 
 export class Http2Peer {
-  readonly socket: TLSSocket;
+  readonly socket: Socket;
   readonly frames: Frame[] = [];
   #buffered = Buffer.alloc(0);
 
-  private constructor(socket: TLSSocket) {
+  private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
@@ -42,7 +44,16 @@ export class Http2Peer {
     const socket = connect({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] });
     const peer = new Http2Peer(socket);
     await withBound(once(socket, 'secureConnect'), () => 'no handshake');
-    socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(FRAME.settings, 0, 0, settings)]));
+    socket.write(Buffer.concat([PREFACE, frame(FRAME.settings, 0, 0, settings)]));
+    return peer;
+  }
+
+  /** The same without TLS. */
+  static async openPlain(port: number, settings: Buffer = Buffer.alloc(0)): Promise<Http2Peer> {
+    const socket = connectPlainly({ port, host: '127.0.0.1' });
+    const peer = new Http2Peer(socket);
+    await withBound(once(socket, 'connect'), () => 'no connection');
+    socket.write(Buffer.concat([PREFACE, frame(FRAME.settings, 0, 0, settings)]));
     return peer;
   }
 
@@ -59,7 +70,7 @@ export class Http2Peer {
     return this.of(FRAME.goaway).at(-1)?.payload.readUInt32BE(4);
   }
 
-  /** Resolves when the router has closed the connection. */
+  /** Resolves when the other end has closed the connection. */
   async closed(): Promise<void> {
     if (this.socket.closed) return;
     await withBound(

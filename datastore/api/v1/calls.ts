@@ -42,15 +42,11 @@ export class V1Calls {
   }
 
   /** Throws PlatformError alone. */
-  async identify(credentials: V1Credentials): Promise<V1Identity> {
-    try {
-      return await this.#options.authenticate(credentials);
-    } catch (thrown) {
-      throw this.#told(thrown, 'authenticate');
-    }
+  identify(credentials: V1Credentials): Promise<V1Identity> {
+    return this.attempt('authenticate', () => this.#options.authenticate(credentials));
   }
 
-  /** The answer's bytes. Throws PlatformError alone; what is our own fault has been logged then. */
+  /** The answer's bytes. Throws as `attempt` does, and RPC_OVERLOADED. */
   async run(
     method: V1Method,
     request: Buffer,
@@ -63,12 +59,21 @@ export class V1Calls {
     this.#underWay++;
     try {
       if (LARGE.has(method)) await this.#takeRoom(signal);
-      return await this.#service.call(method, request, { appOf, isReadOnly, signal });
-    } catch (thrown) {
-      throw this.#told(thrown, method);
+      return await this.attempt(method, () => this.#service.call(method, request, { appOf, isReadOnly, signal }));
     } finally {
       this.#underWay--;
       if (LARGE.has(method)) this.read(LIMITS.v1AnswerBytesReserved);
+    }
+  }
+
+  /** Throws PlatformError alone; what is our own fault has been logged then, with the name of what was done. */
+  async attempt<T>(method: string, work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = toPlatformError(thrown);
+      if (error.row.grpc === 'INTERNAL') this.#log.error('A call of the datastore API failed', { method, error });
+      throw error;
     }
   }
 
@@ -117,11 +122,5 @@ export class V1Calls {
       signal.addEventListener('abort', wake, { once: true });
       if (signal.aborted) wake();
     });
-  }
-
-  #told(thrown: unknown, method: string): PlatformError {
-    const error = toPlatformError(thrown);
-    if (error.row.grpc === 'INTERNAL') this.#log.error('A call of the datastore API failed', { method, error });
-    return error;
   }
 }

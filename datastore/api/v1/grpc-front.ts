@@ -17,6 +17,8 @@ import { statusOf } from './status.ts';
 
 /** Client libraries refuse trailers of more than 8 KiB. */
 const MESSAGE_BYTES_MAX = 4 * 1024;
+/** What a client may send ahead in one call; a connection has as much for all of its calls. */
+const WINDOW_BYTES = 1024 * 1024;
 
 type UnaryCall = grpc.ServerUnaryCall<Buffer, Buffer>;
 
@@ -56,6 +58,7 @@ export class GrpcFront {
       // Twice what is served, so that what is a little too large gets an answer and not just a reset.
       maxHeaderListSize: 2 * LIMITS.requestHeaderBytesMax,
       enableConnectProtocol: false,
+      initialWindowSize: WINDOW_BYTES,
     });
     server.on('session', (session: ServerHttp2Session) => {
       this.#began(session);
@@ -74,6 +77,7 @@ export class GrpcFront {
   }
 
   #began(session: ServerHttp2Session): void {
+    session.setLocalWindowSize(WINDOW_BYTES);
     const connection = this.#taking;
     assert(connection !== undefined, 'A session belongs to the connection that is being taken');
     connection.begin(new GrpcSession(session, connection, this.#calls, this.#clock, this.#limits));

@@ -1,6 +1,6 @@
 // One HTTP/2 connection before the gRPC library: what its client sends that is no call, or no whole one, is counted, and what takes
 // too long is ended (hostile numbers 47 and 50).
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { LIMITS } from '../../../sdk/contract/limits.ts';
 import { type Clock } from '../../../sdk/support/clock.ts';
 import { FrameBudget } from '../../../sdk/support/frame-budget.ts';
@@ -40,8 +40,10 @@ export class GrpcSession implements Conversation {
     this.#askedAtMs = nowMs;
     this.#resets = new FrameBudget(RESETS, nowMs);
     this.#controlFrames = new FrameBudget(CONTROL_FRAMES, nowMs);
-    session.on('stream', (stream: ServerHttp2Stream) => {
+    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
       this.#open(stream);
+      // The library of HTTP/2 holds to a smaller size than its own only once the client has said that it knows of it.
+      if (bytesOf(rawHeaders) > LIMITS.requestHeaderBytesMax) stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
     });
     const onControlFrame = (): void => {
       this.#count(this.#controlFrames);
@@ -123,4 +125,10 @@ export class GrpcSession implements Conversation {
     if (budget.take(this.#clock.monotonicMs()) || this.#session.destroyed) return;
     this.#session.destroy(new Error('too many frames'), NGHTTP2_ENHANCE_YOUR_CALM);
   }
+}
+
+function bytesOf(rawHeaders: readonly string[]): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }

@@ -75,7 +75,7 @@ export class HttpFront {
   }
 
   take(connection: V1Connection): void {
-    const session = new HttpSession(connection, this.#clock.monotonicMs());
+    const session = new HttpSession(connection, this.#clock.monotonicMs(), { readMs: this.#limits.bodyMs });
     connection.begin(session);
     this.#sessions.set(connection.socket, session);
     this.#unread.set(connection.socket, new UnreadAnswers(this.#calls, connection.socket));
@@ -95,7 +95,7 @@ export class HttpFront {
       return;
     }
     const reply = new HttpReply(request, response, this.#timers);
-    session.opened();
+    session.opened(request);
     response.once('close', () => {
       session.answered(this.#clock.monotonicMs());
     });
@@ -128,7 +128,7 @@ export class HttpFront {
         throw new PlatformError('ROUTE_METHOD_NOT_ALLOWED');
       case 'reset':
         this.#allow('reset', await identify(), connection);
-        await this.#surface.reset?.();
+        await this.#calls.attempt('reset', () => this.#surface.reset?.());
         reply.text(200, 'Reset\n');
         return;
       case 'shutdown':
@@ -138,19 +138,26 @@ export class HttpFront {
         reply.text(200, 'Shutting down\n');
         return;
       case 'call':
-        await this.#call(route, request, reply, await identify());
+        await this.#call(route, request, reply, session, await identify());
         return;
       default:
         assertNever(route);
     }
   }
 
-  /** Node's parser could not read it, and reads no more of this connection. */
+  /** Node's parser could not read what came, and reads no more of this connection. Good requests before it are answered first. */
   #refuseMalformed({ code }: NodeJS.ErrnoException, socket: Duplex): void {
     if (!(socket instanceof Socket) || socket.destroyed) return;
     const isTooLong = code === 'HPE_HEADER_OVERFLOW';
-    socket.write(refusalBytes(new PlatformError(isTooLong ? 'ROUTE_HEADERS_TOO_LARGE' : 'ROUTE_BAD_REQUEST')));
-    closeAfterReading(socket, this.#timers);
+    const refusal = refusalBytes(new PlatformError(isTooLong ? 'ROUTE_HEADERS_TOO_LARGE' : 'ROUTE_BAD_REQUEST'));
+    const refuse = (): void => {
+      if (socket.destroyed || socket.writableEnded) return;
+      socket.write(refusal);
+      closeAfterReading(socket, this.#timers);
+    };
+    const session = this.#sessions.get(socket);
+    if (session?.isWhole) session.whenIdle(refuse);
+    else refuse();
   }
 
   #allow(what: keyof V1Surface, identity: V1Identity, connection: V1Connection): void {
@@ -161,26 +168,29 @@ export class HttpFront {
       throw new PlatformError('V1_SURFACE_REFUSED', `POST /${what} needs --ephemeral or --allow-reset at its start`);
   }
 
-  async #call(route: CallRoute, request: IncomingMessage, reply: HttpReply, identity: V1Identity): Promise<void> {
+  async #call(route: CallRoute, request: IncomingMessage, reply: HttpReply, session: HttpSession, identity: V1Identity): Promise<void> {
     const { method, projectId, enumAsInteger } = route;
     const isJson = reply.form === 'json';
     if (reply.form === undefined) {
       const shown = JSON.stringify((request.headers['content-type'] ?? '').slice(0, 100));
       throw new PlatformError('V1_MEDIA_TYPE', `Content-Type ${shown}; want application/x-protobuf or application/json`);
     }
-    const gone = new AbortController();
+    const gone = session.newCall();
     reply.response.once('close', () => {
-      if (!reply.response.writableFinished) gone.abort(new PlatformError('CANCELLED'));
+      session.endCall(gone);
     });
     const { requestBytesMax, jsonBytesMax, bodyMs } = this.#limits;
     const body = await readBody(request, this.#calls, this.#timers, { bytesMax: isJson ? jsonBytesMax : requestBytesMax, ms: bodyMs });
     try {
       const json = isJson ? await import('./json-messages.ts') : undefined;
-      const message = json ? json.requestOfJson(method, body.bytes, projectId) : withProject(body.bytes, projectId);
+      const message = await this.#calls.attempt(method, () =>
+        json ? json.requestOfJson(method, body.bytes, projectId) : withProject(body.bytes, projectId),
+      );
       if (message.length > requestBytesMax)
         throw new PlatformError('V1_REQUEST_TOO_LARGE', `at most ${requestBytesMax} bytes as a message`);
       const answer = await this.#calls.run(method, message, identity, { signal: gone.signal });
-      const bytes = json ? Buffer.from(json.jsonOfAnswer(method, answer, { enumAsInteger })) : answer;
+      const text = json && (await this.#calls.attempt(method, () => json.jsonOfAnswer(method, answer, { enumAsInteger })));
+      const bytes = text === undefined ? answer : Buffer.from(text);
       this.#unread.get(request.socket)?.add(reply.response, bytes.length);
       reply.message(bytes);
     } finally {

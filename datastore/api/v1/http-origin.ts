@@ -21,7 +21,13 @@ export function pageSign(headers: OriginHeaders, names: HostNames): string | und
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site') return 'a web page sent it';
   const name = hostName(headers.host ?? '');
-  if (name === 'localhost' || name.endsWith('.localhost') || isLoopback(name) || name === names.listen || name === names.local)
+  if (
+    name === 'localhost' ||
+    name.endsWith('.localhost') ||
+    isLoopback(name) ||
+    name === names.listen ||
+    name === names.local.replace(/^::ffff:/, '')
+  )
     return undefined;
   return `its Host header names ${JSON.stringify(name.slice(0, 100))}, not the address that this port listens on`;
 }

@@ -120,6 +120,7 @@ function mistakeInside(field: DescField, value: JsonValue, depth: number): Mista
 
 function whyNot(schema: DescMessage, json: JsonValue): string | undefined {
   if (json === null) return 'must not be null';
+  if (!isObject(json) && schema.typeName.startsWith(PACKAGE)) return `want an object, got ${typeof json}`;
   try {
     fromJson(schema, json, { ignoreUnknownFields: false, registry });
     return undefined;

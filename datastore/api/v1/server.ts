@@ -112,22 +112,21 @@ export class DatastoreV1Server {
     });
     this.#http.end();
     for (const connection of this.#connections) connection.end();
-    await this.#drained();
-    for (const { socket } of this.#connections) socket.destroy();
+    const cancel = this.#timers.after(this.#limits.drainMs, () => {
+      for (const { socket } of this.#connections) socket.destroy();
+    });
+    await this.#emptied();
+    cancel();
     (await this.#grpc)?.close();
     this.#tls?.close();
     this.#cancelSweep?.();
     await isStopped;
   }
 
-  #drained(): Promise<void> {
+  #emptied(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const cancel = this.#timers.after(this.#limits.drainMs, resolve);
-      this.#onEmpty = () => {
-        cancel();
-        resolve();
-      };
+      this.#onEmpty = resolve;
     });
   }
 

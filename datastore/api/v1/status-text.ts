@@ -8,6 +8,8 @@ const INTRODUCTIONS: readonly string[] = ['DS_INVALID', 'DS_LIMIT', 'INVALID_ARG
 /** Of a failure of ours it says no more than that. */
 export function statusText({ code, message, row }: PlatformError): string {
   if (row.grpc === 'INTERNAL') return row.message;
+  // What this port itself refuses is nobody else's text, and says how to mend it.
+  if (code.startsWith('V1_')) return `${message}. ${row.mend}`;
   const introduction = `${row.message}: `;
   if (!message.startsWith(introduction)) return message;
   if (INTRODUCTIONS.includes(code)) return message.slice(introduction.length);
