@@ -153,12 +153,16 @@ export class ProtoWriter {
       return;
     }
     this.#reserve(10);
-    let rest = BigInt.asUintN(64, value);
-    while (rest >= 0x80n) {
-      this.#buffer[this.#length++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+    // In halves, since arithmetic with numbers is many times faster than with bigints.
+    const unsigned = BigInt.asUintN(64, value);
+    let low = Number(unsigned & 0xffffffffn);
+    let high = Number(unsigned >> 32n);
+    while (high > 0) {
+      this.#buffer[this.#length++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
     }
-    this.#buffer[this.#length++] = Number(rest);
+    this.#varint32(low);
   }
 
   #reserve(count: number): void {
@@ -180,6 +184,9 @@ export class ProtoReader {
   readonly #buffer: Buffer;
   readonly #end: number;
   #offset: number;
+  #low = 0;
+  #middle = 0;
+  #high = 0;
   /** Of the field that `next` found. */
   field = 0;
   type = 0;
@@ -201,20 +208,16 @@ export class ProtoReader {
   }
 
   int64(): bigint {
-    this.#want(VARINT);
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.#byte();
-      if (shift === 0n && byte < 0x80) return BigInt(byte);
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asIntN(64, value);
-    }
-    throw malformed('a number of more than 10 bytes');
+    const bytes = this.#varint64();
+    if (bytes <= 4) return BigInt(this.#low);
+    const value = BigInt(this.#low) | (BigInt(this.#middle) << 28n);
+    return bytes <= 8 ? value : BigInt.asIntN(64, value | (BigInt(this.#high) << 56n));
   }
 
   /** An int32, bool or enum. */
   small(): number {
-    return Number(BigInt.asIntN(32, this.int64()));
+    this.#varint64();
+    return this.#low | (this.#middle << 28);
   }
 
   double(): number {
@@ -271,6 +274,22 @@ export class ProtoReader {
 
   #want(type: number): void {
     if (this.type !== type) throw malformed(`field ${this.field} has wire type ${this.type}, want ${type}`);
+  }
+
+  /** Into `low` and `middle`, 28 bits each, and `high`: numbers are many times faster than bigints. Answers how many bytes it has. */
+  #varint64(): number {
+    this.#want(VARINT);
+    this.#low = 0;
+    this.#middle = 0;
+    this.#high = 0;
+    for (let at = 0; at < 10; at++) {
+      const byte = this.#byte();
+      if (at < 4) this.#low |= (byte & 0x7f) << (at * 7);
+      else if (at < 8) this.#middle |= (byte & 0x7f) << ((at - 4) * 7);
+      else this.#high |= (byte & 0x7f) << ((at - 8) * 7);
+      if (byte < 0x80) return at + 1;
+    }
+    throw malformed('a number of more than 10 bytes');
   }
 
   #varint32(): number {

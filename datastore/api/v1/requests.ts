@@ -193,8 +193,9 @@ export function readRollback(bytes: Buffer): Addressed & { readonly transaction:
     if (reader.field !== 1) throw unknownField('RollbackRequest', reader.field);
     transaction = reader.bytes();
   }
+  const whose = addressed(address);
   if (!transaction || transaction.length === 0) throw invalid('transaction must be given');
-  return { ...addressed(address), transaction };
+  return { ...whose, transaction };
 }
 
 export function readCommit(bytes: Buffer): CommitRequest {

@@ -24,13 +24,13 @@ export function readMicros(bytes: Buffer, path: string): bigint {
   return seconds * BigInt(MICROS_PER_SECOND) + BigInt(nanos / NANOS_PER_MICRO);
 }
 
-/** `micros` is of a commit or a read, so a double has it exactly. */
+/** `micros` is of a commit or a read: after 1970, and a double has it exactly. */
 export function writeMicros(writer: ProtoWriter, field: number, micros: bigint): void {
   const total = Number(micros);
   const seconds = Math.floor(total / MICROS_PER_SECOND);
   const nanos = (total - seconds * MICROS_PER_SECOND) * NANOS_PER_MICRO;
   writer.messageField(field, () => {
-    if (seconds !== 0) writer.varintField(1, BigInt(seconds));
+    writer.smallField(1, seconds);
     if (nanos !== 0) writer.smallField(2, nanos);
   });
 }
