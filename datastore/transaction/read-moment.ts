@@ -83,9 +83,14 @@ export class ReadMoment {
  */
 function traceOf({ changes }: CommitUnderWay): RowChange | undefined {
   return (
-    changes.find(({ key, valueBytes }) => key[0] === FAMILY.entity && valueBytes !== undefined) ??
+    changes.find((change) => change.key[0] === FAMILY.entity && change.valueBytes !== undefined && !isRewritten(change)) ??
     changes.find(({ key }) => key[0] === FAMILY.history && rowKeyOf(key)[0] === FAMILY.entity)
   );
+}
+
+/** As it was: the row of an entity that was written with what it had already. */
+function isRewritten({ rows, superseded }: RowChange): boolean {
+  return rows === 0 && superseded === undefined;
 }
 
 async function isThere({ key }: RowChange, version: bigint, peek: Peek): Promise<boolean> {
