@@ -190,6 +190,7 @@ describe('a conflict', () => {
       /conflict detection is not allowed for incomplete keys/,
     ],
   ])('is not looked for: %s', async (_, mutation, text) => {
+    await one(put(A, {}));
     for (const onConflict of ['skip', 'fail'] as const) {
       await expect(commit([{ ...mutation, onConflict }])).rejects.toMatchObject(refused('DS_INVALID', text));
     }

@@ -172,8 +172,8 @@ export class Committer {
     } finally {
       loaded();
     }
-    const time = { requestTimeMicros: this.#versions.nowMicros, lastVersion: this.#versions.last };
-    const applied = steps.map(({ mutation, target }) => target.apply(mutation, time));
+    const requestTimeMicros = this.#versions.nowMicros;
+    const applied = steps.map(({ mutation, target }) => target.apply(mutation, requestTimeMicros));
     for (;;) {
       for (let opened = this.#closedGate(appId, targets); opened; opened = this.#closedGate(appId, targets)) await opened;
       // A reset has ended the transaction meanwhile.

@@ -15,17 +15,12 @@ export interface StoredTimes {
 }
 
 /**
- * The conflict between what is expected and what is stored, if there is one, as DS_TX_CONFLICT. `lastVersion`: the newest that was given
- * out; an entity that is gone had none above it. Throws DS_INVALID for a base version that never was.
+ * The conflict between what is expected and what is stored, if there is one, as DS_TX_CONFLICT. Throws DS_INVALID for a base version
+ * that the entity is yet to have.
  */
-export function conflictOf(
-  { baseVersion, updateTime }: Expectation,
-  stored: StoredTimes | undefined,
-  lastVersion: bigint,
-  key: Key,
-): PlatformError | undefined {
+export function conflictOf({ baseVersion, updateTime }: Expectation, stored: StoredTimes | undefined, key: Key): PlatformError | undefined {
   if (baseVersion !== undefined) {
-    if (baseVersion > (stored?.version ?? lastVersion)) {
+    if (stored && baseVersion > stored.version) {
       throw new PlatformError('DS_INVALID', 'Invalid base version, it is greater than the stored version');
     }
     const version = stored?.version ?? 0n;

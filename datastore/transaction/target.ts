@@ -9,14 +9,6 @@ import { type CheckedMutation, type Content, contentOf, messageToStore } from '.
 import { conflictOf } from './conflict.ts';
 import { editEntity } from './entity-edit.ts';
 
-/** What a commit decides with, the same for all its mutations. */
-export interface CommitTime {
-  /** Microseconds, of a whole millisecond: what transforms set. */
-  readonly requestTimeMicros: bigint;
-  /** The newest version that was given out before. */
-  readonly lastVersion: bigint;
-}
-
 /** What one mutation has done. */
 export interface Applied {
   /** Whether there is such an entity after it. */
@@ -71,18 +63,18 @@ export class Target {
 
   /**
    * Throws DS_ALREADY_EXISTS, DS_NOT_FOUND, DS_TX_CONFLICT for what is not as the mutation expects it, and what an edit throws:
-   * DS_INVALID, DS_LIMIT.
+   * DS_INVALID, DS_LIMIT. `requestTimeMicros`: of a whole millisecond, one for all of a commit; what transforms set.
    */
-  apply(mutation: CheckedMutation, time: CommitTime): Applied {
+  apply(mutation: CheckedMutation, requestTimeMicros: bigint): Applied {
     const { op, writing, onConflict } = mutation;
-    const conflict = conflictOf(mutation, this.stored, time.lastVersion, this.key);
+    const conflict = conflictOf(mutation, this.stored, this.key);
     if (conflict && onConflict === 'skip') return { exists: this.exists, isConflict: true };
     if (conflict) throw conflict;
     if (op === 'insert' && this.exists) throw new PlatformError('DS_ALREADY_EXISTS', describeKey(this.key));
     if (op === 'update' && !this.exists) throw new PlatformError('DS_NOT_FOUND', describeKey(this.key));
     if (writing?.kind === 'edit') {
       const before = this.exists ? (this.content ?? this.stored)?.message : undefined;
-      const { message, transformResults } = editEntity(before, writing.edit, time.requestTimeMicros);
+      const { message, transformResults } = editEntity(before, writing.edit, requestTimeMicros);
       this.#write(contentOf(message, this.partition.appId));
       this.exists = true;
       return { exists: true, ...(transformResults.length > 0 ? { transformResults } : {}) };
