@@ -26,9 +26,9 @@ function count(output: string, pattern: RegExp): number {
 }
 
 /** Runs a suite of node --test; fails with its failures, and when it ran fewer tests than it has. */
-async function nodeSuite(file: string, testsMin: number, client: string, ...options: readonly string[]): Promise<void> {
+async function nodeSuite(file: string, testsMin: number, env: NodeJS.ProcessEnv, ...options: readonly string[]): Promise<void> {
   const command = `node --test --test-reporter=spec ${join(suites, 'node', file)}`;
-  const result = await emulated(command, { DATASTORE_CLIENT: client }, ...options);
+  const result = await emulated(command, env, ...options);
   expect(result.code, failures(result)).toBe(0);
   expect(count(result.stdout, /^ℹ pass (\d+)$/m), failures(result)).toBeGreaterThanOrEqual(testsMin);
 }
@@ -51,14 +51,13 @@ describe.concurrent("Google's Datastore client", () => {
   });
 
   test.for([
-    ['10', '@google-cloud/datastore'],
-    ['9', 'google-datastore-9'],
-  ] as const)('@google-cloud/datastore %s does all that its documentation teaches', ([, client]) =>
-    nodeSuite('datastore.test.mjs', 220, client),
-  );
+    ['10 over gRPC', {}],
+    ['9 over gRPC', { DATASTORE_CLIENT: 'google-datastore-9' }],
+    ['10 over REST', { DATASTORE_TRANSPORT: 'rest' }],
+  ] as const)('@google-cloud/datastore %s does all that its documentation teaches', ([, env]) => nodeSuite('datastore.test.mjs', 230, env));
 
   test('@google-cloud/datastore is told which index a query lacks where they are required', () =>
-    nodeSuite('required-indexes.test.mjs', 5, '@google-cloud/datastore', '--require-indexes'));
+    nodeSuite('required-indexes.test.mjs', 5, {}, '--require-indexes'));
 
   test.for([
     ['google-cloud-datastore over gRPC', 'test_datastore.py', 26, {}],

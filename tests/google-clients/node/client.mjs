@@ -2,7 +2,7 @@
 // The suite is written against Google's published client as its documentation teaches. Nothing in it is of this project, so
 // that it runs against any Datastore server:
 //   npx appengine emulator datastore --ephemeral --exec "node --test tests/google-clients/node/datastore.test.mjs"
-// DATASTORE_CLIENT names another version of the package. Must not import anything of the platform.
+// DATASTORE_CLIENT names another version of the package; DATASTORE_TRANSPORT=rest has it speak HTTP with JSON. Must not import anything of the platform.
 // Read next: datastore.test.mjs for the parts.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -18,7 +18,20 @@ export const { Datastore, PropertyFilter, and, or, AggregateField } = library;
 
 export const projectId = process.env.GOOGLE_CLOUD_PROJECT ?? process.env.DATASTORE_PROJECT_ID ?? 'client-tests';
 
-export const datastore = new Datastore({ projectId });
+/** Credentials that add nothing to a request: over HTTP the client has no insecure ones. */
+const auth = {
+  getClient: () => Promise.resolve(auth),
+  getRequestHeaders: () => Promise.resolve({}),
+  fetch: (url, request) => fetch(url, request),
+};
+
+/** For HTTP with JSON, which the client calls its fallback. */
+export const restOptions = { fallback: true, protocol: 'http', auth };
+
+/** Whether the whole suite is to go that way. */
+export const isRest = process.env.DATASTORE_TRANSPORT === 'rest';
+
+export const datastore = new Datastore({ projectId, ...(isRest ? restOptions : {}) });
 
 /** The major version of the client. */
 export const major = Number(datastore.options.libVersion.split('.')[0]);

@@ -1,17 +1,10 @@
-// The same client over HTTP with JSON, which it calls its fallback.
+// Two clients of one server: what is written over HTTP with JSON is read over gRPC.
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { CODE, Datastore, PropertyFilter, datastore, found, projectId, uniqueName } from './client.mjs';
-
-/** Credentials that add nothing to a request: for this transport the client has no insecure ones. */
-const auth = {
-  getClient: () => Promise.resolve(auth),
-  getRequestHeaders: () => Promise.resolve({}),
-  fetch: (url, request) => fetch(url, request),
-};
+import { CODE, Datastore, PropertyFilter, datastore, found, projectId, restOptions, uniqueName } from './client.mjs';
 
 describe('the client over REST', () => {
-  const rest = new Datastore({ projectId, fallback: true, protocol: 'http', auth });
+  const rest = new Datastore({ projectId, ...restOptions });
   after(async () => {
     for (const client of rest.clients_.values()) await client.close();
   });

@@ -14,7 +14,7 @@ async function stored(data) {
 const read = async (key) => (await datastore.get(key))[0];
 
 /** Runs `work` in transactions until one commits, as the documentation teaches for ABORTED. */
-async function inTransaction(work, attemptsMax = 20) {
+async function inTransaction(work, attemptsMax = 50) {
   for (let attempt = 1; ; attempt += 1) {
     const transaction = datastore.transaction();
     try {

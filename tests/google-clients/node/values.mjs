@@ -1,7 +1,7 @@
 // Every type of value: that it comes back as it was, and that its index says the same.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CODE, Datastore, assertRefused, datastore, found, projectId, rawClient, seed, uniqueName } from './client.mjs';
+import { CODE, Datastore, assertRefused, datastore, found, isRest, projectId, rawClient, seed, uniqueName } from './client.mjs';
 
 /** Stores one property and returns it as it is read back. */
 async function roundTrip(value, options, extra = {}) {
@@ -52,7 +52,8 @@ describe('values', () => {
     assert.ok(Number.isNaN(await roundTrip(NaN)));
     const value = await rawValue(datastore.double(-0));
     assert.equal(value.valueType, 'doubleValue');
-    assert.ok(Object.is(value.doubleValue, -0));
+    // JSON has no minus zero, and the client no way around that.
+    assert.ok(Object.is(value.doubleValue, isRest ? 0 : -0));
   });
 
   it('keeps a double that is whole apart from an integer', async () => {
