@@ -185,7 +185,7 @@ export class DatastoreV1Server {
   }
 
   async #takeGrpc(connection: V1Connection): Promise<void> {
-    // The library is 5 MB of code that a server without such clients does without.
+    // The library is a megabyte of code that a server without such clients does without.
     this.#grpc ??= import('./grpc-front.ts').then(
       ({ GrpcFront }) => new GrpcFront(this.#calls, this.#clock, this.#limits, { isAllLocal: this.#isAllLocal }),
     );
