@@ -147,8 +147,7 @@ function writeBody(writer: ProtoWriter, value: ValueBody, depth: number): void {
     case 'array':
       writer.messageField(9, () => {
         for (const item of value.values) {
-          if (item.kind === 'array')
-            throw new PlatformError('DS_INVALID', 'list_value cannot contain a Value containing another list_value.');
+          if (item.kind === 'array') throw listInList();
           writer.messageField(1, () => writeValue(writer, item, depth));
         }
       });
@@ -227,7 +226,8 @@ function readPathElement(reader: ProtoReader): PathElement {
   return name === undefined ? { kind } : { kind, name };
 }
 
-function readValue(reader: ProtoReader, depth: number): Value {
+/** `lists`: how many it stands in directly, one within the other. */
+function readValue(reader: ProtoReader, depth: number, lists = 0): Value {
   let body: ValueBody | undefined;
   let meaning: number | undefined;
   let excludeFromIndexes = false;
@@ -235,7 +235,7 @@ function readValue(reader: ProtoReader, depth: number): Value {
     if (reader.field === 14) meaning = reader.small();
     else if (reader.field === 19) excludeFromIndexes = reader.small() !== 0;
     else {
-      const read = readBody(reader, depth);
+      const read = readBody(reader, depth, lists);
       if (read) body = read;
       else reader.skip();
     }
@@ -246,7 +246,7 @@ function readValue(reader: ProtoReader, depth: number): Value {
   return { ...value, ...(meaning === undefined ? {} : { meaning }), ...(excludeFromIndexes ? { excludeFromIndexes } : {}) };
 }
 
-function readBody(reader: ProtoReader, depth: number): ValueBody | undefined {
+function readBody(reader: ProtoReader, depth: number, lists: number): ValueBody | undefined {
   switch (reader.field) {
     case 1:
       return { kind: 'boolean', value: reader.small() !== 0 };
@@ -262,7 +262,7 @@ function readBody(reader: ProtoReader, depth: number): ValueBody | undefined {
     case 8:
       return readGeoPoint(reader.message());
     case 9:
-      return readArray(reader.message(), depth);
+      return readArray(reader.message(), depth, lists + 1);
     case 10:
       return { kind: 'timestamp', micros: readTimestamp(reader.message()) };
     case 11:
@@ -278,18 +278,24 @@ function readBody(reader: ProtoReader, depth: number): ValueBody | undefined {
   }
 }
 
-function readArray(reader: ProtoReader, depth: number): ValueBody {
+function readArray(reader: ProtoReader, depth: number, lists: number): ValueBody {
+  // Before it is read: hostile bytes nest them without end.
+  if (lists > LIMITS.entityDepthMax) throw listInList();
   const values: Value[] = [];
   while (reader.next()) {
     if (reader.field !== 1) {
       reader.skip();
       continue;
     }
-    const item = readValue(reader.message(), depth);
-    if (item.kind === 'array') throw new PlatformError('DS_INVALID', 'list_value cannot contain a Value containing another list_value.');
+    const item = readValue(reader.message(), depth, lists);
+    if (item.kind === 'array') throw listInList();
     values.push(item);
   }
   return { kind: 'array', values };
+}
+
+function listInList(): PlatformError {
+  return new PlatformError('DS_INVALID', 'list_value cannot contain a Value containing another list_value.');
 }
 
 function readGeoPoint(reader: ProtoReader): ValueBody {
