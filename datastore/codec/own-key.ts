@@ -52,7 +52,7 @@ export function answeredEntity(message: Uint8Array, scope: DatastoreScope): Uint
 }
 
 /** Likewise of values; the same object when nothing in them is named otherwise. */
-export function answeredProperties(properties: Properties, scope: DatastoreScope): Properties {
+function answeredProperties(properties: Properties, scope: DatastoreScope): Properties {
   return hasOtherName(scope) ? renamed(properties, { from: scope.appId, to: scope.projectId }) : properties;
 }
 
