@@ -1,9 +1,9 @@
 // The public Cloud Datastore v1 API on a socket of each instance's own, for Google's clients: whoever reaches it is the app, and whatever
 // project they name is the app's. The instance's languages lead $DATASTORE_EMULATOR_HOST there.
-// Read next: ../../datastore/api/v1/server.ts; instance-gateway.ts for who opens it; ../host/instance-environment.ts.
-import { type Authenticate, checkProjectId } from '../../datastore/api/v1/identity.ts';
+// Read next: ../../datastore/api/v1/transport/server.ts; instance-gateway.ts for who opens it; ../host/instance-environment.ts.
+import { type Authenticate, checkProjectId } from '../../datastore/api/v1/transport/identity.ts';
 import { type V1Service } from '../../datastore/api/v1/port.ts';
-import { DatastoreV1Server } from '../../datastore/api/v1/server.ts';
+import { DatastoreV1Server } from '../../datastore/api/v1/transport/server.ts';
 import { LIMITS } from '../../sdk/contract/limits.ts';
 import { type Clock, type Timers } from '../../sdk/support/clock.ts';
 import { type Log } from '../../sdk/support/log.ts';

@@ -1,8 +1,8 @@
 // Who calls the public datastore API, by the token that they bear. It reads the control role's records where they lie, in
 // this process's own datastore, so it works while control is away, and a token that was deleted is refused at once.
-// Read next: ../control/datastore-token-secret.ts for what a token is, datastore/api/v1/bound-project.ts for where it leads.
-import { boundProject } from '../../datastore/api/v1/bound-project.ts';
-import { type V1Credentials, type V1Identity } from '../../datastore/api/v1/identity.ts';
+// Read next: ../control/datastore-token-secret.ts for what a token is, datastore/api/v1/transport/bound-project.ts for where it leads.
+import { boundProject } from '../../datastore/api/v1/transport/bound-project.ts';
+import { type V1Credentials, type V1Identity } from '../../datastore/api/v1/transport/identity.ts';
 import { type Datastore } from '../../datastore/datastore.ts';
 import { decodeEntity, encodeEntity, encodeKey } from '../../sdk/contract/entity-proto.ts';
 import { type Entity } from '../../sdk/contract/entity.ts';

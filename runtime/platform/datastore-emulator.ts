@@ -1,9 +1,9 @@
 // Just the datastore and its public port, for `appengine emulator datastore`. Nothing else of the platform is loaded, and of this only
 // what the first call needs: the emulator is there within a moment.
 import { isatty } from 'node:tty';
-import { openToAll } from '../../datastore/api/v1/identity.ts';
+import { openToAll } from '../../datastore/api/v1/transport/identity.ts';
 import { type CallGuard } from '../../datastore/api/v1/port.ts';
-import { DatastoreV1Server } from '../../datastore/api/v1/server.ts';
+import { DatastoreV1Server } from '../../datastore/api/v1/transport/server.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';
 import { type Store } from '../../datastore/storage/port.ts';

@@ -1,7 +1,7 @@
-import { type V1Surface } from '../../datastore/api/v1/http-front.ts';
-import { type Authenticate, openToAll } from '../../datastore/api/v1/identity.ts';
+import { type V1Surface } from '../../datastore/api/v1/transport/http-front.ts';
+import { type Authenticate, openToAll } from '../../datastore/api/v1/transport/identity.ts';
 import { type V1Service } from '../../datastore/api/v1/port.ts';
-import { DatastoreV1Server } from '../../datastore/api/v1/server.ts';
+import { DatastoreV1Server } from '../../datastore/api/v1/transport/server.ts';
 import { CertificateFiles } from '../../router/certificate-files.ts';
 import { type CloseStack } from '../../sdk/support/close-stack.ts';
 import { type TokenAccess } from '../api/token-access.ts';

@@ -1,4 +1,4 @@
-import { type V1Surface } from '../../datastore/api/v1/http-front.ts';
+import { type V1Surface } from '../../datastore/api/v1/transport/http-front.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { datastoreAdminService, datastoreService } from '../../datastore/api/wire-service.ts';
 import { Datastore, type DatastoreOptions } from '../../datastore/datastore.ts';

@@ -47,7 +47,7 @@ class SlowHost implements InstanceHost {
     return this.refusesStops ? Promise.reject(new PlatformError('RPC_UNAVAILABLE')) : Promise.resolve();
   }
 
-  capacity = (): Promise<never> => Promise.reject(new PlatformError('NOT_IMPLEMENTED'));
+  capacity = (): Promise<never> => Promise.reject(new PlatformError('INTERNAL'));
   list = (): Promise<readonly InstanceView[]> => Promise.resolve([]);
   watch = (): (() => void) => () => undefined;
 }

@@ -40,7 +40,6 @@ export const ERRORS = {
   CANCELLED: row(499, 'CANCELLED', 'The caller went away', 'Nothing to mend'),
   DEADLINE_EXCEEDED: row(504, 'DEADLINE_EXCEEDED', 'The call did not finish in time', 'Try again, or give it a longer deadline', true),
   INVALID_ARGUMENT: row(400, 'INVALID_ARGUMENT', 'An argument is not acceptable', 'Correct the argument that the details name'),
-  NOT_IMPLEMENTED: row(501, 'UNIMPLEMENTED', 'This is not implemented yet', 'See the README for what is and is not there'),
 
   // Calls between processes, and from an instance to the platform
   RPC_UNAVAILABLE: row(503, 'UNAVAILABLE', 'The service cannot be reached', 'It restarts by itself within seconds; try again', true),

@@ -2,10 +2,10 @@
 // another's. Each attack comes by gRPC and by HTTP.
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Authenticate } from '../../datastore/api/v1/identity.ts';
+import { type Authenticate } from '../../datastore/api/v1/transport/identity.ts';
 import { V1_METHODS, type V1Method } from '../../datastore/api/v1/port.ts';
-import { DatastoreV1Server } from '../../datastore/api/v1/server.ts';
-import { decode, encode, messageType, type Plain } from '../../datastore/api/v1/v1-fixture.ts';
+import { DatastoreV1Server } from '../../datastore/api/v1/transport/server.ts';
+import { decode, encode, messageType, type Plain } from '../../datastore/api/v1/messages/v1-fixture.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { datastoreAdminService } from '../../datastore/api/wire-service.ts';
 import { openDatastore, type OpenDatastore } from '../../datastore/fixture.ts';

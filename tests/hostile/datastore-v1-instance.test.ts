@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type V1Method } from '../../datastore/api/v1/port.ts';
-import { decode, encode, entityOf, keyOf, messageType, type Plain } from '../../datastore/api/v1/v1-fixture.ts';
+import { decode, encode, entityOf, keyOf, messageType, type Plain } from '../../datastore/api/v1/messages/v1-fixture.ts';
 import { DatastoreV1Service } from '../../datastore/api/v1/v1-service.ts';
 import { type Datastore } from '../../datastore/datastore.ts';
 import { openDatastore } from '../../datastore/fixture.ts';

@@ -2,7 +2,7 @@
 // it prints.
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as grpc from '@grpc/grpc-js';
-import { decode, encode, messageType, type Plain } from '../../datastore/api/v1/v1-fixture.ts';
+import { decode, encode, messageType, type Plain } from '../../datastore/api/v1/messages/v1-fixture.ts';
 import { type V1Method } from '../../datastore/api/v1/port.ts';
 import { command, type CommandResult } from './platform-process.ts';
 

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Plain } from '../../datastore/api/v1/v1-fixture.ts';
+import { type Plain } from '../../datastore/api/v1/messages/v1-fixture.ts';
 import { EmulatorProcess, runEmulator } from './emulator-process.ts';
 import { command, isAlive, run, waitFor } from './platform-process.ts';
 

@@ -1,7 +1,7 @@
 // Beginning a transaction, by itself or with the first read in it.
 import { type Call } from './call.ts';
-import { type TransactionOptions } from './read-options.ts';
-import { invalid } from './request-fields.ts';
+import { type TransactionOptions } from './messages/read-options.ts';
+import { invalid } from './messages/request-fields.ts';
 import { isTransactionId, transactionId } from './transaction-id.ts';
 
 /** Its id as clients have it. Throws DS_INVALID, and what the datastore throws. */

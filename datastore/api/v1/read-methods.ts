@@ -3,13 +3,13 @@ import { type AggregationQuery, type Query } from '../../../sdk/contract/query.t
 import { type ReadOptions } from '../../reads.ts';
 import { begin } from './begin.ts';
 import { type Call } from './call.ts';
-import { partitionWithin } from './partition-id.ts';
-import { aggregationAnswer, type AnswerContext, lookupAnswer, queryAnswer } from './read-answers.ts';
-import { type Consistency } from './read-options.ts';
-import { invalid } from './request-fields.ts';
+import { partitionWithin } from './messages/partition-id.ts';
+import { aggregationAnswer, type AnswerContext, lookupAnswer, queryAnswer } from './messages/read-answers.ts';
+import { type Consistency } from './messages/read-options.ts';
+import { invalid } from './messages/request-fields.ts';
 import { transactionOf } from './transaction-id.ts';
-import { type LookupRequest, type QueryRequest, type RunQueryRequest } from './requests.ts';
-import { type GqlQuery } from './gql-reader.ts';
+import { type LookupRequest, type QueryRequest, type RunQueryRequest } from './messages/requests.ts';
+import { type GqlQuery } from './messages/gql-reader.ts';
 
 export function lookup(call: Call, { keys, consistency, mask }: LookupRequest): Promise<Buffer> {
   const { datastore, scope, guard } = call;

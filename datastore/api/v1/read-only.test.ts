@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDatastore, type OpenDatastore } from '../../fixture.ts';
 import { type V1Method } from './port.ts';
-import { CALLER, type Plain, V1Client } from './v1-fixture.ts';
+import { CALLER, type Plain, V1Client } from './messages/v1-fixture.ts';
 import { DatastoreV1Service } from './v1-service.ts';
 
 let open: OpenDatastore;

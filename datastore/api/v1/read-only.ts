@@ -1,7 +1,7 @@
 // What a caller may ask who may only read: what neither writes, nor locks, nor takes ids. Pure.
 import { PlatformError } from '../../../sdk/contract/errors.ts';
 import { type V1Method } from './port.ts';
-import { type Consistency, type TransactionOptions } from './read-options.ts';
+import { type Consistency, type TransactionOptions } from './messages/read-options.ts';
 
 /** The parts of requests that say so. */
 export interface Doing {

@@ -4,7 +4,7 @@ import { LIMITS } from '../../../sdk/contract/limits.ts';
 import { type Datastore } from '../../datastore.ts';
 import { openDatastore } from '../../fixture.ts';
 import { type CallGuard } from './port.ts';
-import { entityOf, keyOf, type Plain, PROJECT, V1Client } from './v1-fixture.ts';
+import { entityOf, keyOf, type Plain, PROJECT, V1Client } from './messages/v1-fixture.ts';
 import { DatastoreV1Service } from './v1-service.ts';
 
 describe('the methods of the v1 API', () => {

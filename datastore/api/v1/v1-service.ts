@@ -1,6 +1,6 @@
 // google.datastore.v1.Datastore: each method from the bytes of its request to the bytes of its answer.
 // Must not know how either travels, nor decide what reads and writes mean: the datastore's facade does.
-// Read next: requests.ts for what comes in, read-methods.ts and write-methods.ts for what is done, v1-status.ts for errors.
+// Read next: messages/requests.ts for what comes in, read-methods.ts and write-methods.ts for what is done, transport/status.ts for errors.
 import { toPlatformError } from '../../../sdk/contract/errors.ts';
 import { assertNever } from '../../../sdk/support/assert.ts';
 import { checkPartition } from '../../codec/key-check.ts';
@@ -19,7 +19,7 @@ import {
   readRollback,
   readRunAggregationQuery,
   readRunQuery,
-} from './requests.ts';
+} from './messages/requests.ts';
 import { allocateIds, beginTransaction, commit, reserveIds, rollback } from './write-methods.ts';
 
 export class DatastoreV1Service implements V1Service {

@@ -1,11 +1,11 @@
 // BeginTransaction, Commit, Rollback, AllocateIds, ReserveIds: from requests that have been read to answers.
 import { begin, checkPrevious } from './begin.ts';
 import { type Call } from './call.ts';
-import { type TransactionOptions } from './read-options.ts';
-import { invalid } from './request-fields.ts';
-import { type CommitRequest, type KeysRequest } from './requests.ts';
+import { type TransactionOptions } from './messages/read-options.ts';
+import { invalid } from './messages/request-fields.ts';
+import { type CommitRequest, type KeysRequest } from './messages/requests.ts';
 import { transactionOf } from './transaction-id.ts';
-import { commitAnswer, EMPTY_ANSWER, keysAnswer, transactionAnswer } from './write-answers.ts';
+import { commitAnswer, EMPTY_ANSWER, keysAnswer, transactionAnswer } from './messages/write-answers.ts';
 
 export async function beginTransaction({ datastore, scope }: Call, { options }: { readonly options: TransactionOptions }): Promise<Buffer> {
   return transactionAnswer(await begin(datastore, scope, options));
