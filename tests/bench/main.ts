@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: (options: object) =>
   scale: () => import('./scale.ts'),
   isolation: () => import('./isolation.ts'),
   datastore: () => import('./datastore.ts'),
+  'datastore-v1': () => import('./datastore-v1.ts'),
   growth: () => import('./growth.ts'),
   tablets: () => import('./tablets.ts'),
   bigtable: () => import('./bigtable.ts'),

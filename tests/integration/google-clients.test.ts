@@ -57,7 +57,7 @@ describe.concurrent("Google's Datastore client", () => {
   ] as const)('@google-cloud/datastore %s does all that its documentation teaches', ([, env]) => nodeSuite('datastore.test.mjs', 230, env));
 
   test('@google-cloud/datastore is told which index a query lacks where they are required', () =>
-    nodeSuite('required-indexes.mjs', 5, {}, '--require-indexes'));
+    nodeSuite('required-indexes.test.mjs', 5, {}, '--require-indexes'));
 
   test.for([
     ['google-cloud-datastore over gRPC', 'test_datastore.py', 26, {}],

@@ -1,5 +1,5 @@
 // What a query is told that needs a composite index which is not defined. For a server that requires them:
-//   npx appengine emulator datastore --ephemeral --require-indexes --exec "node --test …/required-indexes.mjs"
+//   npx appengine emulator datastore --ephemeral --require-indexes --exec "node --test …/required-indexes.test.mjs"
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CODE, PropertyFilter, and, assertRefused, closeClients, datastore, found, seed } from './client.mjs';
