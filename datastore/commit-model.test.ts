@@ -165,7 +165,7 @@ function toWire(mutation: ModelMutation, state: State): Mutation {
 const number = fc.constantFrom<bigint | number>(0n, 1n, 2n, 0, 1, 1.5);
 const list = fc.array(number, { maxLength: 3 });
 const entityOf = (inner: fc.Arbitrary<Plain>): fc.Arbitrary<PlainEntity> =>
-  fc.dictionary(fc.constantFrom('a', 'b', 'e'), inner, { maxKeys: 3 });
+  fc.dictionary(fc.constantFrom('a', 'b', 'e'), inner, { maxKeys: 3, noNullPrototype: true });
 const plain = entityOf(fc.oneof(number, number, list, entityOf(fc.oneof(number, entityOf(number)))));
 const path = fc.array(fc.constantFrom('a', 'b', 'e'), { minLength: 1, maxLength: 3 });
 /** Paths of which none is the beginning of another: with those, their order would matter to the model. */

@@ -33,45 +33,47 @@ export interface CheckedMutation {
   /** With the app as its project; incomplete where an id is to be allocated. */
   readonly key: Key;
   readonly isKeyComplete: boolean;
-  readonly baseVersion?: bigint;
+  readonly baseVersion: bigint | undefined;
   /** Microseconds. */
-  readonly updateTime?: bigint;
+  readonly updateTime: bigint | undefined;
   readonly onConflict: 'skip' | 'fail';
   /** Of what was sent. */
   readonly bytes: number;
-  /** Absent for a delete. */
-  readonly writing?: { readonly kind: 'content'; readonly content: Content } | { readonly kind: 'edit'; readonly edit: Edit };
+  /** None for a delete. */
+  readonly writing: Writing | undefined;
 }
+
+export type Writing = { readonly kind: 'content'; readonly content: Content } | { readonly kind: 'edit'; readonly edit: Edit };
 
 /** Throws DS_INVALID, DS_LIMIT or DS_FORBIDDEN. */
 export function checkMutation(mutation: Mutation, scope: DatastoreScope): CheckedMutation {
-  const conflict = {
-    ...(mutation.baseVersion === undefined ? {} : { baseVersion: mutation.baseVersion }),
-    ...(mutation.updateTime === undefined ? {} : { updateTime: mutation.updateTime }),
-    onConflict: mutation.onConflict ?? 'fail',
-  };
-  if (mutation.baseVersion !== undefined) checkBaseVersion(mutation.op, mutation.baseVersion);
+  const { op, baseVersion, updateTime, onConflict = 'fail' } = mutation;
+  if (baseVersion !== undefined) checkBaseVersion(op, baseVersion);
   if (mutation.op === 'delete') {
     if (mutation.transforms?.length) throw invalid('property_transforms are not for a delete');
     const key = ownKey(decodeKey(mutation.key), scope);
     checkKey(key, 'complete');
-    return { op: 'delete', key, isKeyComplete: true, bytes: mutation.key.length, ...conflict };
+    const bytes = mutation.key.length;
+    return { op, key, isKeyComplete: true, baseVersion, updateTime, onConflict, bytes, writing: undefined };
   }
   if (mutation.entity.length > LIMITS.entityBytesMax) throw entityTooBig(mutation.entity.length);
   const { entity, isExact } = decodeSentEntity(mutation.entity);
   const key = ownKey(entity.key, scope);
-  checkKey(key, mutation.op === 'update' ? 'complete' : 'either');
+  checkKey(key, op === 'update' ? 'complete' : 'either');
   const isKeyComplete = isComplete(key);
-  if (!isKeyComplete && (mutation.baseVersion !== undefined || mutation.updateTime !== undefined)) {
+  if (!isKeyComplete && (baseVersion !== undefined || updateTime !== undefined)) {
     throw invalid('conflict detection is not allowed for incomplete keys');
   }
-  const rest = { op: mutation.op, key, isKeyComplete, ...conflict };
-  if (mutation.mask || mutation.transforms?.length) return { ...rest, ...checkEdit(mutation, { entity, isExact }, scope) };
+  if (mutation.mask || mutation.transforms?.length) {
+    const { bytes, edit } = checkEdit(mutation, { entity, isExact }, scope);
+    return { op, key, isKeyComplete, baseVersion, updateTime, onConflict, bytes, writing: { kind: 'edit', edit } };
+  }
   checkProperties(entity.properties);
   const properties = ownProperties(entity.properties, scope);
   const message = isExact && properties === entity.properties ? mutation.entity : encodeEntity({ key: entity.key, properties });
   const content = { message, values: indexedValues(properties, scope.appId) };
-  return { ...rest, bytes: mutation.entity.length, writing: { kind: 'content', content } };
+  const bytes = mutation.entity.length;
+  return { op, key, isKeyComplete, baseVersion, updateTime, onConflict, bytes, writing: { kind: 'content', content } };
 }
 
 /** The content of what an edit made. Throws DS_INVALID or DS_LIMIT with the rule that it breaks. */
@@ -100,7 +102,7 @@ function checkEdit(
   { entity: sent, mask, transforms = [] }: Extract<Mutation, { readonly entity: Uint8Array }>,
   { entity, isExact }: { readonly entity: Entity; readonly isExact: boolean },
   scope: DatastoreScope,
-): Pick<CheckedMutation, 'bytes' | 'writing'> {
+): { readonly bytes: number; readonly edit: Edit } {
   checkProperties(entity.properties, false);
   const properties = ownProperties(entity.properties, scope);
   const message = isExact && properties === entity.properties ? sent : encodeEntity({ key: entity.key, properties });
@@ -116,7 +118,7 @@ function checkEdit(
     if ('elements' in transform) bytes += encodeValue({ kind: 'array', values: transform.elements }).length;
     return ownTransform(transform, scope);
   });
-  return { bytes, writing: { kind: 'edit', edit: { message, ...(mask ? { mask } : {}), transforms: own } } };
+  return { bytes, edit: { message, ...(mask ? { mask } : {}), transforms: own } };
 }
 
 function bytesOf(path: PropertyPath): number {

@@ -23,7 +23,7 @@ import { checkGroup } from './mutation-group.ts';
 import { type ReadWriteTransaction } from './read-write-transaction.ts';
 import { type ResetGate } from './reset-gate.ts';
 import { rowChange, writeDifference } from './row-difference.ts';
-import { type Applied, Target } from './target.ts';
+import { type Applied, GONE, Target } from './target.ts';
 import { type VersionClock } from './version-clock.ts';
 
 interface Step {
@@ -193,7 +193,7 @@ export class Committer {
       rows.writeTo(transaction);
       this.#history.record(transaction, appId, version, changes);
       await this.#submit(transaction, appId, version, changes);
-      const results = steps.map((step, at) => resultOf(step, applied[at], version, scope));
+      const results = steps.map((step, at) => resultOf(step, applied[at] ?? GONE, version, scope));
       return { results, indexUpdates, commitTimeMicros: version };
     }
   }
@@ -256,14 +256,16 @@ function touch(rows: RowWriter, targets: Work['targets']): void {
   else if (first) rows.delete(first.rowKey);
 }
 
-function resultOf({ mutation, target }: Step, applied: Applied | undefined, version: bigint, scope: DatastoreScope): CommitResult {
-  const { exists = false, ...rest } = applied ?? {};
-  const after = exists ? target.after(version) : undefined;
+function resultOf({ mutation, target }: Step, applied: Applied, version: bigint, scope: DatastoreScope): CommitResult {
+  const after = applied.exists ? target.after(version) : undefined;
+  const result = after ? { version: after.version, createdMicros: after.createdMicros, updatedMicros: after.updatedMicros } : { version };
+  const { isConflict, transformResults } = applied;
+  if (mutation.isKeyComplete && !isConflict && !transformResults) return result;
   return {
+    ...result,
     ...(mutation.isKeyComplete ? {} : { key: encodeKey(answeredKey(target.key, scope)) }),
-    version: after?.version ?? version,
-    ...(after ? { createdMicros: after.createdMicros, updatedMicros: after.updatedMicros } : {}),
-    ...rest,
+    ...(isConflict ? { isConflict } : {}),
+    ...(transformResults ? { transformResults } : {}),
   };
 }
 

@@ -4,9 +4,9 @@ import { describeKey, type Key } from '../../sdk/contract/key.ts';
 
 export interface Expectation {
   /** 0: there is no such entity. */
-  readonly baseVersion?: bigint;
+  readonly baseVersion?: bigint | undefined;
   /** Microseconds. */
-  readonly updateTime?: bigint;
+  readonly updateTime?: bigint | undefined;
 }
 
 export interface StoredTimes {

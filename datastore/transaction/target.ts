@@ -18,6 +18,9 @@ export interface Applied {
   readonly transformResults?: readonly Value[];
 }
 
+export const GONE: Applied = Object.freeze({ exists: false });
+const THERE: Applied = Object.freeze({ exists: true });
+
 export class Target {
   readonly key: Key;
   readonly kind: string;
@@ -77,12 +80,12 @@ export class Target {
       const { message, transformResults } = editEntity(before, writing.edit, requestTimeMicros);
       this.#write(contentOf(message, this.partition.appId));
       this.exists = true;
-      return { exists: true, ...(transformResults.length > 0 ? { transformResults } : {}) };
+      return transformResults.length > 0 ? { exists: true, transformResults } : THERE;
     }
     this.#write(writing?.content);
     this.exists = op !== 'delete';
     this.isDeleted ||= op === 'delete';
-    return { exists: this.exists };
+    return this.exists ? THERE : GONE;
   }
 
   /** The message to be stored, in pieces. Throws DS_LIMIT. */
