@@ -366,7 +366,7 @@ describe('transforms', () => {
         {
           ...mask(),
           transforms: [
-            transform('n', { kind: 'maximum', operand: value(5.0) }),
+            transform('n', { kind: 'maximum', operand: { ...value(5.0), excludeFromIndexes: true } }),
             transform('l', { kind: 'append-missing', elements: [value(1.0)] }),
             increment('n', 0n),
           ],
