@@ -12,7 +12,7 @@ import { LIMITS } from '../../../../sdk/contract/limits.ts';
 import { type V1Calls } from './calls.ts';
 import { type V1Connection } from './connection.ts';
 import { readBody } from './http-body.ts';
-import { pageSign } from './http-origin.ts';
+import { type ListensAt, pageSign } from './http-origin.ts';
 import { HttpReply, refusalBytes } from './http-reply.ts';
 import { routeOf, type Route } from './http-route.ts';
 import { HttpSession } from './http-session.ts';
@@ -45,7 +45,7 @@ export class HttpFront {
   readonly #server: Server;
   readonly #sessions = new WeakMap<Socket, HttpSession>();
   readonly #unread = new WeakMap<Socket, UnreadAnswers>();
-  #listenHost = '';
+  #listensAt: ListensAt = { listen: '', isOpenToNetwork: false };
   #isEnding = false;
 
   constructor(calls: V1Calls, clock: Clock, timers: Timers, { limits, surface }: HttpFrontOptions) {
@@ -69,9 +69,8 @@ export class HttpFront {
     this.#server = server;
   }
 
-  /** The host that the server listens on, as it was told. */
-  listens(host: string): void {
-    this.#listenHost = host;
+  listens(at: ListensAt): void {
+    this.#listensAt = at;
   }
 
   take(connection: V1Connection): void {
@@ -113,7 +112,7 @@ export class HttpFront {
     const { connection } = session;
     if (connection.calls > this.#limits.callsPerConnectionMax) throw new PlatformError('RPC_OVERLOADED', 'too many requests are pipelined');
     const identify = (): Promise<V1Identity> => this.#calls.identify({ authorization: headers.authorization, isLocal: connection.isLocal });
-    const sign = pageSign(headers, { listen: this.#listenHost, local: socket.localAddress ?? '' });
+    const sign = pageSign(headers, { ...this.#listensAt, local: socket.localAddress ?? '' });
     // A unix socket, which no page reaches, has no address; whoever made it says that its callers are proven.
     if (sign !== undefined && !(await identify()).isProven) throw new PlatformError('V1_WEB_PAGE_REFUSED', sign);
     switch (route.kind) {

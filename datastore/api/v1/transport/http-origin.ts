@@ -2,9 +2,14 @@
 // name of its maker can point there; neither may reach data that is open to this machine. Pure.
 import { isLoopback } from './loopback.ts';
 
-export interface HostNames {
+export interface ListensAt {
   /** As the server was told to listen. */
   readonly listen: string;
+  /** Whether other machines reach it, each by its own name for this one: a container calls another by the name of its service. */
+  readonly isOpenToNetwork: boolean;
+}
+
+export interface HostNames extends ListensAt {
   /** Where this connection arrived. */
   readonly local: string;
 }
@@ -20,6 +25,7 @@ export function pageSign(headers: OriginHeaders, names: HostNames): string | und
   if (headers.origin !== undefined) return 'it has an Origin header, as requests of web pages do';
   const site = headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site') return 'a web page sent it';
+  if (names.isOpenToNetwork) return undefined;
   const name = hostName(headers.host ?? '');
   if (
     name === 'localhost' ||

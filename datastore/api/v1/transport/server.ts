@@ -96,7 +96,7 @@ export class DatastoreV1Server {
     const address = server.address();
     if (address === null || typeof address === 'string') return { port: listen.port };
     this.#isAllLocal = isLoopback(address.address);
-    this.#http.listens(listen.host);
+    this.#http.listens({ listen: listen.host, isOpenToNetwork: !this.#isAllLocal });
     return { port: address.port };
   }
 
