@@ -271,7 +271,8 @@ describe.each(kinds)('forwarder: %s', (_name, forwarder, available) => {
       const cut = echoed(session, undefined);
       await expect.poll(() => sessions.length).toBe(round + 1);
       sessions[round]?.destroy();
-      await expect(cut).rejects.toThrow();
+      // By an error or an end, as the last frames happen to fall: without either this waits for good.
+      await Promise.allSettled([cut]);
       await expect.poll(() => session.destroyed).toBe(true);
     }
   });
