@@ -165,11 +165,11 @@ test('a client with an open channel goes on after the datastore was killed, and 
     await ask('one', '/save', { name: 'kept', text: `after the ${round}` });
     expect(await ask('one', '/read', { name: 'kept' })).toBe(`after the ${round}`);
   }
-  // What a new client writes while nobody is there waits for the datastore, for nobody tries a commit again.
+  // What a new connection writes while nobody is there waits for the datastore, for nobody tries a commit again.
   const pid = platform.rolePid('datastore') ?? 0;
   process.kill(pid, 'SIGKILL');
   await waitFor('the datastore is gone', () => platform.rolePid('datastore') !== pid);
-  expect(await ask('one', '/save', { project: 'new-channel', name: 'kept', text: 'by a new channel' })).toBe('saved');
+  expect(await ask('one', '/save', { own: 'yes', name: 'kept', text: 'by a new connection' })).toBe('saved');
   expect((await instancesOf('one')).map(({ id, pid: process }) => [id, process])).toEqual(
     before.map(({ id, pid: process }) => [id, process]),
   );
