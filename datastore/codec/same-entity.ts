@@ -1,17 +1,34 @@
 // Whether two Entity messages say the same, though the order of properties may differ: some client libraries write maps in any
 // order. Both must have been decoded before. At worst two messages of the same content count as different.
 import { EntityDraft } from './entity-draft.ts';
+import { fieldAt } from './message-field.ts';
 import { arrayItems, valueParts } from './value-message.ts';
 
-/** Beyond, adding up bytes takes longer than looking at properties, of which there are few. */
-const SUMMED_BYTES_MAX = 4_096;
+const PROPERTY_FIELD = 3;
 
 export function isSameEntity(left: Buffer, right: Buffer): boolean {
   if (left.length !== right.length) return false;
   if (left.equals(right)) return true;
-  // Another order has the same bytes, so nearly all that differ are told apart by their sum, without a look at what they mean.
-  if (left.length <= SUMMED_BYTES_MAX && byteSum(left) !== byteSum(right)) return false;
-  return isSameDraft(EntityDraft.of(left), EntityDraft.of(right));
+  return !isPlainlyOther(left, right) && isSameDraft(EntityDraft.of(left), EntityDraft.of(right));
+}
+
+/** Whether the first difference is in a value, of one property in both, that has no order of its own: so it is with nearly all that differ. */
+function isPlainlyOther(left: Buffer, right: Buffer): boolean {
+  for (let offset = 0; offset < left.length;) {
+    const [one, other] = [fieldAt(left, offset), fieldAt(right, offset)];
+    if (one.number !== other.number || one.end !== other.end) return false;
+    const [field, otherField] = [left.subarray(offset, one.end), right.subarray(offset, one.end)];
+    if (!field.equals(otherField))
+      return one.number === PROPERTY_FIELD && isOtherProperty(EntityDraft.of(field), EntityDraft.of(otherField));
+    offset = one.end;
+  }
+  return false;
+}
+
+function isOtherProperty(left: EntityDraft, right: EntityDraft): boolean {
+  const [name = ''] = left.names;
+  const [one, other] = [messageOf(left, name), messageOf(right, name)];
+  return one !== undefined && other !== undefined && valueParts(one).kind === 'other' && !one.equals(other);
 }
 
 function isSameDraft(left: EntityDraft, right: EntityDraft): boolean {
@@ -34,10 +51,4 @@ function isSameValue(left: Buffer | undefined, right: Buffer | undefined): boole
 function messageOf(draft: EntityDraft, name: string): Buffer | undefined {
   const value = draft.value(name);
   return Buffer.isBuffer(value) ? value : undefined;
-}
-
-function byteSum(bytes: Buffer): number {
-  let sum = 0;
-  for (let at = 0; at < bytes.length; at++) sum += bytes[at] ?? 0;
-  return sum;
 }

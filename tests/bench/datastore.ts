@@ -28,6 +28,8 @@ const ROUNDS = 7;
 const ROUND_PUTS = 3_000;
 const QUERY_RESULTS = 100;
 const SDK_IN_FLIGHT = 32;
+/** As the SDK's calls, which are not told which time they saw. */
+const UNTIMED = { untimed: true } as const;
 const CLIENTS = [1, 16, 64];
 /** Calls of one round by clients: long enough to be measured, short enough to alternate often. */
 const CALLS: Readonly<Record<number, Readonly<Record<'puts' | 'gets' | 'queries' | 'transactions', number>>>> = {
@@ -151,7 +153,7 @@ async function measure(
   const gets = await compare('gets by key', { clients, calls: calls.gets, rounds }, () => {
     const items = Array.from({ length: calls.gets }, (_, index) => makeItem(idAt(index)));
     return [
-      { name: 'ours', call: (index) => datastore.lookup(SCOPE, [items[index]!.keyMessage]) },
+      { name: 'ours', call: (index) => datastore.lookup(SCOPE, [items[index]!.keyMessage], UNTIMED) },
       { name: 'raw LevelDB, get of the same row', call: (index) => raw.level.get(items[index]!.rowKey) },
       ...withPostgres((one) => (index, client) => one.get(client, items[index]!.name)),
     ];
@@ -160,7 +162,7 @@ async function measure(
     `queries of ${QUERY_RESULTS} results in key order`,
     { clients, calls: calls.queries, rounds },
     () => [
-      { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryFrom(idAt(index))) },
+      { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryFrom(idAt(index)), UNTIMED) },
       { name: 'raw LevelDB, scan of the same rows', call: (index) => raw.scan(rowKeyAt(index), end, QUERY_RESULTS) },
       ...withPostgres((one) => (index, client) => one.range(client, nameOf(idAt(index)), QUERY_RESULTS)),
     ],
@@ -168,12 +170,12 @@ async function measure(
   );
   const equalities = postgres
     ? await compare(`queries of ${QUERY_RESULTS} results by an index`, { clients, calls: calls.queries, rounds }, () => [
-        { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryOfOwner(index)) },
+        { name: 'ours', call: (index) => datastore.runQuery(SCOPE, queryOfOwner(index), UNTIMED) },
         ...withPostgres((one) => (index, client) => one.ofOwner(client, `owner-${index % 100}`, QUERY_RESULTS)),
       ])
     : [];
-  const transactions = await compare('transactions: read, write again', { clients, calls: calls.transactions, rounds }, () => {
-    const items = Array.from({ length: calls.transactions }, (_, index) => makeItem(idAt(index)));
+  const transactions = await compare('transactions: read, write again', { clients, calls: calls.transactions, rounds }, (round) => {
+    const items = Array.from({ length: calls.transactions }, (_, index) => makeItem(idAt(index), round + 1));
     return [
       { name: 'ours', call: (index) => rewrite(datastore, items[index]!) },
       {
@@ -192,7 +194,7 @@ async function measure(
 
 async function rewrite(datastore: Datastore, { keyMessage, mutation }: Item): Promise<void> {
   const transaction = await datastore.beginTransaction(SCOPE);
-  await datastore.lookup(SCOPE, [keyMessage], { transaction });
+  await datastore.lookup(SCOPE, [keyMessage], { ...UNTIMED, transaction });
   await datastore.commit(SCOPE, [mutation], { transaction });
 }
 
@@ -209,7 +211,6 @@ function queryOfOwner(index: number): Query {
 
 /** Calls of apps: what a second of the server's CPU serves, and what one connection gets. */
 async function measureSdk(rounds: number, sdk: SdkItems): Promise<readonly BenchRow[]> {
-  const items = Array.from({ length: ROUND_PUTS }, (_, id) => makeItem(id));
   const { gets: calls, transactions } = CALLS[64] ?? { gets: 0, transactions: 0 };
   const measured: Record<'puts' | 'gets' | 'transactions', { perSecond: number; perCpuSecond: number }[]> = {
     puts: [],
@@ -221,10 +222,12 @@ async function measureSdk(rounds: number, sdk: SdkItems): Promise<readonly Bench
     const perSecond = await rate(SDK_IN_FLIGHT, count, call);
     measured[name].push({ perSecond, perCpuSecond: (count * 1e6) / ((await sdk.serverMicros()) - before) });
   };
+  const itemsOf = (round: number): readonly Item[] => Array.from({ length: ROUND_PUTS }, (_, id) => makeItem(id, round));
   for (let round = 0; round <= rounds; round++) {
-    await take('puts', items.length, (index) => sdk.put(items[index]!));
-    await take('gets', calls, (index) => sdk.get(index % items.length));
-    await take('transactions', transactions, (index) => sdk.rewrite(index % items.length));
+    const [put, again] = [itemsOf(2 * round), itemsOf(2 * round + 1)];
+    await take('puts', put.length, (index) => sdk.put(put[index]!));
+    await take('gets', calls, (index) => sdk.get(index % put.length));
+    await take('transactions', transactions, (index) => sdk.rewrite(again[index % again.length]!));
   }
   return Object.entries(measured).map(([name, all]) => {
     const counted = all.slice(1);

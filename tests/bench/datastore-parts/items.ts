@@ -41,15 +41,15 @@ export function keyOf(id: number): Key {
   return { projectId: SCOPE.appId, databaseId: '', namespace: '', path: [{ kind: KIND, name: nameOf(id) }] };
 }
 
-/** Of about 1 kB, with two indexed properties. */
-export function makeItem(id: number): Item {
-  const entity = entityOf(id);
+/** Of about 1 kB, with two indexed properties. Each round has another text: to write the same again would be no write. */
+export function makeItem(id: number, round = 0): Item {
+  const entity = entityOf(id, round);
   const { path } = entity.key;
   return {
     id,
     name: nameOf(id),
     owner: ownerOf(id),
-    text: textOf(id),
+    text: textOf(id + round),
     key: entity.key,
     keyMessage: encodeKey(entity.key),
     mutation: { op: 'upsert', entity: encodeEntity(entity) },
@@ -69,13 +69,13 @@ export function rowsOf({ id, rowKey }: Pick<Item, 'id' | 'rowKey'>): readonly Ro
   ];
 }
 
-function entityOf(id: number): Entity {
+function entityOf(id: number, round = 0): Entity {
   return {
     key: keyOf(id),
     properties: {
       owner: { kind: 'string', value: ownerOf(id) },
       rank: { kind: 'integer', value: BigInt(id) },
-      text: { kind: 'string', value: textOf(id), excludeFromIndexes: true },
+      text: { kind: 'string', value: textOf(id + round), excludeFromIndexes: true },
     },
   };
 }

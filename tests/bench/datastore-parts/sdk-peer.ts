@@ -48,13 +48,13 @@ export class SdkItems {
     if (!(await this.#datastore.get(this.#datastore.key(KIND, nameOf(id))))) throw new Error(`item ${id} is lost`);
   }
 
-  /** Reads an entity in a transaction and writes it again. */
-  async rewrite(id: number): Promise<void> {
+  /** Reads an entity in a transaction and writes it with another text. */
+  async rewrite({ id, text }: Item): Promise<void> {
     const key = this.#datastore.key(KIND, nameOf(id));
     await this.#datastore.transaction(async (transaction: Transaction) => {
       const entity = await transaction.get(key);
       if (!entity) throw new Error(`item ${id} is lost`);
-      transaction.put(entity);
+      transaction.put({ ...entity, properties: { ...entity.properties, text } });
     });
   }
 }
