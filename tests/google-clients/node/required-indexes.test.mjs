@@ -4,7 +4,23 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CODE, PropertyFilter, and, assertRefused, closeClients, datastore, found, seed } from './client.mjs';
 
-describe('required indexes', () => {
+// A server that makes indexes by itself, or that has answered this before, needs none.
+const needsIndex = await datastore
+  .createQuery('Probe')
+  .filter(new PropertyFilter('a', '=', 1))
+  .order('b')
+  .run()
+  .then(
+    () => false,
+    ({ code }) => code === CODE.FAILED_PRECONDITION,
+  );
+const skip = needsIndex ? false : 'SKIPPED: this server answers queries without their index. Start it with --require-indexes';
+if (skip) {
+  console.error(skip);
+  after(closeClients);
+}
+
+describe('required indexes', { skip }, () => {
   let kind;
   before(async () => {
     kind = await seed('Indexed', { a: { x: 1, y: 2, z: 3 }, b: { x: 2, y: 1, z: 3 } });
