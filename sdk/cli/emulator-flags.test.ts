@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clientVariables, type EmulatorFlags, exportLines, readEmulatorFlags } from './emulator-flags.ts';
 
-const place = { environment: {}, workingDirectory: '/work/shop' };
+const place = { environment: {}, workingDirectory: '/home/shop' };
 const read = (flags: EmulatorFlags, words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) =>
   readEmulatorFlags(flags, words, { ...place, environment });
 
@@ -9,7 +9,7 @@ describe('flags of the emulator', () => {
   it('have defaults that keep the data and let nobody delete it', () => {
     expect(read({})).toEqual({
       options: {
-        ...{ host: '127.0.0.1', port: 8081, dataDirectory: '/work/shop/.appengine/emulator' },
+        ...{ host: '127.0.0.1', port: 8081, dataDirectory: '/home/shop/.appengine/emulator' },
         ...{ allowsReset: false, requiresIndexes: false },
       },
       projectId: 'emulator',
@@ -20,10 +20,10 @@ describe('flags of the emulator', () => {
 
   it.each<[string, EmulatorFlags, object]>([
     ['--ephemeral', { ephemeral: true }, { allowsReset: true }],
-    ['--allow-reset', { allowReset: true }, { allowsReset: true, dataDirectory: '/work/shop/.appengine/emulator' }],
-    ['--data-dir', { dataDir: 'data' }, { dataDirectory: '/work/shop/data' }],
+    ['--allow-reset', { allowReset: true }, { allowsReset: true, dataDirectory: '/home/shop/.appengine/emulator' }],
+    ['--data-dir', { dataDir: 'data' }, { dataDirectory: '/home/shop/data' }],
     ['--port 0', { port: '0' }, { port: 0 }],
-    ['--index-file', { indexFile: 'index.yaml', requireIndexes: true }, { indexFile: '/work/shop/index.yaml', requiresIndexes: true }],
+    ['--index-file', { indexFile: 'index.yaml', requireIndexes: true }, { indexFile: '/home/shop/index.yaml', requiresIndexes: true }],
     ['--bind ::1', { bind: '::1' }, { host: '::1' }],
     ['--open-to-network', { bind: '0.0.0.0', openToNetwork: true }, { host: '0.0.0.0' }],
   ])('take %s', (_flag, flags, options) => {

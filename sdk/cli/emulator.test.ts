@@ -30,7 +30,7 @@ function run(words: string, environment: Readonly<Record<string, string>> = {}):
     environment: {},
   });
   const world: EmulatorWorld = {
-    ...{ terminal, environment, workingDirectory: '/work/shop', timers: time },
+    ...{ terminal, environment, workingDirectory: '/home/shop', timers: time },
     start: (asked) => {
       options = asked;
       events.push('start');
@@ -82,23 +82,23 @@ describe('appengine emulator datastore', () => {
       '',
     ]);
     expect(stderr).toContain('at 127.0.0.1:4321, project shop');
-    expect(stderr).toContain('Data     /work/shop/.appengine/emulator');
+    expect(stderr).toContain('Data     /home/shop/.appengine/emulator');
     expect(stderr).not.toContain('\u001b');
     expect(stderr).not.toContain('/reset');
     signal('SIGINT');
     expect(await running).toBe(0);
-    expect(events).toEqual(['keep /work/shop/.appengine/emulator', 'start', 'close']);
+    expect(events).toEqual(['keep /home/shop/.appengine/emulator', 'start', 'close']);
   });
 
   it('says what it keeps, and how to reset it where that is allowed', async () => {
     const running = run('datastore --ephemeral --require-indexes --index-file index.yaml');
     await until('start');
     expect(stderr).toMatch(/Data +in memory, and gone/);
-    expect(stderr).toMatch(/Indexes +those of \/work\/shop\/index.yaml alone/);
+    expect(stderr).toMatch(/Indexes +those of \/home\/shop\/index.yaml alone/);
     expect(stderr).toContain('curl -X POST http://127.0.0.1:4321/reset');
     expect(events).toEqual(['start']);
     expect(options).toEqual({
-      ...{ host: '127.0.0.1', port: 8081, allowsReset: true, requiresIndexes: true, indexFile: '/work/shop/index.yaml' },
+      ...{ host: '127.0.0.1', port: 8081, allowsReset: true, requiresIndexes: true, indexFile: '/home/shop/index.yaml' },
     });
     endEmulator();
     expect(await running).toBe(0);
@@ -108,7 +108,7 @@ describe('appengine emulator datastore', () => {
     const running = run('datastore --json --project shop');
     await until('start');
     expect(JSON.parse(stdout)).toMatchObject({
-      ...{ ready: true, address: '127.0.0.1:4321', project: 'shop', dataDirectory: '/work/shop/.appengine/emulator' },
+      ...{ ready: true, address: '127.0.0.1:4321', project: 'shop', dataDirectory: '/home/shop/.appengine/emulator' },
       variables: { DATASTORE_EMULATOR_HOST: '127.0.0.1:4321' },
     });
     expect(stdout.trimEnd()).not.toContain('\n');

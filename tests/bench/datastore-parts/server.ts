@@ -8,6 +8,7 @@ import { LevelStore } from '../../../datastore/storage/level-store.ts';
 import { RpcServer } from '../../../sdk/contract/wire/server.ts';
 import { systemClock, systemRandom, systemTimers } from '../../../sdk/support/clock.ts';
 import { MemoryLog } from '../../../sdk/support/log.ts';
+import { answerParent } from '../measured-server.ts';
 import { SCOPE } from './items.ts';
 
 const [, , folder = '', socket = ''] = process.argv;
@@ -15,16 +16,7 @@ const datastore = new Datastore(new LevelStore(folder), systemClock, systemTimer
 await datastore.start();
 const server = new RpcServer(socket, systemTimers, [datastoreService(datastore, SCOPE)]);
 await server.start();
-process.on('message', (message) => {
-  if (message === 'cpu') {
-    const { user, system } = process.cpuUsage();
-    process.send?.(user + system);
-  } else if (message === 'stop') {
-    void server
-      .close()
-      .then(() => datastore.close())
-      .then(() => process.exit(0));
-  }
+answerParent('ready', async () => {
+  await server.close();
+  await datastore.close();
 });
-process.on('disconnect', () => process.exit(1));
-process.send?.('ready');

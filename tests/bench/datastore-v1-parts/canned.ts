@@ -3,6 +3,7 @@
 //
 //   node --import tsx canned.ts    sends its port; takes { method: base64 }; answers 'cpu' with microseconds; ends on 'stop'
 import { type handleUnaryCall, Server, ServerCredentials } from '@grpc/grpc-js';
+import { answerParent } from '../measured-server.ts';
 
 const MiB = 1024 * 1024;
 const answers = new Map<string, Buffer>();
@@ -17,18 +18,15 @@ for (const method of ['Lookup', 'Commit', 'RunQuery']) {
   const form = { path, requestStream: false, responseStream: false, requestSerialize: asIs, requestDeserialize: asIs } as const;
   server.addService({ [method]: { ...form, responseSerialize: asIs, responseDeserialize: asIs } }, { [method]: answer });
 }
+process.on('message', (message) => {
+  if (typeof message !== 'object' || message === null) return;
+  for (const [method, base64] of Object.entries(message)) answers.set(method, Buffer.from(String(base64), 'base64'));
+  process.send?.('taken');
+});
 server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
-  process.send?.(port);
+  answerParent(port, () => {
+    server.forceShutdown();
+    return Promise.resolve();
+  });
 });
-process.on('message', (message) => {
-  if (message === 'stop') process.exit(0);
-  if (message === 'cpu') {
-    const { user, system } = process.cpuUsage();
-    process.send?.(user + system);
-  } else if (typeof message === 'object' && message !== null) {
-    for (const [method, base64] of Object.entries(message)) answers.set(method, Buffer.from(String(base64), 'base64'));
-    process.send?.('taken');
-  }
-});
-process.on('disconnect', () => process.exit(1));

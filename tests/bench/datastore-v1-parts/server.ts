@@ -8,6 +8,7 @@ import { Datastore } from '../../../datastore/datastore.ts';
 import { LevelStore } from '../../../datastore/storage/level-store.ts';
 import { systemClock, systemRandom, systemTimers } from '../../../sdk/support/clock.ts';
 import { MemoryLog } from '../../../sdk/support/log.ts';
+import { answerParent } from '../measured-server.ts';
 
 const [, , folder = ''] = process.argv;
 const log = new MemoryLog();
@@ -16,16 +17,7 @@ await datastore.start();
 const service = new DatastoreV1Service(() => datastore);
 const server = new DatastoreV1Server(service, systemClock, systemTimers, log, { authenticate: openToAll });
 const { port } = await server.start({ host: '127.0.0.1', port: 0 });
-process.on('message', (message) => {
-  if (message === 'cpu') {
-    const { user, system } = process.cpuUsage();
-    process.send?.(user + system);
-  } else if (message === 'stop') {
-    void server
-      .close()
-      .then(() => datastore.close())
-      .then(() => process.exit(0));
-  }
+answerParent(port, async () => {
+  await server.close();
+  await datastore.close();
 });
-process.on('disconnect', () => process.exit(1));
-process.send?.(port);
